@@ -1,0 +1,207 @@
+//! From options, the engine's or ours, to what a session is made of.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use dtls::{ClientContext, ConfigError, CookieJar, Identity, Roots, ServerContext, Verification};
+use godot::builtin::{GString, Variant};
+use godot::classes::{CryptoKey, TlsOptions, X509Certificate};
+use godot::global::Error;
+use godot::obj::Gd;
+use once_cell::sync::Lazy;
+
+use crate::peer::ServerSide;
+use crate::tls_options::OpenSslTlsOptions;
+use crate::{pem, roots};
+
+/// Why options cannot be used: the engine's code for it, and a line for people.
+pub(crate) struct Unusable {
+    pub(crate) code: Error,
+    pub(crate) why: String,
+}
+
+impl Unusable {
+    fn parameter(why: impl ToString) -> Self {
+        Self {
+            code: Error::ERR_INVALID_PARAMETER,
+            why: why.to_string(),
+        }
+    }
+}
+
+/// What a client was told about the server it connects to.
+pub(crate) struct ClientSide {
+    pub(crate) context: ClientContext,
+    /// The name that the certificate must be for, where it is not the host connected to.
+    pub(crate) name_override: Option<String>,
+}
+
+/// Options of either class, read once.
+struct Options {
+    is_server: bool,
+    is_unsafe: bool,
+    common_name: GString,
+    trusted: Option<Gd<X509Certificate>>,
+    key: Option<Gd<CryptoKey>>,
+    certificate: Option<Gd<X509Certificate>>,
+}
+
+impl Options {
+    fn from_variant(value: &Variant) -> Option<Self> {
+        if let Ok(ours) = value.try_to::<Gd<OpenSslTlsOptions>>() {
+            let ours = ours.bind();
+            return Some(Self {
+                is_server: ours.is_server(),
+                is_unsafe: ours.is_unsafe_client(),
+                common_name: ours.get_common_name_override(),
+                trusted: ours.get_trusted_ca_chain(),
+                key: ours.get_private_key(),
+                certificate: ours.get_own_certificate(),
+            });
+        }
+        let engine = value.try_to::<Gd<TlsOptions>>().ok()?;
+        Some(Self {
+            is_server: engine.is_server(),
+            is_unsafe: engine.is_unsafe_client(),
+            common_name: engine.get_common_name_override(),
+            trusted: engine.get_trusted_ca_chain(),
+            key: engine.get_private_key(),
+            certificate: engine.get_own_certificate(),
+        })
+    }
+}
+
+/// Makes a server of a server's options.
+pub(crate) fn server(options: &Variant) -> Result<ServerSide, Unusable> {
+    let options = Options::from_variant(options)
+        .filter(|options| options.is_server)
+        .ok_or_else(|| {
+            Unusable::parameter(
+                "it takes a server's options, from TLSOptions.server(key, certificate)",
+            )
+        })?;
+    let key = options.key.ok_or_else(|| {
+        Unusable::parameter(
+            "the options hold no private key: check that load() found the key's file",
+        )
+    })?;
+    let certificate = options.certificate.ok_or_else(|| {
+        Unusable::parameter(
+            "the options hold no certificate: check that load() found the certificate's file",
+        )
+    })?;
+    if key.is_public_only() {
+        let why = "the options hold a public key where the private key is needed";
+        return Err(Unusable::parameter(why));
+    }
+    let key = pem::of_key(&key);
+    if key.is_empty() {
+        let why = "the private key is empty: its file is missing, broken, or encrypted";
+        return Err(Unusable::parameter(why));
+    }
+    let certificates = whole_chain(&certificate, "the certificate")?;
+    let make = || {
+        let identity = Identity::from_pem(key.as_bytes(), certificates.as_bytes(), None)?;
+        Ok(ServerSide {
+            context: ServerContext::new(&identity)?,
+            cookies: Mutex::new(CookieJar::new(Instant::now())?),
+        })
+    };
+    make().map_err(|error: ConfigError| Unusable::parameter(error))
+}
+
+/// A certificate object's PEM; an error if it holds more certificates than it gives.
+fn whole_chain(certificate: &Gd<X509Certificate>, what: &str) -> Result<String, Unusable> {
+    let pem::Certificates { pem, missing } = pem::of_certificate(certificate);
+    if missing > 0 {
+        return Err(Unusable::parameter(format_args!(
+            "{what} has {missing} more behind it that the engine's X509Certificate does not give out: \
+             get it from load(\"res://…\"), so that they can be read from its file"
+        )));
+    }
+    if pem.is_empty() {
+        return Err(Unusable::parameter(format_args!(
+            "{what} is empty: its file is missing or broken"
+        )));
+    }
+    Ok(pem)
+}
+
+/// Makes a client of a client's options.
+pub(crate) fn client(options: &Variant) -> Result<ClientSide, Unusable> {
+    let options = Options::from_variant(options)
+        .filter(|options| !options.is_server)
+        .ok_or_else(|| {
+            Unusable::parameter("it takes a client's options, from TLSOptions.client() or TLSOptions.client_unsafe()")
+        })?;
+    let trusted = options
+        .trusted
+        .map(|chain| whole_chain(&chain, "the trusted chain"))
+        .transpose()?;
+    let kind = match (options.is_unsafe, trusted) {
+        (true, None) => Kind::DangerousNone,
+        (true, Some(pem)) => Kind::DangerousAnyName(pem),
+        (false, trusted) => Kind::Full(trusted),
+    };
+    let name_override = options.common_name.to_string();
+    Ok(ClientSide {
+        context: context(kind)?,
+        name_override: (!name_override.is_empty()).then_some(name_override),
+    })
+}
+
+/// A client that verifies nothing.
+pub(crate) fn unverified_client() -> Result<ClientSide, Unusable> {
+    Ok(ClientSide {
+        context: context(Kind::DangerousNone)?,
+        name_override: None,
+    })
+}
+
+/// A client that verifies everything against the system's authorities.
+pub(crate) fn verified_client() -> Result<ClientSide, Unusable> {
+    Ok(ClientSide {
+        context: context(Kind::Full(None))?,
+        name_override: None,
+    })
+}
+
+/// What tells one client context from another; the certificates as PEM.
+#[derive(Clone, PartialEq, Eq)]
+enum Kind {
+    DangerousNone,
+    DangerousAnyName(String),
+    Full(Option<String>),
+}
+
+/// The client contexts made last, newest first: making one costs milliseconds, and scripts tend to
+/// make their options anew for each connection.
+static CONTEXTS: Lazy<Mutex<Vec<(Kind, ClientContext)>>> = Lazy::new(Mutex::default);
+const CONTEXTS_KEPT: usize = 16;
+
+fn context(kind: Kind) -> Result<ClientContext, Unusable> {
+    let mut contexts = CONTEXTS.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(at) = contexts.iter().position(|(known, _)| *known == kind) {
+        contexts[..=at].rotate_right(1);
+        return Ok(contexts[0].1.clone());
+    }
+    let from_pem = |pem: &String| Roots::from_pem(pem.as_bytes()).map_err(Unusable::parameter);
+    let verification = match &kind {
+        Kind::DangerousNone => Verification::DangerousNone,
+        Kind::DangerousAnyName(pem) => Verification::DangerousAnyName(from_pem(pem)?),
+        Kind::Full(Some(pem)) => Verification::Full(from_pem(pem)?),
+        Kind::Full(None) => Verification::Full(roots::default()?),
+    };
+    let context = ClientContext::new(verification).map_err(Unusable::parameter)?;
+    contexts.truncate(CONTEXTS_KEPT - 1);
+    contexts.insert(0, (kind, context.clone()));
+    Ok(context)
+}
+
+/// Forgets every context, while OpenSSL can still free them.
+pub(crate) fn forget_all() {
+    CONTEXTS
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .clear();
+}

@@ -1,0 +1,47 @@
+//! The Godot side: classes that scripts use, the drop-in for existing scripts, project settings.
+//!
+//! No OpenSSL type and no protocol here: sessions are `dtls`'s, sockets are `udp`'s. A datagram
+//! enters in `link.rs`, goes through `peer.rs`, and is handed to scripts by `packet_peer_dtls.rs`.
+
+mod address;
+mod codes;
+mod contexts;
+mod dtls_server;
+mod link;
+mod optional;
+mod overlay;
+mod packet_memory;
+mod packet_peer_dtls;
+mod packet_peer_udp;
+mod peer;
+mod pem;
+mod report;
+mod roots;
+mod settings;
+mod slices;
+mod status;
+mod tls_options;
+mod udp_server;
+
+use godot::init::{ExtensionLibrary, InitStage, gdextension};
+
+struct OpenSslDtls;
+
+// SAFETY: the entry point that the macro makes is called by the engine alone.
+#[gdextension(entry_symbol = openssl_dtls_init)]
+unsafe impl ExtensionLibrary for OpenSslDtls {
+    fn on_stage_init(stage: InitStage) {
+        // Scripts are not loaded yet at this stage: the last moment to change what they will be.
+        if stage == InitStage::Scene {
+            status::register();
+            settings::register();
+            overlay::apply();
+        }
+    }
+
+    fn on_stage_deinit(stage: InitStage) {
+        if stage == InitStage::Scene {
+            contexts::forget_all();
+        }
+    }
+}

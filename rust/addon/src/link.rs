@@ -1,0 +1,79 @@
+//! The UDP peer beneath a DTLS peer: one of ours, or one of the engine's.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use godot::builtin::{PackedByteArray, Variant};
+use godot::classes::PacketPeerUdp;
+use godot::obj::Gd;
+
+use crate::address;
+use crate::packet_peer_udp::OpenSslPacketPeerUdp;
+
+/// Where a DTLS peer's datagrams come from and go to.
+pub(crate) enum Link {
+    Ours(Arc<udp::Peer>),
+    Engine(Gd<PacketPeerUdp>),
+}
+
+impl Link {
+    /// Takes either kind of UDP peer; `None` for null and everything else.
+    pub(crate) fn from_variant(peer: &Variant) -> Option<Self> {
+        if let Ok(ours) = peer.try_to::<Gd<OpenSslPacketPeerUdp>>() {
+            return Some(Self::Ours(ours.bind().shared()));
+        }
+        peer.try_to::<Gd<PacketPeerUdp>>().ok().map(Self::Engine)
+    }
+
+    pub(crate) fn is_connected(&self) -> bool {
+        match self {
+            Self::Ours(peer) => peer.is_connected(),
+            Self::Engine(peer) => peer.is_socket_connected(),
+        }
+    }
+
+    /// Whom datagrams go to, where that is known.
+    pub(crate) fn remote(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Ours(peer) => peer.remote(),
+            Self::Engine(peer) => {
+                let ip = address::literal(&peer.get_packet_ip().to_string())?;
+                let port = u16::try_from(peer.get_packet_port()).ok()?;
+                Some(SocketAddr::new(ip, port))
+            }
+        }
+    }
+
+    pub(crate) fn stop_blocking(&mut self) {
+        match self {
+            Self::Ours(peer) => peer.set_blocking(false),
+            // The engine's peers do not block unless they are told to by other engine classes.
+            Self::Engine(_) => {}
+        }
+    }
+
+    /// Takes the oldest datagram that has arrived, if any.
+    pub(crate) fn receive(&mut self, into: &mut Vec<u8>) -> bool {
+        match self {
+            Self::Ours(peer) => peer.receive(into).is_ok(),
+            Self::Engine(peer) => {
+                if peer.get_available_packet_count() <= 0 {
+                    return false;
+                }
+                into.clear();
+                into.extend_from_slice(peer.get_packet().as_slice());
+                true
+            }
+        }
+    }
+
+    /// Sends one datagram. What the network does not take is lost, as datagrams may be.
+    pub(crate) fn send(&mut self, datagram: &[u8]) {
+        match self {
+            Self::Ours(peer) => drop(peer.send(datagram)),
+            Self::Engine(peer) => {
+                peer.put_packet(&PackedByteArray::from(datagram));
+            }
+        }
+    }
+}

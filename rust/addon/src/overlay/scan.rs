@@ -1,0 +1,155 @@
+//! Reads the project's scripts, as far as they matter here.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use godot::classes::ProjectSettings;
+use godot::obj::Singleton;
+
+/// The folder of a project that lies open on disk; `None` for an exported game.
+pub(crate) fn project_folder() -> Option<PathBuf> {
+    let folder = ProjectSettings::singleton()
+        .globalize_path("res://")
+        .to_string();
+    let folder = PathBuf::from(folder);
+    let has_project = |name: &str| folder.join(name).is_file();
+    (has_project("project.godot") || has_project("project.binary")).then_some(folder)
+}
+
+/// What a file with scripts in it is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A `.gd`.
+    Script,
+    /// A `.tscn` or `.tres`, which may have scripts built in.
+    Scene,
+}
+
+impl Kind {
+    fn of(path: &Path) -> Option<Self> {
+        match path.extension()?.to_str()? {
+            "gd" => Some(Self::Script),
+            "tscn" | "tres" => Some(Self::Scene),
+            _ => None,
+        }
+    }
+}
+
+/// A file with scripts in it.
+pub(crate) struct File {
+    on_disk: PathBuf,
+    /// `res://…`
+    pub(crate) path: String,
+    pub(crate) kind: Kind,
+    pub(crate) text: String,
+}
+
+impl File {
+    /// The script's `uid://…`, which the engine keeps in a file beside it.
+    pub(crate) fn uid(&self) -> Option<String> {
+        let mut beside = self.on_disk.clone().into_os_string();
+        beside.push(".uid");
+        let text = fs::read_to_string(beside).ok()?;
+        Some(text.trim().to_owned())
+    }
+}
+
+/// The project's scripts that mention the engine's DTLS and UDP classes, be it in a comment.
+pub(crate) struct Project {
+    pub(crate) files: Vec<File>,
+    pub(crate) mentions_dtls: bool,
+    /// Scripts that mention none of them.
+    others: Vec<(PathBuf, String)>,
+}
+
+impl Project {
+    /// Adds the scripts that mention none of the classes.
+    pub(crate) fn read_all(&mut self) {
+        for (on_disk, path) in std::mem::take(&mut self.others) {
+            if let Ok(text) = fs::read_to_string(&on_disk) {
+                self.files.push(File {
+                    on_disk,
+                    path,
+                    kind: Kind::Script,
+                    text,
+                });
+            }
+        }
+    }
+}
+
+/// Reads every script of the project; files that are not text are not scripts.
+pub(crate) fn read(root: &Path) -> Project {
+    /// Scenes of this size hold meshes and pictures as text; reading them would cost start-up time.
+    const LARGEST_SCENE: u64 = 16 << 20;
+    let mut project = Project {
+        files: Vec::new(),
+        mentions_dtls: false,
+        others: Vec::new(),
+    };
+    walk(root, "res://", 0, &mut |on_disk, path| {
+        let Some(kind) = Kind::of(&on_disk) else {
+            return;
+        };
+        if kind == Kind::Scene
+            && fs::metadata(&on_disk).is_ok_and(|metadata| metadata.len() > LARGEST_SCENE)
+        {
+            return;
+        }
+        let Ok(bytes) = fs::read(&on_disk) else {
+            return;
+        };
+        if !drop_in::mentions_any(&bytes) {
+            if kind == Kind::Script {
+                project.others.push((on_disk, path));
+            }
+            return;
+        }
+        project.mentions_dtls |= drop_in::mentions_dtls(&bytes);
+        if let Ok(text) = String::from_utf8(bytes) {
+            project.files.push(File {
+                on_disk,
+                path,
+                kind,
+                text,
+            });
+        }
+    });
+    // The order in which a folder is listed varies; the pack's contents must not.
+    project
+        .files
+        .sort_by(|one, other| one.path.cmp(&other.path));
+    project
+}
+
+/// Visits the files that the engine sees as the project's: not those in hidden folders, in folders
+/// with a `.gdignore`, and in projects inside the project.
+fn walk(folder: &Path, path: &str, depth: u32, visit: &mut dyn FnMut(PathBuf, String)) {
+    /// Enough for any project, and an end for links that lead in a circle.
+    const DEEPEST: u32 = 32;
+    let Ok(entries) = fs::read_dir(folder) else {
+        return;
+    };
+    if depth > DEEPEST {
+        return;
+    }
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let Some(name) = name.to_str() else { continue };
+        if name.starts_with('.') {
+            continue;
+        }
+        let on_disk = entry.path();
+        // Follows links, as the engine does.
+        let is_folder = match entry.file_type() {
+            Ok(kind) if kind.is_symlink() => on_disk.is_dir(),
+            Ok(kind) => kind.is_dir(),
+            Err(_) => continue,
+        };
+        if !is_folder {
+            visit(on_disk, format!("{path}{name}"));
+        } else if !on_disk.join(".gdignore").exists() && !on_disk.join("project.godot").exists() {
+            walk(&on_disk, &format!("{path}{name}/"), depth + 1, visit);
+        }
+    }
+}

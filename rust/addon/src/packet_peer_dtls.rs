@@ -1,0 +1,230 @@
+//! The class `OpenSSLPacketPeerDTLS`.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use godot::classes::IPacketPeerExtension;
+use godot::global::Error;
+use godot::meta::conv::RawPtr;
+use godot::prelude::*;
+
+use crate::contexts::{self, ClientSide, Unusable};
+use crate::link::Link;
+use crate::optional::Optional;
+use crate::packet_peer_udp::OpenSslPacketPeerUdp;
+use crate::peer::{Peer, PutError, ServerSide};
+use crate::report::mistake;
+use crate::status::Status;
+use crate::{packet_memory, slices};
+
+/// An encrypted UDP connection: a client's, or one client of a server's. Mirrors the engine's [PacketPeerDTLS], on OpenSSL.
+///
+/// Call [method poll] each frame; every packet that has arrived by then can be taken at once.
+///
+/// Engine page: https://docs.godotengine.org/en/stable/classes/class_packetpeerdtls.html
+#[derive(GodotClass)]
+#[class(tool, init, base = PacketPeerExtension, rename = OpenSSLPacketPeerDTLS)]
+pub(crate) struct OpenSslPacketPeerDtls {
+    peer: Mutex<Peer>,
+}
+
+impl OpenSslPacketPeerDtls {
+    fn peer(&self) -> MutexGuard<'_, Peer> {
+        self.peer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Begins a server's side of the connection.
+    pub(crate) fn accept(&self, link: Link, server: Arc<ServerSide>) {
+        let notice = self.peer().accept(link, server);
+        notice.print();
+    }
+}
+
+#[godot_api]
+impl OpenSslPacketPeerDtls {
+    /// Connects to a server through a UDP peer that is connected to it. The handshake goes on in [method poll].
+    ///
+    /// With a [String] (the engine's form), [param hostname_or_validate] is the name that the server's certificate must be for, and [param client_options] are a client's options, of either class; without them the certificate must come from an authority that the system trusts.
+    ///
+    /// With a [bool] (the form of Godot 3, still in documented examples), [code]false[/code] verifies nothing; [code]true[/code] verifies the certificate and the host name: the one given as third argument, else the one that [param packet_peer] was connected to.
+    ///
+    /// Returns [constant OK], [constant ERR_INVALID_PARAMETER] for a peer that is not connected or for wrong options, [constant ERR_ALREADY_IN_USE] while this peer has a connection; a printed line says what is wrong.
+    #[func]
+    fn connect_to_peer(
+        &self,
+        packet_peer: Variant,
+        hostname_or_validate: Variant,
+        #[opt(default = Optional::default())] client_options: Optional,
+    ) -> Error {
+        let connected = self.connect(&packet_peer, &hostname_or_validate, &client_options.0);
+        match connected {
+            Ok(()) => Error::OK,
+            Err(unusable) => {
+                mistake("PacketPeerDTLS.connect_to_peer()", unusable.why);
+                unusable.code
+            }
+        }
+    }
+
+    /// Takes what has arrived and sends what is due: call it each frame, also while connecting.
+    #[func]
+    fn poll(&self) {
+        let notice = self.peer().poll();
+        notice.print();
+    }
+
+    /// Returns where the connection stands.
+    #[func]
+    fn get_status(&self) -> Status {
+        self.peer().status()
+    }
+
+    /// Ends the connection and tells the other side.
+    #[func]
+    fn disconnect_from_peer(&self) {
+        self.peer().disconnect();
+    }
+
+    /// Returns the protocol that the two sides agreed on, such as [code]DTLSv1.2[/code], or an empty string before that.
+    #[func]
+    fn get_protocol(&self) -> GString {
+        self.peer().protocol().unwrap_or_default().into()
+    }
+
+    /// Returns the cipher suite that the two sides agreed on, by OpenSSL's name, such as [code]ECDHE-RSA-AES256-GCM-SHA384[/code], or an empty string before that.
+    #[func]
+    fn get_cipher(&self) -> GString {
+        self.peer().cipher().unwrap_or_default().into()
+    }
+
+    fn connect(
+        &self,
+        packet_peer: &Variant,
+        hostname_or_validate: &Variant,
+        third: &Variant,
+    ) -> Result<(), Unusable> {
+        let link = Link::from_variant(packet_peer)
+            .filter(Link::is_connected)
+            .ok_or_else(|| {
+                invalid("the first argument must be a PacketPeerUDP on which connect_to_host() succeeded")
+            })?;
+        let (side, host) = if let Ok(host) = hostname_or_validate.try_to::<GString>() {
+            let options = if third.is_nil() {
+                contexts::verified_client()
+            } else {
+                contexts::client(third)
+            };
+            (options?, host.to_string())
+        } else if let Ok(validate) = hostname_or_validate.try_to::<bool>() {
+            godot_3_form(packet_peer, validate, third)?
+        } else {
+            return Err(invalid(
+                "the second argument must be the server's host name, or true or false as in Godot 3",
+            ));
+        };
+        let mut peer = self.peer();
+        if peer.is_active() {
+            return Err(Unusable {
+                code: Error::ERR_ALREADY_IN_USE,
+                why: "this peer has a connection: call disconnect_from_peer() first".to_owned(),
+            });
+        }
+        let host = side.name_override.as_deref().unwrap_or(&host);
+        peer.connect(link, &side.context, host)
+            .map_err(|error| invalid(&error.to_string()))
+    }
+}
+
+fn invalid(why: &str) -> Unusable {
+    Unusable {
+        code: Error::ERR_INVALID_PARAMETER,
+        why: why.to_owned(),
+    }
+}
+
+/// `connect_to_peer(peer, validate_certs, for_hostname)`: Godot 3's arguments, in which options of
+/// today may stand third as well.
+fn godot_3_form(
+    packet_peer: &Variant,
+    validate: bool,
+    third: &Variant,
+) -> Result<(ClientSide, String), Unusable> {
+    let connected_to = || {
+        packet_peer
+            .try_to::<Gd<OpenSslPacketPeerUdp>>()
+            .map(|peer| peer.bind().host())
+            .or_else(|error| {
+                let link = Link::from_variant(packet_peer).ok_or(error)?;
+                Ok(link
+                    .remote()
+                    .map(|remote| remote.ip().to_string())
+                    .unwrap_or_default())
+            })
+            .unwrap_or_else(|_: godot::meta::error::ConvertError| String::new())
+    };
+    let host = match third.try_to::<GString>() {
+        Ok(host) if !host.is_empty() => host.to_string(),
+        _ => connected_to(),
+    };
+    let has_options = !third.is_nil() && third.try_to::<GString>().is_err();
+    let side = match (validate, has_options) {
+        (false, _) => contexts::unverified_client()?,
+        (true, false) => contexts::verified_client()?,
+        (true, true) => contexts::client(third)?,
+    };
+    Ok((side, host))
+}
+
+#[godot_api]
+impl IPacketPeerExtension for OpenSslPacketPeerDtls {
+    fn get_available_packet_count(&self) -> i32 {
+        i32::try_from(self.peer().packet_count()).unwrap_or(i32::MAX)
+    }
+
+    fn get_max_packet_size(&self) -> i32 {
+        dtls::MAX_PACKET as i32
+    }
+
+    #[func(gd_self)]
+    unsafe fn get_packet_rawptr(
+        this: Gd<Self>,
+        buffer: RawPtr<*mut RawPtr<*const u8>>,
+        buffer_size: RawPtr<*mut i32>,
+    ) -> Error {
+        let class = this.bind();
+        let mut notice = None;
+        let filled = packet_memory::fill(|memory| {
+            let got = class.peer().get(|packet| memory.extend_from_slice(packet));
+            notice = got.map(|((), notice)| notice);
+            notice.as_ref().map(drop).ok_or(Error::ERR_UNCONFIGURED)
+        });
+        match notice {
+            Some(notice) => notice.print(),
+            None => mistake("PacketPeerDTLS.get_packet()", "the peer is not connected"),
+        }
+        // SAFETY: the engine passes two valid out pointers to this virtual method.
+        unsafe { slices::give(filled, buffer, buffer_size) }
+    }
+
+    #[func(gd_self)]
+    unsafe fn put_packet_rawptr(this: Gd<Self>, buffer: RawPtr<*const u8>, size: i32) -> Error {
+        const WHAT: &str = "PacketPeerDTLS.put_packet()";
+        let class = this.bind();
+        // SAFETY: the engine passes `size` readable bytes to this virtual method.
+        let put = class.peer().put(unsafe { slices::borrow(buffer, size) });
+        match put {
+            Ok(()) => Error::OK,
+            Err(PutError::NotConnected) => {
+                mistake(WHAT, "the peer is not connected");
+                Error::ERR_UNCONFIGURED
+            }
+            Err(PutError::TooLarge(error)) => {
+                mistake(WHAT, error);
+                Error::ERR_INVALID_PARAMETER
+            }
+            Err(PutError::Failed(notice)) => {
+                notice.print();
+                Error::ERR_CONNECTION_ERROR
+            }
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! The class `OpenSSLPacketPeerUDP`.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use godot::classes::IPacketPeerExtension;
+use godot::global::Error;
+use godot::meta::conv::RawPtr;
+use godot::prelude::*;
+
+use crate::codes::{code, error_code};
+use crate::packet_memory;
+use crate::report::mistake;
+use crate::{address, slices};
+
+/// A UDP socket, or one client of an [OpenSSLUDPServer]. Mirrors the engine's [PacketPeerUDP].
+///
+/// Beyond the engine's: [method connect_to_host] takes host names as well as addresses.
+///
+/// Engine page: https://docs.godotengine.org/en/stable/classes/class_packetpeerudp.html
+#[derive(GodotClass)]
+#[class(tool, init, base = PacketPeerExtension, rename = OpenSSLPacketPeerUDP)]
+pub(crate) struct OpenSslPacketPeerUdp {
+    #[init(val = Arc::new(udp::Peer::new()))]
+    peer: Arc<udp::Peer>,
+    /// What `connect_to_host` was given, for a certificate to be checked against.
+    host: Mutex<String>,
+}
+
+impl OpenSslPacketPeerUdp {
+    /// Wraps a peer that a server has accepted.
+    pub(crate) fn from_peer(peer: Arc<udp::Peer>) -> Gd<Self> {
+        Gd::from_object(Self {
+            peer,
+            host: Mutex::default(),
+        })
+    }
+
+    pub(crate) fn shared(&self) -> Arc<udp::Peer> {
+        Arc::clone(&self.peer)
+    }
+
+    /// The host that the peer was connected to, as the script wrote it.
+    pub(crate) fn host(&self) -> String {
+        self.host
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}
+
+fn port_in(range: std::ops::RangeInclusive<i64>, port: i64, what: &str) -> Option<u16> {
+    if range.contains(&port) {
+        return u16::try_from(port).ok();
+    }
+    let (first, last) = range.into_inner();
+    mistake(
+        what,
+        format_args!("the port must be between {first} and {last}, and it is {port}"),
+    );
+    None
+}
+
+#[godot_api]
+impl OpenSslPacketPeerUdp {
+    /// Binds the socket to a local port, so that it receives packets from anyone. [param port] 0 lets the system choose one, see [method get_local_port].
+    ///
+    /// [param bind_address] is [code]"*"[/code] for every address of the machine (IPv4 and IPv6), or one address. [param recv_buf_size] is the size of the queue of received packets, in bytes.
+    ///
+    /// Returns [constant OK], [constant ERR_ALREADY_IN_USE] if the socket is open, [constant ERR_INVALID_PARAMETER] for a bad port or address, [constant ERR_CANT_CREATE] or [constant ERR_UNAVAILABLE] if the system refuses.
+    #[func]
+    fn bind(
+        &self,
+        port: i64,
+        #[opt(default = "*")] bind_address: GString,
+        #[opt(default = 65536)] recv_buf_size: i64,
+    ) -> Error {
+        const WHAT: &str = "PacketPeerUDP.bind()";
+        if self.peer.is_bound() {
+            mistake(WHAT, "the socket is open already: close() it first");
+            return Error::ERR_ALREADY_IN_USE;
+        }
+        let Some(port) = port_in(0..=65535, port, WHAT) else {
+            return Error::ERR_INVALID_PARAMETER;
+        };
+        let Some(address) = address::to_bind(&bind_address.to_string()) else {
+            mistake(WHAT, format_args!("\"{bind_address}\" is no IP address"));
+            return Error::ERR_INVALID_PARAMETER;
+        };
+        let size = usize::try_from(recv_buf_size).unwrap_or(0);
+        code(self.peer.bind(port, address, size))
+    }
+
+    /// Closes the socket and forgets received packets. A peer of a server is no longer one.
+    #[func]
+    fn close(&self) {
+        self.peer.close();
+    }
+
+    /// Waits until a packet arrives, without end if none does. Returns [constant ERR_UNAVAILABLE] or another error if the socket is not open.
+    #[func]
+    fn wait(&self) -> Error {
+        code(self.peer.wait())
+    }
+
+    /// Returns whether the socket is open.
+    #[func]
+    fn is_bound(&self) -> bool {
+        self.peer.is_bound()
+    }
+
+    /// Connects the socket to one host and port: packets go there, and packets from others are ignored. Nothing is sent yet, and a host that is not there does not show here.
+    ///
+    /// [param host] is an IP address or, beyond the engine's class, a host name; looking a name up waits for the system's answer.
+    ///
+    /// Returns [constant OK], [constant ERR_LOCKED] for a peer of a server, [constant ERR_INVALID_PARAMETER] for a bad host or port, [constant ERR_CANT_OPEN] or [constant FAILED] if the system refuses.
+    #[func]
+    fn connect_to_host(&self, host: GString, port: i64) -> Error {
+        const WHAT: &str = "PacketPeerUDP.connect_to_host()";
+        let host = host.to_string();
+        let Some(port) = port_in(1..=65535, port, WHAT) else {
+            return Error::ERR_INVALID_PARAMETER;
+        };
+        let Some(ip) = address::resolve(&host) else {
+            mistake(
+                WHAT,
+                format_args!("\"{host}\" is no IP address and no host name that can be found"),
+            );
+            return Error::ERR_INVALID_PARAMETER;
+        };
+        let connected = self.peer.connect(ip, port);
+        if connected.is_ok() {
+            *self.host.lock().unwrap_or_else(PoisonError::into_inner) = host;
+        }
+        code(connected)
+    }
+
+    /// Returns whether the socket is connected to one host, by [method connect_to_host] or by a server.
+    #[func]
+    fn is_socket_connected(&self) -> bool {
+        self.peer.is_connected()
+    }
+
+    /// Returns the address that the packet taken last came from; of a server's peer, its address.
+    #[func]
+    fn get_packet_ip(&self) -> GString {
+        self.peer
+            .last_source()
+            .map(|source| address::to_godot(source.ip()))
+            .unwrap_or_default()
+    }
+
+    /// Returns the port that the packet taken last came from; of a server's peer, its port.
+    #[func]
+    fn get_packet_port(&self) -> i64 {
+        self.peer
+            .last_source()
+            .map_or(0, |source| i64::from(source.port()))
+    }
+
+    /// Returns the local port, or 0 if the socket is not open.
+    #[func]
+    fn get_local_port(&self) -> i64 {
+        i64::from(self.peer.local_port())
+    }
+
+    /// Sets where packets of an unconnected socket go. [param host] is an IP address or a host name; looking a name up waits for the system's answer.
+    ///
+    /// Returns [constant OK], or [constant ERR_CANT_RESOLVE] if the name has no address.
+    #[func]
+    fn set_dest_address(&self, host: GString, port: i64) -> Error {
+        const WHAT: &str = "PacketPeerUDP.set_dest_address()";
+        let Some(ip) = address::resolve(&host.to_string()) else {
+            return Error::ERR_CANT_RESOLVE;
+        };
+        let Some(port) = port_in(0..=65535, port, WHAT) else {
+            return Error::ERR_INVALID_PARAMETER;
+        };
+        if self.peer.set_destination(ip, port).is_err() {
+            mistake(WHAT, "the socket is connected, and packets go there alone");
+        }
+        Error::OK
+    }
+
+    /// Allows packets to broadcast addresses.
+    #[func]
+    fn set_broadcast_enabled(&self, enabled: bool) {
+        if self.peer.set_broadcast(enabled).is_err() {
+            mistake(
+                "PacketPeerUDP.set_broadcast_enabled()",
+                "a server's peer cannot broadcast",
+            );
+        }
+    }
+
+    /// Joins a multicast group on a network interface, named as in [method IP.get_local_interfaces]. Opens the socket if need be.
+    ///
+    /// Returns [constant OK], [constant ERR_LOCKED] for a peer of a server, [constant ERR_INVALID_PARAMETER] for a bad address, [constant FAILED] if the system refuses.
+    #[func]
+    fn join_multicast_group(&self, multicast_address: GString, interface_name: GString) -> Error {
+        match address::literal(&multicast_address.to_string()) {
+            Some(group) => code(self.peer.join_multicast(group, &interface_name.to_string())),
+            None => Error::ERR_INVALID_PARAMETER,
+        }
+    }
+
+    /// Leaves a multicast group. Returns as [method join_multicast_group] does, and [constant ERR_UNCONFIGURED] if the socket is not open.
+    #[func]
+    fn leave_multicast_group(&self, multicast_address: GString, interface_name: GString) -> Error {
+        match address::literal(&multicast_address.to_string()) {
+            Some(group) => code(
+                self.peer
+                    .leave_multicast(group, &interface_name.to_string()),
+            ),
+            None => Error::ERR_INVALID_PARAMETER,
+        }
+    }
+}
+
+#[godot_api]
+impl IPacketPeerExtension for OpenSslPacketPeerUdp {
+    fn get_available_packet_count(&self) -> i32 {
+        self.peer
+            .available()
+            .map_or(-1, |count| i32::try_from(count).unwrap_or(i32::MAX))
+    }
+
+    fn get_max_packet_size(&self) -> i32 {
+        512
+    }
+
+    #[func(gd_self)]
+    unsafe fn get_packet_rawptr(
+        this: Gd<Self>,
+        buffer: RawPtr<*mut RawPtr<*const u8>>,
+        buffer_size: RawPtr<*mut i32>,
+    ) -> Error {
+        let peer = this.bind().shared();
+        let filled = packet_memory::fill(|memory| peer.receive(memory).map(drop));
+        // SAFETY: the engine passes two valid out pointers to this virtual method.
+        unsafe { slices::give(filled.map_err(error_code), buffer, buffer_size) }
+    }
+
+    #[func(gd_self)]
+    unsafe fn put_packet_rawptr(this: Gd<Self>, buffer: RawPtr<*const u8>, size: i32) -> Error {
+        let peer = this.bind().shared();
+        // SAFETY: the engine passes `size` readable bytes to this virtual method.
+        code(peer.send(unsafe { slices::borrow(buffer, size) }))
+    }
+}

@@ -1,0 +1,359 @@
+//! One side of a DTLS connection: a session, the UDP peer beneath it, and the way between them.
+//!
+//! Nothing here prints while it works: what is to be said comes back as [`Notice`]s, so that no
+//! script's logger is called from inside a peer.
+
+use std::cell::RefCell;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use dtls::{ClientContext, CookieJar, Failure, Greeting, SendError, ServerContext, Session};
+
+use crate::link::Link;
+use crate::report;
+use crate::status::Status;
+
+/// How many datagrams one poll takes at the most, however fast they arrive.
+const DATAGRAMS_PER_POLL: usize = 4096;
+
+/// What all peers of one server share.
+pub(crate) struct ServerSide {
+    pub(crate) context: ServerContext,
+    pub(crate) cookies: Mutex<CookieJar>,
+}
+
+/// A DTLS connection, from either end.
+pub(crate) struct Peer {
+    state: State,
+}
+
+enum State {
+    /// No connection: never made, ended, or failed.
+    Idle(Status),
+    /// A server waits for its client's hello and remembers nothing of it before its cookie holds.
+    Greeting { link: Link, server: Arc<ServerSide> },
+    Live {
+        link: Link,
+        session: Box<Session>,
+        side: Side,
+        announced: bool,
+    },
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Client,
+    Server,
+}
+
+/// Something to print once the peer is not in use any more.
+#[must_use]
+pub(crate) enum Notice {
+    None,
+    Established {
+        protocol: &'static str,
+        cipher: &'static str,
+        remote: Option<SocketAddr>,
+    },
+    ClientFailed(Failure),
+    ServerFailed(Failure, Option<SocketAddr>),
+    ServerRefused(dtls::ConfigError),
+}
+
+impl Notice {
+    pub(crate) fn print(self) {
+        let named = |remote: Option<SocketAddr>| {
+            remote.map_or_else(
+                || "a client".to_owned(),
+                |remote| format!("client {remote}"),
+            )
+        };
+        match self {
+            Self::None => {}
+            Self::Established {
+                protocol,
+                cipher,
+                remote,
+            } => report::established(protocol, cipher, remote),
+            Self::ClientFailed(failure) => report::mistake("PacketPeerDTLS", failure),
+            Self::ServerFailed(failure, remote) => {
+                report::stranger(format_args!("DTLSServer: {}: {failure}", named(remote)));
+            }
+            Self::ServerRefused(error) => report::stranger(format_args!("DTLSServer: {error}")),
+        }
+    }
+}
+
+/// Why a packet did not go out.
+pub(crate) enum PutError {
+    NotConnected,
+    TooLarge(SendError),
+    Failed(Notice),
+}
+
+thread_local! {
+    /// The datagram being worked on: one for each thread, not one for each peer.
+    static DATAGRAM: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Default for Peer {
+    fn default() -> Self {
+        Self {
+            state: State::Idle(Status::Disconnected),
+        }
+    }
+}
+
+impl Peer {
+    pub(crate) fn status(&self) -> Status {
+        match &self.state {
+            State::Idle(status) => *status,
+            State::Greeting { .. } => Status::Handshaking,
+            State::Live { session, .. } => match session.status() {
+                dtls::Status::Handshaking => Status::Handshaking,
+                dtls::Status::Connected => Status::Connected,
+                dtls::Status::Closed => Status::Disconnected,
+                dtls::Status::Failed => Status::Error,
+            },
+        }
+    }
+
+    /// Whether a connection is being made or in use, so that no other can be begun.
+    pub(crate) fn is_active(&self) -> bool {
+        !matches!(self.state, State::Idle(_))
+    }
+
+    pub(crate) fn protocol(&self) -> Option<&'static str> {
+        match &self.state {
+            State::Live { session, .. } if session.cipher().is_some() => Some(session.protocol()),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn cipher(&self) -> Option<&'static str> {
+        match &self.state {
+            State::Live { session, .. } => session.cipher(),
+            _ => None,
+        }
+    }
+
+    /// Begins a client's connection.
+    pub(crate) fn connect(
+        &mut self,
+        link: Link,
+        context: &ClientContext,
+        host: &str,
+    ) -> Result<(), dtls::ConfigError> {
+        let session = Session::connect(context, host, Instant::now())?;
+        self.go_live(link, session, Side::Client);
+        self.flush();
+        Ok(())
+    }
+
+    /// Begins a server's connection with whatever its UDP peer has received.
+    pub(crate) fn accept(&mut self, mut link: Link, server: Arc<ServerSide>) -> Notice {
+        link.stop_blocking();
+        self.state = State::Greeting { link, server };
+        self.poll()
+    }
+
+    /// Takes what has arrived, sends what is due.
+    pub(crate) fn poll(&mut self) -> Notice {
+        if !self.is_active() {
+            return Notice::None;
+        }
+        DATAGRAM.with_borrow_mut(|datagram| {
+            if let Err(error) = self.greet(datagram) {
+                return Notice::ServerRefused(error);
+            }
+            self.exchange(datagram);
+            self.settle()
+        })
+    }
+
+    /// Sends one packet.
+    pub(crate) fn put(&mut self, packet: &[u8]) -> Result<(), PutError> {
+        let State::Live { session, .. } = &mut self.state else {
+            return Err(PutError::NotConnected);
+        };
+        let sent = session.send(packet);
+        self.flush();
+        sent.map_err(|error| match error {
+            SendError::TooLarge(_) => PutError::TooLarge(error),
+            SendError::NotConnected => PutError::NotConnected,
+            _ => PutError::Failed(self.settle()),
+        })
+    }
+
+    pub(crate) fn packet_count(&self) -> usize {
+        match &self.state {
+            State::Live { session, .. } => session.packet_count(),
+            _ => 0,
+        }
+    }
+
+    /// Hands the oldest packet to `take`, after a look at the network if none waits; `None` where no
+    /// connection is there to have packets. An empty slice stands for no packet.
+    pub(crate) fn get<R>(&mut self, take: impl FnOnce(&[u8]) -> R) -> Option<(R, Notice)> {
+        if self.status() != Status::Connected {
+            return None;
+        }
+        let mut notice = Notice::None;
+        if self.packet_count() == 0 {
+            notice = self.poll();
+        }
+        let taken = match &mut self.state {
+            State::Live { session, .. } => take(session.next_packet().unwrap_or_default()),
+            _ => take(&[]),
+        };
+        // The last packet of a session that the other side closed ends it.
+        if let Notice::None = notice {
+            notice = self.settle();
+        }
+        Some((taken, notice))
+    }
+
+    /// Ends the connection, with a word to the other side if there is a session.
+    pub(crate) fn disconnect(&mut self) {
+        if let State::Live { session, .. } = &mut self.state {
+            session.close();
+            self.flush();
+        }
+        if self.is_active() {
+            self.state = State::Idle(Status::Disconnected);
+        }
+    }
+
+    fn go_live(&mut self, link: Link, session: Session, side: Side) {
+        self.state = State::Live {
+            link,
+            session: Box::new(session),
+            side,
+            announced: false,
+        };
+    }
+
+    /// Until its cookie holds, a client is answered and forgotten (RFC 6347 section 4.2.1): the peer
+    /// ends in an error, as the engine's does, and the client's next hello makes a new one.
+    fn greet(&mut self, datagram: &mut Vec<u8>) -> Result<(), dtls::ConfigError> {
+        let State::Greeting { link, server } = &mut self.state else {
+            return Ok(());
+        };
+        let mut heard_something = false;
+        for _ in 0..DATAGRAMS_PER_POLL {
+            if !link.receive(datagram) {
+                break;
+            }
+            heard_something = true;
+            let now = Instant::now();
+            let Some(client) = link.remote() else {
+                continue;
+            };
+            let greeting = server
+                .cookies
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .greet(datagram, client, now);
+            let accepted = match greeting {
+                Ok(Greeting::Noise) => continue,
+                Ok(Greeting::Unverified(request)) => {
+                    link.send(request.as_bytes());
+                    continue;
+                }
+                Ok(Greeting::Verified) => Session::accept(&server.context, datagram, now),
+                Err(error) => Err(error),
+            };
+            let idle = State::Idle(Status::Error);
+            let State::Greeting { link, .. } = std::mem::replace(&mut self.state, idle) else {
+                return Ok(());
+            };
+            self.go_live(link, accepted?, Side::Server);
+            return Ok(());
+        }
+        if heard_something {
+            self.state = State::Idle(Status::Error);
+        }
+        Ok(())
+    }
+
+    fn exchange(&mut self, datagram: &mut Vec<u8>) {
+        let State::Live { link, session, .. } = &mut self.state else {
+            return;
+        };
+        for _ in 0..DATAGRAMS_PER_POLL {
+            if !session.takes_datagrams() || !link.receive(datagram) {
+                break;
+            }
+            session.handle_datagram(datagram, Instant::now());
+        }
+        if let Some(at) = session.timeout() {
+            let now = Instant::now();
+            if now >= at {
+                session.handle_timeout(now);
+            }
+        }
+        self.flush();
+    }
+
+    fn flush(&mut self) {
+        if let State::Live { link, session, .. } = &mut self.state
+            && session.has_datagrams()
+        {
+            session.drain_datagrams(|datagram| link.send(datagram));
+        }
+    }
+
+    /// Draws the consequences of what the session has become.
+    fn settle(&mut self) -> Notice {
+        let State::Live {
+            link,
+            session,
+            side,
+            announced,
+        } = &mut self.state
+        else {
+            return Notice::None;
+        };
+        match session.status() {
+            dtls::Status::Handshaking => Notice::None,
+            dtls::Status::Connected if *announced => Notice::None,
+            dtls::Status::Connected => {
+                *announced = true;
+                Notice::Established {
+                    protocol: session.protocol(),
+                    cipher: session.cipher().unwrap_or("no cipher"),
+                    remote: link.remote(),
+                }
+            }
+            dtls::Status::Closed => {
+                self.state = State::Idle(Status::Disconnected);
+                Notice::None
+            }
+            dtls::Status::Failed => {
+                let remote = link.remote();
+                let side = *side;
+                let Some(failure) = session.failure().cloned() else {
+                    return Notice::None;
+                };
+                let status = match &failure {
+                    Failure::Certificate(certificate) if certificate.is_name_mismatch() => {
+                        Status::ErrorHostnameMismatch
+                    }
+                    _ => Status::Error,
+                };
+                self.state = State::Idle(status);
+                match side {
+                    Side::Client => Notice::ClientFailed(failure),
+                    Side::Server => Notice::ServerFailed(failure, remote),
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        self.disconnect();
+    }
+}

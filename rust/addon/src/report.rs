@@ -1,0 +1,103 @@
+//! What the addon prints: one readable line for each mistake, and no more than a few for strangers.
+
+use std::net::SocketAddr;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use godot::global::{godot_error, godot_print, godot_warn};
+use once_cell::sync::Lazy;
+
+/// Prints a mistake of the script's: what was called, and what is wrong with it.
+pub(crate) fn mistake(what: &str, why: impl std::fmt::Display) {
+    godot_error!("{what}: {why}.");
+}
+
+/// Prints what a stranger did to a server, as long as strangers have not printed much lately.
+pub(crate) fn stranger(what: impl std::fmt::Display) {
+    let now = Instant::now();
+    let verdict = STRANGERS
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .admit(now);
+    match verdict {
+        Admission::Print { left_out: 0 } => godot_warn!("{what}."),
+        Admission::Print { left_out } => {
+            godot_warn!("{what}. ({left_out} more like it were not shown.)");
+        }
+        Admission::LeaveOut => {}
+    }
+}
+
+/// Prints an established session's protocol and cipher, where `OPENSSL_DTLS_LOG` is set.
+pub(crate) fn established(protocol: &str, cipher: &str, remote: Option<SocketAddr>) {
+    static WANTED: Lazy<bool> = Lazy::new(|| {
+        std::env::var_os("OPENSSL_DTLS_LOG").is_some_and(|value| !value.is_empty() && value != "0")
+    });
+    if !*WANTED {
+        return;
+    }
+    let remote = remote.map_or_else(|| "unknown".to_owned(), |remote| remote.to_string());
+    let version = dtls::openssl_version();
+    godot_print!(
+        "OpenSSL DTLS: session established: {protocol}, {cipher}, {version}, peer {remote}"
+    );
+}
+
+static STRANGERS: Lazy<Mutex<Limiter>> = Lazy::new(|| Mutex::new(Limiter::default()));
+
+#[derive(Debug, PartialEq, Eq)]
+enum Admission {
+    Print { left_out: u64 },
+    LeaveOut,
+}
+
+/// Lets a few lines through in each period, and counts the others.
+#[derive(Default)]
+struct Limiter {
+    period_began: Option<Instant>,
+    printed: u32,
+    left_out: u64,
+}
+
+impl Limiter {
+    const PERIOD: Duration = Duration::from_secs(10);
+    const LINES: u32 = 5;
+
+    fn admit(&mut self, now: Instant) -> Admission {
+        if self
+            .period_began
+            .is_none_or(|began| now.saturating_duration_since(began) >= Self::PERIOD)
+        {
+            self.period_began = Some(now);
+            self.printed = 0;
+        }
+        if self.printed == Self::LINES {
+            self.left_out += 1;
+            return Admission::LeaveOut;
+        }
+        self.printed += 1;
+        Admission::Print {
+            left_out: std::mem::take(&mut self.left_out),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_period_prints_its_lines_and_the_next_one_says_how_many_were_left_out() {
+        let start = Instant::now();
+        let mut limiter = Limiter::default();
+        for _ in 0..Limiter::LINES {
+            assert_eq!(limiter.admit(start), Admission::Print { left_out: 0 });
+        }
+        for _ in 0..1000 {
+            assert_eq!(limiter.admit(start), Admission::LeaveOut);
+        }
+        let later = start + Limiter::PERIOD;
+        assert_eq!(limiter.admit(later), Admission::Print { left_out: 1000 });
+        assert_eq!(limiter.admit(later), Admission::Print { left_out: 0 });
+    }
+}

@@ -1,0 +1,30 @@
+//! The addon's project settings, as the editor shows them.
+
+use godot::builtin::{VarDictionary, Variant, VariantType, vdict};
+use godot::classes::ProjectSettings;
+use godot::obj::Singleton;
+
+/// Whether scripts that name the engine's DTLS classes run on OpenSSL.
+const DROP_IN: &str = "openssl_dtls/drop_in";
+
+/// Makes the settings known, with their defaults.
+pub(crate) fn register() {
+    let mut settings = ProjectSettings::singleton();
+    if !settings.has_setting(DROP_IN) {
+        settings.set_setting(DROP_IN, &Variant::from(true));
+    }
+    settings.set_initial_value(DROP_IN, &Variant::from(true));
+    settings.set_as_basic(DROP_IN, true);
+    let info: VarDictionary = vdict! {
+        "name" => DROP_IN,
+        "type" => VariantType::BOOL,
+    };
+    settings.add_property_info(&info);
+}
+
+/// The value of `openssl_dtls/drop_in`.
+pub(crate) fn drop_in() -> bool {
+    ProjectSettings::singleton()
+        .get_setting(DROP_IN)
+        .booleanize()
+}

@@ -1,0 +1,42 @@
+//! Byte slices across the engine's virtual methods, which pass pointers.
+
+use godot::global::Error;
+use godot::meta::conv::RawPtr;
+
+/// Answers a `_get_packet` call.
+///
+/// # Safety
+/// Both pointers must be valid for writes.
+pub(crate) unsafe fn give(
+    packet: Result<(*const u8, usize), Error>,
+    buffer: RawPtr<*mut RawPtr<*const u8>>,
+    buffer_size: RawPtr<*mut i32>,
+) -> Error {
+    let (start, length) = match packet {
+        Ok(packet) => packet,
+        Err(error) => return error,
+    };
+    // SAFETY: the caller vouches for both pointers; `RawPtr<*const u8>` is laid out as the pointer
+    // that it holds.
+    unsafe {
+        buffer.ptr().cast::<*const u8>().write(start);
+        buffer_size
+            .ptr()
+            .write(i32::try_from(length).unwrap_or(i32::MAX));
+    }
+    Error::OK
+}
+
+/// The bytes of a `_put_packet` call.
+///
+/// # Safety
+/// `buffer` must be valid for reads of `size` bytes for as long as the slice is used.
+pub(crate) unsafe fn borrow<'a>(buffer: RawPtr<*const u8>, size: i32) -> &'a [u8] {
+    match usize::try_from(size) {
+        Ok(size) if size > 0 && !buffer.ptr().is_null() => {
+            // SAFETY: as the caller vouches; the pointer is not null.
+            unsafe { std::slice::from_raw_parts(buffer.ptr(), size) }
+        }
+        _ => &[],
+    }
+}

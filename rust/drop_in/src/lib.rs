@@ -1,0 +1,27 @@
+//! Renames the engine's DTLS and UDP classes to this addon's in the text of GDScript.
+//!
+//! Text in, text out: no files, no Godot. [`Script`] reads one script, [`scene::Scene`] the scripts built into a
+//! `.tscn` or `.tres` file, and [`plan`] decides for a whole project which names each script keeps because something
+//! else already bears them. Only identifiers change; every other byte stays, so lines stay lines.
+//!
+//! ```
+//! use drop_in::{Names, Script};
+//!
+//! let script = Script::scan("var dtls := DTLSServer.new() # a DTLSServer\n");
+//! assert_eq!(script.renamed(Names::NONE), "var dtls := OpenSSLDTLSServer.new() # a DTLSServer\n");
+//! ```
+
+mod lexer;
+mod mentions;
+mod names;
+mod project;
+mod references;
+pub mod scene;
+mod script;
+mod structure;
+mod walk;
+
+pub use mentions::{mentions_any, mentions_dtls, renamed_bytes};
+pub use names::{Names, RENAMES};
+pub use project::{Autoload, Plan, Source, plan};
+pub use script::{Extends, Script};

@@ -1,0 +1,41 @@
+//! Cheap tests on whole files, before anything is scanned, and the way in for bytes.
+
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
+
+use crate::names::{Names, RENAMES};
+use crate::script::Script;
+
+static FINDERS: LazyLock<[Finder<'static>; RENAMES.len()]> =
+    LazyLock::new(|| RENAMES.map(|(from, _)| Finder::new(from)));
+
+/// Whether one of the names in [`Names::DTLS`] occurs anywhere in the bytes, as an identifier or not.
+///
+/// A project where this is false for every script has no need of being scanned.
+pub fn mentions_dtls(text: &[u8]) -> bool {
+    mentions(text, Names::DTLS)
+}
+
+/// Whether one of the five names occurs anywhere in the bytes, as an identifier or not.
+///
+/// Only such a script can change.
+pub fn mentions_any(text: &[u8]) -> bool {
+    mentions(text, Names::ALL)
+}
+
+fn mentions(text: &[u8], names: Names) -> bool {
+    (0..RENAMES.len()).any(|index| names.has(index) && FINDERS[index].find(text).is_some())
+}
+
+/// [`Script::renamed`] for bytes. What is not UTF-8 stays as it is: the engine does not load such a script.
+pub fn renamed_bytes(text: &[u8], kept: Names) -> Cow<'_, [u8]> {
+    let Ok(valid) = std::str::from_utf8(text) else {
+        return Cow::Borrowed(text);
+    };
+    match Script::scan(valid).renamed(kept) {
+        Cow::Borrowed(_) => Cow::Borrowed(text),
+        Cow::Owned(renamed) => Cow::Owned(renamed.into_bytes()),
+    }
+}

@@ -1,0 +1,457 @@
+//! The walk through a script's tokens: which of our names are uses of the engine's classes, and which are something
+//! else that merely looks like them.
+//!
+//! Follows the engine's parser (modules/gdscript/gdscript_parser.cpp, 4.6) as far as needed to know, at each word,
+//! whether a declaration, a key, an attribute, a part of a node path or an operand stands there.
+
+use crate::lexer::{self, Kind, Token};
+use crate::names::{self, Names};
+use crate::references;
+use crate::script::{Facts, Use};
+use crate::structure::{Blocks, Bracket, BracketKind, Lambda, Locals};
+
+/// Walks through a script.
+///
+/// Each declaration of a class body, with all that belongs to it, is an *item*. A local variable, parameter, loop
+/// variable or pattern's binding takes its name away from the engine's class from there on in its item; that is more
+/// than its scope, and never less.
+pub(crate) fn facts(text: &str) -> Facts {
+    let tokens = lexer::tokens(text);
+    let mut walk = Walk {
+        text,
+        tokens: &tokens,
+        facts: Facts::default(),
+        locals: vec![Locals::default()],
+        late_locals: Names::NONE,
+        brackets: Vec::new(),
+        blocks: Blocks::new(),
+        line: Line::default(),
+        before: Before::Statement,
+        expected: Expected::Nothing,
+        node_path: NodePath::Outside,
+    };
+    let mut at_line_end = true;
+    for (index, token) in tokens.iter().enumerate() {
+        if token.kind == Kind::Newline {
+            at_line_end = true;
+            continue;
+        }
+        if at_line_end {
+            walk.begin_line(token);
+        } else {
+            walk.stay_in_line();
+        }
+        at_line_end = false;
+        walk.token(index);
+    }
+    walk.finish()
+}
+
+struct Walk<'t> {
+    text: &'t str,
+    tokens: &'t [Token],
+    facts: Facts,
+    /// By item.
+    locals: Vec<Locals>,
+    /// Names that locals take from the next statement on: `var x = x.new()` still means what `x` was before.
+    late_locals: Names,
+    brackets: Vec<Bracket>,
+    blocks: Blocks,
+    line: Line,
+    before: Before,
+    expected: Expected,
+    node_path: NodePath,
+}
+
+/// What came so far in the current line, not counting lines between brackets.
+#[derive(Default)]
+struct Line {
+    /// `func`: what follows in this line is in a function.
+    in_function: bool,
+    /// `class`: deeper lines that follow are its body.
+    is_class_header: bool,
+}
+
+/// What comes before a token, as far as it decides what the token can be.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Before {
+    /// Nothing of this statement, or annotations and `static`.
+    Statement,
+    /// A value: `%` is an operator.
+    Operand,
+    Period,
+    Colon,
+    /// An opening bracket or a comma: an item begins.
+    Item,
+    /// An operator or keyword: a value follows.
+    Operator,
+}
+
+/// What the last keyword calls for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Expected {
+    Nothing,
+    Name(Declaration),
+    /// After `func` and perhaps a name.
+    Parameters,
+    /// After `signal` and its name.
+    SignalParameters,
+    /// After `enum` and a name.
+    EnumValues,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Declaration {
+    ClassName,
+    Class,
+    Variable,
+    Constant,
+    Function,
+    /// Its name is in no scope.
+    LambdaFunction,
+    Signal,
+    Enum,
+    Loop,
+}
+
+/// `$A/B` and `%C`, which the engine reads token by token, so with blanks between them too.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum NodePath {
+    Outside,
+    /// After `$`, `%` or `/`: a name or string continues the path.
+    Separator,
+    /// After a name: `/` continues the path.
+    Name,
+}
+
+impl Walk<'_> {
+    fn begin_line(&mut self, first: &Token) {
+        let Some(bracket) = self.brackets.last_mut() else {
+            return self.begin_outer_line(first);
+        };
+        if bracket.lambda == Lambda::Colon {
+            bracket.lambda = Lambda::Body(first.column);
+        }
+        match bracket.lambda {
+            Lambda::Body(indent) if first.column >= indent => self.begin_statement(first.start),
+            _ => bracket.lambda = Lambda::None,
+        }
+    }
+
+    fn begin_outer_line(&mut self, first: &Token) {
+        let opens = match self.expected {
+            Expected::Parameters => Some(b'('),
+            Expected::EnumValues | Expected::Name(Declaration::Enum) => Some(b'{'),
+            _ => None,
+        };
+        if opens.is_some_and(|bracket| first.kind == Kind::Open(bracket)) {
+            return;
+        }
+        self.blocks
+            .begin_line(first.column, self.line.is_class_header);
+        self.line = Line::default();
+        if self.blocks.in_class_body() {
+            self.locals.push(Locals::default());
+            self.late_locals = Names::NONE;
+        }
+        self.begin_statement(first.start);
+    }
+
+    fn begin_statement(&mut self, start: usize) {
+        let late = std::mem::take(&mut self.late_locals);
+        self.declare_local(late, start);
+        self.before = Before::Statement;
+        self.expected = Expected::Nothing;
+        self.node_path = NodePath::Outside;
+    }
+
+    /// A lambda whose colon is not the end of its line has no body of lines.
+    fn stay_in_line(&mut self) {
+        if let Some(bracket) = self.brackets.last_mut()
+            && bracket.lambda == Lambda::Colon
+        {
+            bracket.lambda = Lambda::None;
+        }
+    }
+
+    fn token(&mut self, index: usize) {
+        let token = self.tokens[index];
+        if self.node_path(token.kind) {
+            return;
+        }
+        let expected = std::mem::replace(&mut self.expected, Expected::Nothing);
+        self.before = match token.kind {
+            Kind::Word => self.word(index, expected),
+            Kind::String | Kind::Number => Before::Operand,
+            Kind::Annotation => Before::Statement,
+            Kind::Semicolon => {
+                self.begin_statement(token.end);
+                Before::Statement
+            }
+            Kind::Open(byte) => self.open(byte, expected),
+            Kind::Close => self.close(),
+            Kind::Comma => Before::Item,
+            Kind::Ellipsis if self.before == Before::Item => Before::Item,
+            Kind::Colon => self.colon(),
+            Kind::Period => Before::Period,
+            Kind::Dollar => {
+                self.node_path = NodePath::Separator;
+                Before::Operand
+            }
+            Kind::Percent if self.before != Before::Operand => {
+                self.node_path = NodePath::Separator;
+                Before::Operand
+            }
+            _ => Before::Operator,
+        };
+    }
+
+    /// Whether a token belongs to a node path that began before it.
+    fn node_path(&mut self, kind: Kind) -> bool {
+        self.node_path = match (self.node_path, kind) {
+            (NodePath::Separator, Kind::Word | Kind::String) => NodePath::Name,
+            (NodePath::Separator | NodePath::Name, Kind::Slash | Kind::Percent) => {
+                NodePath::Separator
+            }
+            _ => NodePath::Outside,
+        };
+        self.node_path != NodePath::Outside
+    }
+
+    fn open(&mut self, byte: u8, expected: Expected) -> Before {
+        let function = Expected::Name(Declaration::Function);
+        let lambda = Expected::Name(Declaration::LambdaFunction);
+        let kind = match (byte, expected) {
+            (b'(', Expected::Parameters) => BracketKind::Parameters,
+            (b'(', _) if expected == function || expected == lambda => BracketKind::Parameters,
+            (b'(', Expected::SignalParameters) => BracketKind::SignalParameters,
+            (b'{', Expected::EnumValues | Expected::Name(Declaration::Enum)) => BracketKind::Enum {
+                named: expected == Expected::EnumValues,
+                uses_before: self.facts.uses.len(),
+                values: Names::NONE,
+            },
+            (b'{', _) => BracketKind::Brace,
+            _ => BracketKind::Plain,
+        };
+        if kind == BracketKind::Parameters && self.brackets.is_empty() {
+            self.line.in_function = true;
+        }
+        self.brackets.push(Bracket::new(kind));
+        Before::Item
+    }
+
+    fn close(&mut self) -> Before {
+        if let Some(Bracket {
+            kind:
+                BracketKind::Enum {
+                    uses_before,
+                    values,
+                    ..
+                },
+            ..
+        }) = self.brackets.pop()
+        {
+            // An enum's values may name one another; outside of it they are attributes.
+            let inside = self.facts.uses.split_off(uses_before);
+            self.facts
+                .uses
+                .extend(inside.into_iter().filter(|found| !values.has(found.name)));
+        }
+        Before::Operand
+    }
+
+    fn colon(&mut self) -> Before {
+        if let Some(bracket) = self.brackets.last_mut()
+            && bracket.lambda == Lambda::Header
+        {
+            bracket.lambda = Lambda::Colon;
+        }
+        Before::Colon
+    }
+
+    /// Takes a word and says what it is to the token after it.
+    fn word(&mut self, index: usize, expected: Expected) -> Before {
+        let range = self.tokens[index].range();
+        let word = &self.text[range.clone()];
+        if let Expected::Name(declaration) = expected {
+            self.declare(declaration, index);
+            return Before::Operand;
+        }
+        if self.before == Before::Period || self.names_an_item(index) {
+            return Before::Operand;
+        }
+        if self.before == Before::Statement && word == "set" {
+            self.setter(index);
+        }
+        if let Some(before) = self.keyword(word, index) {
+            return before;
+        }
+        if let Some(name) = names::index_of(word) {
+            self.facts.uses.push(Use {
+                start: range.start,
+                name,
+                item: self.locals.len() - 1,
+            });
+        }
+        Before::Operand
+    }
+
+    /// Whether the word is the name of its bracket's item rather than a value: a parameter, an enum's value, the key
+    /// of a dictionary in Lua's style.
+    fn names_an_item(&mut self, index: usize) -> bool {
+        if self.before != Before::Item {
+            return false;
+        }
+        let Token { start, end, .. } = self.tokens[index];
+        let taken = Names::taken_by(&self.text[start..end]);
+        let next = self.kinds_after(index).next();
+        match self.brackets.last_mut().map(|bracket| &mut bracket.kind) {
+            Some(BracketKind::Parameters) => self.declare_local(taken, start),
+            Some(BracketKind::SignalParameters) => {}
+            Some(BracketKind::Enum {
+                named: true,
+                values,
+                ..
+            }) => *values = values.union(taken),
+            Some(BracketKind::Enum { named: false, .. }) => self.declare_member(taken),
+            Some(BracketKind::Brace) => return next == Some(Kind::Equal),
+            _ => return false,
+        }
+        true
+    }
+
+    /// A property's `set(value):` declares its parameter without any keyword.
+    fn setter(&mut self, index: usize) {
+        let shape = [Kind::Open(b'('), Kind::Word, Kind::Close, Kind::Colon];
+        if self.kinds_after(index).take(shape.len()).eq(shape)
+            && let Some(parameter) = self.tokens[index + 1..]
+                .iter()
+                .find(|token| token.kind == Kind::Word)
+        {
+            self.declare_local(
+                Names::taken_by(&self.text[parameter.range()]),
+                parameter.start,
+            );
+        }
+    }
+
+    fn keyword(&mut self, word: &str, index: usize) -> Option<Before> {
+        let declaration = match word {
+            "var" => Declaration::Variable,
+            "const" => Declaration::Constant,
+            "func" => self.func(),
+            "class" => Declaration::Class,
+            "class_name" => Declaration::ClassName,
+            "enum" if self.brackets.is_empty() => Declaration::Enum,
+            "signal" => Declaration::Signal,
+            "for" => Declaration::Loop,
+            "extends" => {
+                let extends = references::after_extends(self.text, &self.tokens[index + 1..]);
+                self.facts.extends.push(extends);
+                return Some(Before::Operator);
+            }
+            "static" => return Some(self.before),
+            // Words that are keywords in one place only.
+            "match" if self.begins_statement() => return Some(Before::Operator),
+            "when" if self.before == Before::Operand => return Some(Before::Operator),
+            "and" | "as" | "assert" | "await" | "elif" | "else" | "if" | "in" | "is" | "not"
+            | "or" | "preload" | "return" | "while" => return Some(Before::Operator),
+            _ => return None,
+        };
+        self.line.is_class_header = declaration == Declaration::Class;
+        self.expected = Expected::Name(declaration);
+        Some(Before::Operator)
+    }
+
+    /// `func` begins a method where a statement may begin, which is after an annotation's arguments too.
+    fn func(&mut self) -> Declaration {
+        let method =
+            self.in_class_body() && !matches!(self.before, Before::Operator | Before::Item);
+        if let Some(bracket) = self.brackets.last_mut()
+            && bracket.lambda == Lambda::None
+        {
+            bracket.lambda = Lambda::Header;
+        }
+        if method {
+            Declaration::Function
+        } else {
+            Declaration::LambdaFunction
+        }
+    }
+
+    fn declare(&mut self, declaration: Declaration, index: usize) {
+        let range = self.tokens[index].range();
+        let taken = Names::taken_by(&self.text[range.clone()]);
+        match declaration {
+            Declaration::LambdaFunction => {}
+            Declaration::Loop => self.declare_local(taken, range.start),
+            Declaration::ClassName => self.declare_member(taken),
+            _ if self.in_class_body() => self.declare_member(taken),
+            _ if self.has_plain_value(index) => self.late_locals = self.late_locals.union(taken),
+            _ => self.declare_local(taken, range.start),
+        }
+        self.expected = match declaration {
+            Declaration::Function | Declaration::LambdaFunction => Expected::Parameters,
+            Declaration::Signal => Expected::SignalParameters,
+            Declaration::Enum => Expected::EnumValues,
+            _ => Expected::Nothing,
+        };
+        match declaration {
+            Declaration::ClassName if self.facts.class_name.is_none() => {
+                self.facts.class_name = Some(range);
+            }
+            Declaration::Constant if self.in_class_body() => {
+                let preload = references::preload_of_constant(self.text, &self.tokens[index..]);
+                self.facts.preloads.extend(preload);
+            }
+            _ => {}
+        }
+    }
+
+    fn begins_statement(&self) -> bool {
+        self.before == Before::Statement || self.before == Before::Colon && self.brackets.is_empty()
+    }
+
+    fn in_class_body(&self) -> bool {
+        self.brackets.is_empty() && self.blocks.in_class_body() && !self.line.in_function
+    }
+
+    fn declare_member(&mut self, taken: Names) {
+        self.facts.declared = self.facts.declared.union(taken);
+    }
+
+    fn declare_local(&mut self, taken: Names, start: usize) {
+        if let Some(locals) = self.locals.last_mut() {
+            locals.take(taken, start);
+        }
+    }
+
+    /// Whether the variable declared at this place is followed by `=` or `:=`, which a pattern's binding never is.
+    fn has_plain_value(&self, index: usize) -> bool {
+        let mut next = self.kinds_after(index);
+        matches!(
+            (next.next(), next.next()),
+            (Some(Kind::Equal), _) | (Some(Kind::Colon), Some(Kind::Equal))
+        )
+    }
+
+    /// The kinds of the tokens that follow, across lines.
+    fn kinds_after(&self, index: usize) -> impl Iterator<Item = Kind> {
+        self.tokens[index + 1..]
+            .iter()
+            .map(|token| token.kind)
+            .filter(|kind| *kind != Kind::Newline)
+    }
+
+    fn finish(self) -> Facts {
+        let Self {
+            mut facts, locals, ..
+        } = self;
+        let declared = facts.declared;
+        let is_own = |found: &Use| {
+            declared.has(found.name) || locals[found.item].hide(found.name, found.start)
+        };
+        facts.uses.retain(|found| !is_own(found));
+        facts
+    }
+}

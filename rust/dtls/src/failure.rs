@@ -1,0 +1,133 @@
+//! Why a session ended that should not have, in words for the people who make the game.
+
+use std::fmt;
+
+use openssl::x509::{X509NameRef, X509StoreContextRef, X509VerifyResult};
+
+/// Why a session failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Failure {
+    /// The other side's certificate does not pass verification.
+    Certificate(CertificateFailure),
+    /// The other side ended the session with this alert.
+    Alert(String),
+    /// The two sides could not agree, or the other side broke the protocol.
+    Protocol(String),
+    /// The handshake did not finish within [`HANDSHAKE_LIMIT`](crate::HANDSHAKE_LIMIT).
+    TimedOut,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Certificate(failure) => failure.fmt(f),
+            Self::Alert(alert) => write!(
+                f,
+                "the other side refused the session ({alert}): its own log says why; a client that does not \
+                 trust the server's certificate is the usual cause"
+            ),
+            Self::Protocol(why) => write!(
+                f,
+                "the handshake failed ({why}): both sides must speak DTLS 1.2 with a modern cipher suite"
+            ),
+            Self::TimedOut => write!(
+                f,
+                "the other side did not finish the handshake within {} seconds: check its address, its port \
+                 and the firewalls between",
+                crate::HANDSHAKE_LIMIT.as_secs()
+            ),
+        }
+    }
+}
+
+/// Which certificate broke which rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CertificateFailure {
+    subject: String,
+    depth: u32,
+    expected_name: Option<String>,
+    rule: X509VerifyResult,
+}
+
+// OpenSSL's verification results (x509_vfy.h), as far as they get advice of their own.
+const SELF_SIGNED_LEAF: i32 = 18;
+const UNKNOWN_ISSUER: [i32; 5] = [2, SELF_SIGNED_LEAF, 19, 20, 21];
+const NOT_YET_VALID: i32 = 9;
+const EXPIRED: i32 = 10;
+const HOST_NAME_MISMATCH: i32 = 62;
+const IP_ADDRESS_MISMATCH: i32 = 64;
+
+impl CertificateFailure {
+    pub(crate) fn new(context: &X509StoreContextRef, expected_name: Option<String>) -> Self {
+        let subject = context
+            .current_cert()
+            .map_or_else(|| "unknown".to_owned(), |cert| name(cert.subject_name()));
+        Self {
+            subject,
+            depth: context.error_depth(),
+            expected_name,
+            rule: context.error(),
+        }
+    }
+
+    /// Whether the certificate is good but for another host than the one connected to.
+    pub fn is_name_mismatch(&self) -> bool {
+        matches!(self.rule.as_raw(), HOST_NAME_MISMATCH | IP_ADDRESS_MISMATCH)
+    }
+
+    fn advice(&self) -> String {
+        match self.rule.as_raw() {
+            HOST_NAME_MISMATCH | IP_ADDRESS_MISMATCH => format!(
+                "it was not issued for \"{}\": connect by the name it was issued for, or pass that name as \
+                 the common name override",
+                self.expected_name.as_deref().unwrap_or_default()
+            ),
+            EXPIRED => "renew it, or set this machine's clock".to_owned(),
+            NOT_YET_VALID => "set the clock of this machine, or of the one that made it".to_owned(),
+            SELF_SIGNED_LEAF => "to trust it, pass it to the client as its trusted chain; while developing, \
+                 verification can be turned off with an unsafe client"
+                .to_owned(),
+            rule if UNKNOWN_ISSUER.contains(&rule) => {
+                "pass the certificate of the authority that signed it to the client as its trusted chain, \
+                 and let the server send its intermediate certificates"
+                    .to_owned()
+            }
+            _ => "have it issued anew".to_owned(),
+        }
+    }
+}
+
+impl fmt::Display for CertificateFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let whose = match self.depth {
+            0 => "the other side's certificate",
+            _ => "a certificate of the other side's chain",
+        };
+        write!(
+            f,
+            "{whose} ({}) is not accepted ({}): {}",
+            self.subject,
+            self.rule.error_string(),
+            self.advice()
+        )
+    }
+}
+
+/// A distinguished name as `CN=game.example.org, O=Example`, its control characters escaped, since a
+/// stranger wrote it.
+fn name(name: &X509NameRef) -> String {
+    const ENOUGH: usize = 200;
+    let mut text = String::new();
+    for entry in name.entries() {
+        let key = entry.object().nid().short_name().unwrap_or("?");
+        let value = entry.data().to_string().unwrap_or_default();
+        let separator = if text.is_empty() { "" } else { ", " };
+        text.push_str(&format!("{separator}{key}={}", value.escape_debug()));
+    }
+    if let Some((cut, _)) = text.char_indices().nth(ENOUGH) {
+        text.truncate(cut);
+        text.push('…');
+    }
+    text
+}

@@ -1,0 +1,42 @@
+//! DTLS 1.2 sessions and stateless cookies on OpenSSL, as state machines without input or output.
+//!
+//! A [`Session`] takes datagrams and the time, and gives datagrams, packets, a status and the next
+//! time it wants to be called. It opens no socket, starts no thread, reads no clock of its own and
+//! knows nothing of Godot: whoever holds it moves the bytes.
+//!
+//! ```text
+//! datagram in ──► CookieJar (servers, before any session) ──► Session::accept
+//! datagram in ──► Session::handle_datagram ──► Session::next_packet
+//! Session::send, Session::close, Session::handle_timeout ──► Session::drain_datagrams ──► datagram out
+//! ```
+//!
+//! Standards: RFC 6347 (DTLS 1.2), RFC 5246 (TLS 1.2), RFC 6125 (host names in certificates).
+
+mod bytes;
+mod context;
+mod cookie;
+mod error;
+mod failure;
+mod hello;
+mod identity;
+mod listen;
+mod packets;
+mod policy;
+mod records;
+mod session;
+mod timer;
+mod trust;
+mod wire;
+
+pub use context::{ClientContext, ServerContext};
+pub use cookie::{CookieJar, Greeting};
+pub use error::{ConfigError, SendError};
+pub use failure::{CertificateFailure, Failure};
+pub use hello::HelloVerifyRequest;
+pub use identity::Identity;
+pub use policy::{
+    COOKIE_LIFETIME, HANDSHAKE_LIMIT, LINK_MTU, MAX_DATAGRAM, MAX_PACKET, PACKET_QUEUE_BYTES,
+    openssl_version,
+};
+pub use session::{Session, Status};
+pub use trust::{Roots, Verification};

@@ -1,0 +1,65 @@
+//! What every session keeps to: versions, cipher suites, sizes and times.
+
+use std::time::Duration;
+
+use openssl::error::ErrorStack;
+use openssl::ssl::{SslContextBuilder, SslMode, SslOptions, SslSessionCacheMode, SslVersion};
+
+/// The smallest link, in bytes of a whole IP packet, that handshake flights are cut for.
+///
+/// RFC 6347 section 4.1.1.1 leaves the discovery of a path's MTU to the application; 1,200 bytes
+/// cross every link that games are played on.
+pub const LINK_MTU: usize = 1200;
+
+/// What an IPv6 header (40 bytes, the larger one) and a UDP header (8) take of each datagram.
+const IP_AND_UDP_HEADERS: usize = 48;
+
+/// The largest handshake datagram, in bytes of UDP payload.
+pub const MAX_DATAGRAM: usize = LINK_MTU - IP_AND_UDP_HEADERS;
+
+/// The largest packet of application data, in bytes: one record's plain text (RFC 6347 section 4.1).
+pub const MAX_PACKET: usize = 16_384;
+
+/// How many bytes of decrypted packets wait in a session before it takes no more datagrams.
+pub const PACKET_QUEUE_BYTES: usize = 65_536;
+
+/// How long a flight waits for an answer before it is sent again; doubled each time after that
+/// (RFC 6347 section 4.2.4.1).
+pub(crate) const FIRST_RETRANSMISSION: Duration = Duration::from_secs(1);
+
+/// The longest such wait. OpenSSL sends a flight 13 times at most; with waits of up to a minute, as
+/// the RFC allows, a player on a bad network would sit through most of [`HANDSHAKE_LIMIT`] in silence.
+pub(crate) const LONGEST_RETRANSMISSION: Duration = Duration::from_secs(6);
+
+/// How long a handshake may take before it fails.
+pub const HANDSHAKE_LIMIT: Duration = Duration::from_secs(60);
+
+/// How long a cookie is honoured, at least; at most it is twice this.
+pub const COOKIE_LIFETIME: Duration = Duration::from_secs(30);
+
+/// Forward-secret AEAD suites alone: what RFC 9325 section 4.2 recommends for (D)TLS 1.2.
+const CIPHER_SUITES: &str = "ECDHE+AESGCM:ECDHE+CHACHA20";
+const GROUPS: &str = "X25519:P-256:P-384";
+
+/// The linked OpenSSL's own words for its version, such as `OpenSSL 3.6.3 9 Jun 2026`.
+pub fn openssl_version() -> &'static str {
+    openssl::version::version()
+}
+
+/// Gives a fresh context the settings that clients and servers share.
+pub(crate) fn apply(context: &mut SslContextBuilder) -> Result<(), ErrorStack> {
+    context.set_min_proto_version(Some(SslVersion::DTLS1_2))?;
+    context.set_cipher_list(CIPHER_SUITES)?;
+    context.set_groups_list(GROUPS)?;
+    // NO_QUERY_MTU: the transport here is memory and has no MTU to be asked for, upon which OpenSSL
+    // would cut flights into datagrams of 256 bytes.
+    context.set_options(
+        SslOptions::NO_QUERY_MTU
+            | SslOptions::NO_TICKET
+            | SslOptions::NO_RENEGOTIATION
+            | SslOptions::CIPHER_SERVER_PREFERENCE,
+    );
+    context.set_mode(SslMode::RELEASE_BUFFERS);
+    context.set_session_cache_mode(SslSessionCacheMode::OFF);
+    Ok(())
+}

@@ -1,0 +1,128 @@
+//! What a server does before it knows that a client owns its address.
+
+use std::time::Duration;
+
+use dtls::{COOKIE_LIFETIME, Greeting, Session};
+
+use crate::world::{CLIENT_ADDRESS, SERVER_NAME, World, client_context};
+
+/// A client's hello with the cookie that this world's server gave it.
+fn hello_with_cookie(world: &mut World) -> Vec<u8> {
+    let first = hello(&mut world.client);
+    let now = world.now();
+    let Greeting::Unverified(request) = world.jar.greet(&first, CLIENT_ADDRESS, now).unwrap()
+    else {
+        panic!("a hello without a cookie is not verified");
+    };
+    assert!(request.as_bytes().len() < first.len(), "no amplification");
+    world
+        .client
+        .handle_datagram(&mut request.as_bytes().to_vec(), now);
+    hello(&mut world.client)
+}
+
+fn hello(client: &mut Session) -> Vec<u8> {
+    let mut datagrams = Vec::new();
+    client.drain_datagrams(|datagram| datagrams.push(datagram.to_vec()));
+    assert_eq!(datagrams.len(), 1);
+    datagrams.remove(0)
+}
+
+#[test]
+fn a_cookie_holds_for_the_client_it_was_given_to() {
+    let mut world = World::new();
+    let hello = hello_with_cookie(&mut world);
+    let now = world.now();
+    let greeting = world.jar.greet(&hello, CLIENT_ADDRESS, now);
+    assert_eq!(greeting, Ok(Greeting::Verified));
+}
+
+#[test]
+fn a_cookie_does_not_hold_for_another_address_or_port() {
+    let mut world = World::new();
+    let hello = hello_with_cookie(&mut world);
+    let now = world.now();
+    let mut port = CLIENT_ADDRESS;
+    port.set_port(40_001);
+    let mut ip = CLIENT_ADDRESS;
+    ip.set_ip([192, 0, 2, 8].into());
+    for other in [port, ip] {
+        let greeting = world.jar.greet(&hello, other, now).unwrap();
+        assert!(matches!(greeting, Greeting::Unverified(_)), "{other}");
+    }
+}
+
+#[test]
+fn a_cookie_does_not_hold_with_another_hello() {
+    let mut world = World::new();
+    let hello = hello_with_cookie(&mut world);
+    let now = world.now();
+    // The client's random begins behind the record's header, the message's and the version.
+    for changed_at in [13 + 12 + 2, 13 + 12 + 2 + 31] {
+        let mut changed = hello.clone();
+        changed[changed_at] ^= 1;
+        let greeting = world.jar.greet(&changed, CLIENT_ADDRESS, now).unwrap();
+        assert!(matches!(greeting, Greeting::Unverified(_)));
+    }
+}
+
+#[test]
+fn a_cookie_of_another_server_does_not_hold() {
+    let hello = hello_with_cookie(&mut World::new());
+    let mut other = World::new();
+    let now = other.now();
+    let greeting = other.jar.greet(&hello, CLIENT_ADDRESS, now).unwrap();
+    assert!(matches!(greeting, Greeting::Unverified(_)));
+}
+
+#[test]
+fn a_cookie_outlives_one_change_of_the_secret_and_no_more() {
+    let mut world = World::new();
+    let hello = hello_with_cookie(&mut world);
+    let mut greet_after = |time: Duration| {
+        let at = world.now() + time;
+        world.jar.greet(&hello, CLIENT_ADDRESS, at).unwrap()
+    };
+    assert_eq!(greet_after(COOKIE_LIFETIME), Greeting::Verified);
+    let twice = greet_after(2 * COOKIE_LIFETIME);
+    assert!(matches!(twice, Greeting::Unverified(_)));
+}
+
+#[test]
+fn a_cookie_is_worth_nothing_after_a_long_silence() {
+    let mut world = World::new();
+    let hello = hello_with_cookie(&mut world);
+    let later = world.now() + 3 * COOKIE_LIFETIME;
+    let greeting = world.jar.greet(&hello, CLIENT_ADDRESS, later).unwrap();
+    assert!(matches!(greeting, Greeting::Unverified(_)));
+}
+
+#[test]
+fn what_is_no_client_hello_is_noise_wherever_it_is_cut_or_changed() {
+    let mut world = World::new();
+    let hello = hello_with_cookie(&mut world);
+    let now = world.now();
+    let mut noise: Vec<Vec<u8>> = vec![Vec::new(), vec![0; 65_507], vec![0xff; 100]];
+    noise.extend((0..hello.len()).map(|length| hello[..length].to_vec()));
+    // Record type, version, epoch, handshake type, message number, fragment offset.
+    for at in [0, 1, 3, 13, 13 + 5, 13 + 8] {
+        let mut changed = hello.clone();
+        changed[at] ^= 0x40;
+        noise.push(changed);
+    }
+    for datagram in noise {
+        let greeting = world.jar.greet(&datagram, CLIENT_ADDRESS, now);
+        assert_eq!(greeting, Ok(Greeting::Noise), "{} bytes", datagram.len());
+    }
+}
+
+/// A delayed copy of the client's first hello reaches a server that has made a session by then.
+#[test]
+fn a_late_first_hello_does_not_disturb_the_session() {
+    let mut client = Session::connect(&client_context(), SERVER_NAME, std::time::Instant::now());
+    let first = hello(client.as_mut().unwrap());
+    let mut world = World::new();
+    world.run(Duration::from_secs(1), |world| world.server.is_some());
+    world.inject(crate::world::To::Server, &first);
+    world.run_until_connected();
+}

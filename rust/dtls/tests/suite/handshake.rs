@@ -1,0 +1,157 @@
+//! Making a session: what is agreed on, how many datagrams it takes, and what loss does to it.
+
+use std::time::Duration;
+
+use dtls::{Failure, HANDSHAKE_LIMIT, MAX_DATAGRAM, ServerContext, Status, openssl_version};
+use pki::Leaf;
+
+use crate::world::{Faults, To, World, authority, client_context, identity};
+
+#[test]
+fn both_sides_agree_on_dtls_1_2_and_a_forward_secret_aead_suite() {
+    let mut world = World::connected();
+    for session in [&world.client, world.server.as_ref().unwrap()] {
+        assert_eq!(session.protocol(), "DTLSv1.2");
+        let cipher = session.cipher().unwrap();
+        assert!(cipher.starts_with("ECDHE-RSA-"), "{cipher}");
+        assert!(
+            cipher.contains("GCM") || cipher.contains("POLY1305"),
+            "{cipher}"
+        );
+        assert_eq!(
+            session.timeout(),
+            None,
+            "nothing is due once both are connected"
+        );
+    }
+    assert!(openssl_version().starts_with("OpenSSL 3."));
+    assert_eq!(world.server().failure(), None);
+}
+
+/// The client's hello and its repetition with the cookie, the server's HelloVerifyRequest, its
+/// flight with its certificate, the client's flight and the server's last.
+#[test]
+fn a_handshake_takes_six_datagrams_and_none_exceeds_the_link() {
+    let world = World::connected();
+    let to = |side| world.sent.iter().filter(|(to, _)| *to == side).count();
+    assert_eq!(to(To::Server), 3, "{:?}", lengths(&world));
+    assert_eq!(to(To::Client), 3, "{:?}", lengths(&world));
+    let largest = world.sent.iter().map(|(_, datagram)| datagram.len()).max();
+    assert!(largest <= Some(MAX_DATAGRAM), "{:?}", lengths(&world));
+}
+
+fn lengths(world: &World) -> Vec<(To, usize)> {
+    let length = |(to, datagram): &(To, Vec<u8>)| (*to, datagram.len());
+    world.sent.iter().map(length).collect()
+}
+
+#[test]
+fn a_chain_larger_than_the_link_takes_as_few_datagrams_as_it_can() {
+    let server = authority()
+        .issue_with_big_chain(&Leaf::localhost())
+        .unwrap();
+    let server = ServerContext::new(&identity(&server)).unwrap();
+    let mut world = World::with(&server, &client_context(), "localhost");
+    world.run_until_connected();
+    let flight: Vec<usize> = lengths(&world)
+        .into_iter()
+        .filter(|&(to, _)| to == To::Client)
+        .map(|(_, length)| length)
+        .collect();
+    // HelloVerifyRequest first, Finished last, and the flight with the chain between them.
+    let chain = &flight[1..flight.len() - 1];
+    let bytes: usize = chain.iter().sum();
+    assert!(bytes > 10_000, "{flight:?}");
+    assert_eq!(chain.len(), bytes.div_ceil(MAX_DATAGRAM), "{flight:?}");
+    assert!(
+        chain.iter().all(|&length| length <= MAX_DATAGRAM),
+        "{flight:?}"
+    );
+}
+
+#[test]
+fn a_hello_that_is_lost_is_sent_again_after_one_second_and_then_after_two() {
+    let mut world = World::new();
+    world.faults.lost = 100;
+    world.run(Duration::from_millis(999), |_| false);
+    assert_eq!(world.sent.len(), 1);
+    world.run(Duration::from_millis(2), |_| false);
+    assert_eq!(world.sent.len(), 2);
+    world.run(Duration::from_millis(1997), |_| false);
+    assert_eq!(world.sent.len(), 2);
+    world.run(Duration::from_millis(4), |_| false);
+    assert_eq!(world.sent.len(), 3);
+}
+
+#[test]
+fn a_lost_hello_verify_request_is_answered_again() {
+    let mut world = World::new();
+    world.faults.lost = 100;
+    // The first hello and the answer to it are lost; from the second hello on, nothing is.
+    world.run(Duration::from_millis(999), |_| false);
+    world.faults.lost = 0;
+    world.run_until_connected();
+    assert!(
+        world.elapsed() < Duration::from_millis(1300),
+        "{:?}",
+        world.elapsed()
+    );
+}
+
+#[test]
+fn a_third_of_all_datagrams_lost_doubled_and_out_of_order_do_not_stop_a_handshake() {
+    for seed in 1..=100 {
+        let mut world = World::new();
+        world.seed(seed);
+        world.faults = Faults {
+            lost: 30,
+            doubled: 20,
+            delayed: 50,
+        };
+        world.run(HANDSHAKE_LIMIT, World::both_connected);
+        assert!(
+            world.both_connected(),
+            "seed {seed}: client {:?}, server {:?}, after {:?}",
+            world.client.failure(),
+            world.server.as_ref().map(dtls::Session::failure),
+            world.elapsed()
+        );
+    }
+}
+
+#[test]
+fn a_server_that_never_answers_ends_the_handshake_after_its_limit() {
+    let mut world = World::new();
+    world.faults.lost = 100;
+    world.run(HANDSHAKE_LIMIT - Duration::from_millis(1), |_| false);
+    assert_eq!(world.client.status(), Status::Handshaking);
+    world.run(Duration::from_millis(2), |_| false);
+    assert_eq!(world.client.status(), Status::Failed);
+    assert_eq!(world.client.failure(), Some(&Failure::TimedOut));
+    assert_eq!(world.client.timeout(), None);
+    let sent = world.sent.len();
+    assert!((10..=14).contains(&sent), "{sent} hellos in a minute");
+}
+
+#[test]
+fn a_client_that_vanishes_after_its_cookie_ends_the_servers_handshake_after_its_limit() {
+    let mut world = World::new();
+    world.run(Duration::from_secs(1), |world| world.server.is_some());
+    world.faults.lost = 100;
+    world.run(HANDSHAKE_LIMIT + Duration::from_secs(1), |_| false);
+    assert_eq!(world.server().failure(), Some(&Failure::TimedOut));
+}
+
+#[test]
+fn a_lost_last_flight_is_sent_again_when_the_client_asks() {
+    let mut world = World::new();
+    world.run(Duration::from_secs(1), |world| {
+        let server = world.server.as_ref().map(dtls::Session::status);
+        server == Some(Status::Connected)
+    });
+    // The server is done and its last flight gets lost; the client repeats its own.
+    assert_eq!(world.client.status(), Status::Handshaking);
+    world.drop_all_under_way();
+    world.run_until_connected();
+    assert!(world.elapsed() > Duration::from_secs(1));
+}

@@ -1,0 +1,275 @@
+//! A client, a server and the network between them.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::LazyLock;
+use std::time::{Duration, Instant, SystemTime};
+
+use dtls::{
+    ClientContext, CookieJar, Greeting, Identity, Roots, ServerContext, Session, Status,
+    Verification,
+};
+use pki::{Authority, Leaf};
+
+use crate::clock;
+
+pub(crate) const SERVER_NAME: &str = "localhost";
+
+/// Made once: keys take long.
+static AUTHORITY: LazyLock<Authority> = LazyLock::new(|| Authority::new("Test root").unwrap());
+static SERVER: LazyLock<pki::Identity> =
+    LazyLock::new(|| AUTHORITY.issue(&Leaf::localhost()).unwrap());
+
+pub(crate) fn authority() -> &'static Authority {
+    &AUTHORITY
+}
+
+pub(crate) fn identity(identity: &pki::Identity) -> Identity {
+    let key = identity.key_pem().unwrap();
+    let chain = identity.chain_pem().unwrap();
+    Identity::from_pem(&key, &chain, None).unwrap()
+}
+
+pub(crate) fn server_context() -> ServerContext {
+    ServerContext::new(&identity(&SERVER)).unwrap()
+}
+
+pub(crate) fn roots() -> Roots {
+    Roots::from_pem(&AUTHORITY.certificate_pem().unwrap()).unwrap()
+}
+
+pub(crate) fn client_context() -> ClientContext {
+    ClientContext::new(Verification::Full(roots())).unwrap()
+}
+
+/// What the network does to datagrams, in percent.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Faults {
+    pub(crate) lost: u64,
+    pub(crate) doubled: u64,
+    pub(crate) delayed: u64,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum To {
+    Client,
+    Server,
+}
+
+pub(crate) struct World {
+    pub(crate) client: Session,
+    pub(crate) server: Option<Session>,
+    pub(crate) jar: CookieJar,
+    pub(crate) faults: Faults,
+    /// Every datagram that was sent, whether it arrived or not.
+    pub(crate) sent: Vec<(To, Vec<u8>)>,
+    context: ServerContext,
+    began: Instant,
+    now: Instant,
+    under_way: BTreeMap<(Instant, u64), (To, Vec<u8>)>,
+    count: u64,
+    random: u64,
+}
+
+pub(crate) const CLIENT_ADDRESS: SocketAddr = SocketAddr::new(
+    std::net::IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 7)),
+    40_000,
+);
+const LATENCY: Duration = Duration::from_millis(20);
+
+impl World {
+    pub(crate) fn new() -> Self {
+        Self::with(&server_context(), &client_context(), SERVER_NAME)
+    }
+
+    pub(crate) fn with(server: &ServerContext, client: &ClientContext, name: &str) -> Self {
+        let now = Instant::now();
+        let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        clock::set(since_1970.unwrap());
+        Self {
+            client: Session::connect(client, name, now).unwrap(),
+            server: None,
+            jar: CookieJar::new(now).unwrap(),
+            faults: Faults::default(),
+            sent: Vec::new(),
+            context: server.clone(),
+            began: now,
+            now,
+            under_way: BTreeMap::new(),
+            count: 0,
+            random: 0x9e37_79b9_7f4a_7c15,
+        }
+    }
+
+    /// A world whose two sides are connected.
+    pub(crate) fn connected() -> Self {
+        let mut world = Self::new();
+        world.run_until_connected();
+        world
+    }
+
+    pub(crate) fn seed(&mut self, seed: u64) {
+        self.random = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    }
+
+    pub(crate) fn now(&self) -> Instant {
+        self.now
+    }
+
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.now - self.began
+    }
+
+    pub(crate) fn server(&mut self) -> &mut Session {
+        self.server.as_mut().expect("the server has a session")
+    }
+
+    pub(crate) fn both_connected(&self) -> bool {
+        let server = self.server.as_ref().map(Session::status);
+        self.client.status() == Status::Connected && server == Some(Status::Connected)
+    }
+
+    pub(crate) fn run_until_connected(&mut self) {
+        self.run(Duration::from_secs(70), World::both_connected);
+        assert!(
+            self.both_connected(),
+            "client {:?} {:?}, server {:?} {:?}",
+            self.client.status(),
+            self.client.failure(),
+            self.server.as_ref().map(Session::status),
+            self.server.as_ref().and_then(Session::failure),
+        );
+    }
+
+    /// Lets everything happen that is under way or due, for so long or until it is `done`.
+    pub(crate) fn run(&mut self, time: Duration, done: impl Fn(&Self) -> bool) {
+        let end = self.now + time;
+        loop {
+            self.collect();
+            if done(self) {
+                return;
+            }
+            let arrival = self.under_way.keys().next().map(|&(at, _)| at);
+            let timeouts = [Some(&self.client), self.server.as_ref()]
+                .into_iter()
+                .flatten()
+                .filter_map(Session::timeout);
+            let Some(next) = timeouts.chain(arrival).min().filter(|&next| next <= end) else {
+                self.set_time(end);
+                return;
+            };
+            self.set_time(next.max(self.now));
+            self.arrive();
+            self.client.handle_timeout(self.now);
+            if let Some(server) = &mut self.server {
+                server.handle_timeout(self.now);
+            }
+        }
+    }
+
+    /// Lets everything that is under way arrive and be answered.
+    pub(crate) fn settle(&mut self) {
+        self.run(Duration::from_secs(1), |_| false);
+    }
+
+    /// Puts a datagram on its way, as anyone could.
+    pub(crate) fn inject(&mut self, to: To, datagram: &[u8]) {
+        self.count += 1;
+        let key = (self.now, self.count);
+        self.under_way.insert(key, (to, datagram.to_vec()));
+    }
+
+    /// Loses every datagram that has not arrived yet.
+    pub(crate) fn drop_all_under_way(&mut self) {
+        self.collect();
+        self.under_way.clear();
+    }
+
+    fn set_time(&mut self, now: Instant) {
+        self.now = now;
+        let real = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        let drift = self.began.elapsed();
+        clock::set(real.unwrap() - drift + (now - self.began));
+    }
+
+    /// Takes what both sides want to send, and lets the network do its worst.
+    fn collect(&mut self) {
+        let mut outgoing = Vec::new();
+        self.client
+            .drain_datagrams(|datagram| outgoing.push((To::Server, datagram.to_vec())));
+        if let Some(server) = &mut self.server {
+            server.drain_datagrams(|datagram| outgoing.push((To::Client, datagram.to_vec())));
+        }
+        for (to, datagram) in outgoing {
+            self.send(to, datagram);
+        }
+    }
+
+    fn send(&mut self, to: To, datagram: Vec<u8>) {
+        self.sent.push((to, datagram.clone()));
+        let copies = if self.chance(self.faults.doubled) {
+            2
+        } else {
+            1
+        };
+        for _ in 0..copies {
+            if self.chance(self.faults.lost) {
+                continue;
+            }
+            let mut latency = LATENCY;
+            if self.chance(self.faults.delayed) {
+                latency += Duration::from_millis(self.next() % 200);
+            }
+            self.count += 1;
+            let key = (self.now + latency, self.count);
+            self.under_way.insert(key, (to, datagram.clone()));
+        }
+    }
+
+    fn arrive(&mut self) {
+        while let Some(entry) = self.under_way.first_entry() {
+            if entry.key().0 > self.now {
+                return;
+            }
+            let (to, mut datagram) = entry.remove();
+            match (to, &mut self.server) {
+                (To::Client, _) => self.client.handle_datagram(&mut datagram, self.now),
+                (To::Server, Some(server)) => server.handle_datagram(&mut datagram, self.now),
+                (To::Server, None) => self.greet(datagram),
+            }
+            self.collect();
+        }
+    }
+
+    fn greet(&mut self, mut datagram: Vec<u8>) {
+        match self.jar.greet(&datagram, CLIENT_ADDRESS, self.now).unwrap() {
+            Greeting::Noise => {}
+            Greeting::Unverified(request) => self.send(To::Client, request.as_bytes().to_vec()),
+            Greeting::Verified => {
+                let session = Session::accept(&self.context, &mut datagram, self.now);
+                self.server = Some(session.unwrap());
+            }
+        }
+    }
+
+    fn chance(&mut self, percent: u64) -> bool {
+        percent > 0 && self.next() % 100 < percent
+    }
+
+    /// A xorshift generator: the same seed gives the same run.
+    pub(crate) fn next(&mut self) -> u64 {
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 7;
+        self.random ^= self.random << 17;
+        self.random >> 11
+    }
+}
+
+/// Takes every packet that waits.
+pub(crate) fn taken(session: &mut Session) -> Vec<Vec<u8>> {
+    let mut packets = Vec::new();
+    while let Some(packet) = session.next_packet() {
+        packets.push(packet.to_vec());
+    }
+    packets
+}

@@ -1,0 +1,144 @@
+//! One X.509 certificate, from what it says to the signed thing.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use openssl::asn1::{Asn1Object, Asn1OctetString, Asn1Time};
+use openssl::bn::{BigNum, MsbOption};
+use openssl::nid::Nid;
+use openssl::pkey::{PKey, Private};
+use openssl::x509::extension::{
+    AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectAlternativeName,
+    SubjectKeyIdentifier,
+};
+use openssl::x509::{X509, X509Builder, X509Extension, X509Name, X509NameRef};
+
+use crate::{Leaf, Result, key};
+
+/// An extension nobody knows, under the arc that is reserved for examples.
+const PADDING_EXTENSION: &str = "2.999.1";
+
+/// Who signs: a certificate and its key, or the key of the certificate itself.
+pub(crate) struct Signer<'a> {
+    pub(crate) key: &'a PKey<Private>,
+    pub(crate) certificate: Option<&'a X509>,
+}
+
+/// A certificate that may sign others.
+pub(crate) fn authority(
+    common_name: &str,
+    padding: usize,
+    key: &PKey<Private>,
+    signer: &Signer<'_>,
+) -> Result<X509> {
+    let subject = name(Some(common_name))?;
+    let mut builder = unsigned(&subject, key, signer, -1, 3650)?;
+    builder.append_extension(BasicConstraints::new().critical().ca().build()?)?;
+    builder.append_extension(
+        KeyUsage::new()
+            .critical()
+            .key_cert_sign()
+            .crl_sign()
+            .build()?,
+    )?;
+    finish(builder, padding, signer)
+}
+
+/// A certificate for a server or a client.
+pub(crate) fn leaf(leaf: &Leaf, key: &PKey<Private>, signer: &Signer<'_>) -> Result<X509> {
+    let subject = name(leaf.common_name.as_deref())?;
+    let mut builder = unsigned(
+        &subject,
+        key,
+        signer,
+        leaf.not_before_days,
+        leaf.not_after_days,
+    )?;
+    builder.append_extension(BasicConstraints::new().critical().build()?)?;
+    builder.append_extension(
+        ExtendedKeyUsage::new()
+            .server_auth()
+            .client_auth()
+            .build()?,
+    )?;
+    if !leaf.dns.is_empty() || !leaf.ips.is_empty() {
+        let mut names = SubjectAlternativeName::new();
+        for dns in &leaf.dns {
+            names.dns(dns);
+        }
+        for ip in &leaf.ips {
+            names.ip(&ip.to_string());
+        }
+        let extension = names.build(&context(&builder, signer))?;
+        builder.append_extension(extension)?;
+    }
+    finish(builder, leaf.padding, signer)
+}
+
+fn unsigned(
+    subject: &X509NameRef,
+    key: &PKey<Private>,
+    signer: &Signer<'_>,
+    not_before_days: i64,
+    not_after_days: i64,
+) -> Result<X509Builder> {
+    let mut builder = X509::builder()?;
+    builder.set_version(2)?; // X.509 version 3 counts from 0.
+    let mut serial = BigNum::new()?;
+    serial.rand(127, MsbOption::ONE, false)?;
+    let serial = serial.to_asn1_integer()?;
+    builder.set_serial_number(&serial)?;
+    builder.set_subject_name(subject)?;
+    builder.set_issuer_name(
+        signer
+            .certificate
+            .map_or(subject, |issuer| issuer.subject_name()),
+    )?;
+    let not_before = days_from_now(not_before_days)?;
+    builder.set_not_before(&not_before)?;
+    let not_after = days_from_now(not_after_days)?;
+    builder.set_not_after(&not_after)?;
+    builder.set_pubkey(key)?;
+    let extension = SubjectKeyIdentifier::new().build(&context(&builder, signer))?;
+    builder.append_extension(extension)?;
+    if signer.certificate.is_some() {
+        let extension = AuthorityKeyIdentifier::new()
+            .keyid(true)
+            .build(&context(&builder, signer))?;
+        builder.append_extension(extension)?;
+    }
+    Ok(builder)
+}
+
+fn finish(mut builder: X509Builder, padding: usize, signer: &Signer<'_>) -> Result<X509> {
+    if padding > 0 {
+        let oid = Asn1Object::from_str(PADDING_EXTENSION)?;
+        let contents = Asn1OctetString::new_from_bytes(&vec![b'.'; padding])?;
+        builder.append_extension(X509Extension::new_from_der(&oid, false, &contents)?)?;
+    }
+    builder.sign(signer.key, key::digest(signer.key))?;
+    Ok(builder.build())
+}
+
+fn context<'a>(
+    builder: &'a X509Builder,
+    signer: &'a Signer<'_>,
+) -> openssl::x509::X509v3Context<'a> {
+    builder.x509v3_context(signer.certificate.map(|issuer| &**issuer), None)
+}
+
+fn name(common_name: Option<&str>) -> Result<X509Name> {
+    let mut name = X509Name::builder()?;
+    if let Some(common_name) = common_name {
+        name.append_entry_by_nid(Nid::COMMONNAME, common_name)?;
+    }
+    Ok(name.build())
+}
+
+fn days_from_now(days: i64) -> Result<Asn1Time> {
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| {
+            i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+        });
+    Asn1Time::from_unix(now.saturating_add(days.saturating_mul(24 * 60 * 60)))
+}

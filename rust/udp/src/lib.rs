@@ -1,0 +1,66 @@
+//! The UDP layer beneath `OpenSSLUDPServer` and `OpenSSLPacketPeerUDP`: sockets, a demultiplexer, bounded queues.
+//!
+//! It behaves as the engine's `UDPServer` and `PacketPeerUDP` do (Godot 4.6, `core/io/udp_server.cpp`,
+//! `core/io/packet_peer_udp.cpp`, `drivers/unix/net_socket_unix.cpp`): the same order of checks, the same refusals,
+//! the same state after each call. Where the engine is wrong, the doc comment of the item says what it does and what
+//! happens here instead. It is not a TLS library, resolves no host names, starts no thread and knows no Godot.
+//!
+//! # Flow
+//!
+//! ```text
+//!   kernel ──► Listener::poll ──► table: address ► route ──► inbox ──► Peer::receive
+//!                                      │                      ▲
+//!                                      └─ new address: pending ─ Listener::accept ─► Arc<Peer>
+//!
+//!   Peer::send of an accepted peer ──────────────────────► the listener's socket
+//!   Peer with a socket of its own: kernel ──► Peer::available / Peer::receive
+//! ```
+//!
+//! # Locks
+//!
+//! Every type is `Send + Sync` with `&self` methods. There are four kinds of lock; a thread takes them in this order
+//! only, and the last one is always a leaf:
+//!
+//! 1. a listener's turn to poll (one thread reads the socket at a time, so that each sender's order is kept),
+//! 2. the listener's table (held for one look-up at a time, never during a system call that could block),
+//! 3. a peer's state, never together with 1 or 2: [`Peer::close`] lets go of it before it leaves the table,
+//! 4. an inbox.
+//!
+//! Sending takes a peer's state lock and nothing else. Waiting (in [`Peer::wait`], or in [`Peer::send`] on a full
+//! socket in blocking mode) holds no lock.
+//!
+//! # Bounds
+//!
+//! | what | bound |
+//! | --- | --- |
+//! | datagrams read in one poll | [`MAX_DATAGRAMS_PER_POLL`] |
+//! | bytes queued for a peer, each datagram counting [`DATAGRAM_OVERHEAD`] more than its payload | [`DEFAULT_INBOX_BYTES`], or what [`Peer::bind`] was given |
+//! | peers not yet accepted | [`Listener::set_max_pending`], 16 unless told |
+//!
+//! What does not fit is dropped, newest first, and counted ([`Peer::dropped`], [`Listener::refused`]).
+
+mod address;
+mod error;
+mod inbox;
+mod listener;
+mod lock;
+mod multicast;
+mod own_socket;
+mod peer;
+mod readiness;
+mod route;
+mod scratch;
+mod socket;
+mod table;
+
+pub use address::BindAddress;
+pub use error::Error;
+pub use inbox::{DATAGRAM_OVERHEAD, DEFAULT_INBOX_BYTES};
+pub use listener::Listener;
+pub use peer::Peer;
+
+/// The most datagrams that one call of [`Listener::poll`] or [`Peer::available`] takes from the kernel; the rest stays
+/// in the kernel's buffer for the next call.
+///
+/// The engine reads until the socket is empty, which a fast enough sender never lets happen.
+pub const MAX_DATAGRAMS_PER_POLL: usize = 8192;

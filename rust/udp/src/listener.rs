@@ -1,0 +1,176 @@
+//! A socket that many remotes send to, each of which becomes a peer: the engine's `UDPServer`.
+
+use std::sync::{Arc, Mutex};
+
+use crate::MAX_DATAGRAMS_PER_POLL;
+use crate::address::BindAddress;
+use crate::error::Error;
+use crate::lock::lock;
+use crate::peer::Peer;
+use crate::scratch;
+use crate::socket::Socket;
+use crate::table::Table;
+
+/// After this many errors in one poll the socket is taken to be broken rather than the senders to be gone.
+const MAX_ERRORS_PER_POLL: usize = 64;
+
+/// Listens on one port and sorts what arrives by sender, as the engine's `UDPServer` does.
+///
+/// Dropping it stops it.
+pub struct Listener {
+    /// One thread at a time reads the socket, so that each sender's datagrams stay in order.
+    polling: Mutex<()>,
+    table: Arc<Mutex<Table>>,
+}
+
+impl Listener {
+    /// A listener that is not listening yet.
+    #[must_use]
+    pub fn new() -> Listener {
+        Listener {
+            polling: Mutex::new(()),
+            table: Table::new(),
+        }
+    }
+
+    /// Opens the socket: `UDPServer.listen`. Port 0 lets the system choose.
+    ///
+    /// # Errors
+    /// [`Error::AlreadyInUse`]: already listening. [`Error::CantCreate`]: no socket. [`Error::Unavailable`]: the
+    /// address or port cannot be bound. On Linux and macOS the socket has `SO_REUSEADDR`, as the engine's: there, a
+    /// port that another *listener* has is not refused, while one that a [`Peer`] has is.
+    pub fn listen(&self, port: u16, address: BindAddress) -> Result<(), Error> {
+        let mut table = lock(&self.table);
+        if table.socket().is_some() {
+            return Err(Error::AlreadyInUse);
+        }
+        table.open(Socket::listen(address, port)?);
+        Ok(())
+    }
+
+    /// Reads what has arrived and hands it to the peers, at most [`MAX_DATAGRAMS_PER_POLL`] datagrams: `UDPServer.poll`.
+    ///
+    /// A sender that is new becomes pending, or is refused while [`Listener::max_pending`] others are.
+    ///
+    /// # Errors
+    /// [`Error::Unconfigured`]: not listening. [`Error::Failed`]: the socket keeps failing. A single error, such as
+    /// the reset that Windows reports when a client is gone, does not end the poll (the engine returns `FAILED` and
+    /// leaves the rest for later).
+    pub fn poll(&self) -> Result<(), Error> {
+        let _turn = lock(&self.polling);
+        let socket = lock(&self.table)
+            .socket()
+            .cloned()
+            .ok_or(Error::Unconfigured)?;
+        scratch::with(|buffer| {
+            let mut errors = 0;
+            for _ in 0..MAX_DATAGRAMS_PER_POLL {
+                match socket.receive(buffer) {
+                    Ok(Some((length, from))) => {
+                        if !lock(&self.table).deliver(&socket, from, &buffer[..length]) {
+                            break;
+                        }
+                    }
+                    Ok(None) => break,
+                    Err(_) if errors < MAX_ERRORS_PER_POLL => errors += 1,
+                    Err(_) => return Err(Error::Failed),
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// One step of the documented loop `while server.is_connection_available(): take_connection()`: whether a peer is
+    /// pending, polling by itself.
+    ///
+    /// The documented scripts never call `poll()`, so asking has to poll; yet a loop that polled at every step would
+    /// not end as long as new addresses keep coming. So steps form rounds: a step polls if no round is in progress or
+    /// if `tick` (the frame counter) is not that of the round in progress, and the answer `false` ends the round. A
+    /// `while` loop hands out what one poll made pending; an `if` once a frame polls in every frame.
+    ///
+    /// Returns false while not listening.
+    pub fn poll_round(&self, tick: u64) -> bool {
+        let begins = {
+            let table = lock(&self.table);
+            table.socket().is_some() && table.round() != Some(tick)
+        };
+        if begins {
+            // What arrived before a failure counts, and `poll` itself reports it to those who ask.
+            let _ = self.poll();
+        }
+        let mut table = lock(&self.table);
+        let pending = table.has_pending();
+        table.set_round(pending.then_some(tick));
+        pending
+    }
+
+    /// Whether a peer is pending, without polling: the engine's `UDPServer.is_connection_available`.
+    #[must_use]
+    pub fn has_pending(&self) -> bool {
+        lock(&self.table).has_pending()
+    }
+
+    /// The oldest pending peer, connected to its remote: `UDPServer.take_connection`. `None` if none is pending.
+    ///
+    /// When the last `Arc` of it is dropped, or when it is closed, the listener forgets its address; a later datagram
+    /// from there makes a new pending peer.
+    #[must_use]
+    pub fn accept(&self) -> Option<Arc<Peer>> {
+        let route = lock(&self.table).take_oldest_pending()?;
+        Some(Arc::new(Peer::accepted(route)))
+    }
+
+    /// Whether the socket is open: `UDPServer.is_listening`.
+    #[must_use]
+    pub fn is_listening(&self) -> bool {
+        lock(&self.table).socket().is_some()
+    }
+
+    /// The port listened on, 0 while not listening: `UDPServer.get_local_port`.
+    #[must_use]
+    pub fn local_port(&self) -> u16 {
+        lock(&self.table)
+            .socket()
+            .map_or(0, |socket| socket.local_port())
+    }
+
+    /// How many peers may be pending; 0 refuses every new one: `UDPServer.max_pending_connections`.
+    ///
+    /// If more are pending now, the oldest `max_pending` stay and the newer ones are dropped. (The engine's loop has
+    /// its condition the wrong way round: lowering the limit drops none, raising it drops all.)
+    pub fn set_max_pending(&self, max_pending: usize) {
+        lock(&self.table).set_max_pending(max_pending);
+    }
+
+    /// See [`Listener::set_max_pending`]; 16 unless set.
+    #[must_use]
+    pub fn max_pending(&self) -> usize {
+        lock(&self.table).max_pending()
+    }
+
+    /// How many datagrams or pending peers were refused for want of room among the pending, since the listener was made.
+    #[must_use]
+    pub fn refused(&self) -> u64 {
+        lock(&self.table).refused()
+    }
+
+    /// Closes the socket: `UDPServer.stop`. Peers that were accepted are unbound, unconnected and empty from here on.
+    ///
+    /// A poll in progress on another thread is let finish, so that the port is free when this returns.
+    pub fn stop(&self) {
+        let _turn = lock(&self.polling);
+        lock(&self.table).close();
+    }
+}
+
+impl Default for Listener {
+    fn default() -> Listener {
+        Listener::new()
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}

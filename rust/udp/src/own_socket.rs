@@ -1,0 +1,112 @@
+//! A socket that belongs to one peer, with what was read from it ahead of the script.
+
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use crate::MAX_DATAGRAMS_PER_POLL;
+use crate::error::Error;
+use crate::inbox::Inbox;
+use crate::scratch;
+use crate::socket::Socket;
+
+pub(crate) struct OwnSocket {
+    pub(crate) socket: Arc<Socket>,
+    pub(crate) inbox: Inbox,
+    /// The connected remote, as the kernel names it.
+    connected_to: Option<SocketAddr>,
+}
+
+impl OwnSocket {
+    pub(crate) fn new(socket: Socket, inbox: Inbox) -> OwnSocket {
+        OwnSocket {
+            socket: Arc::new(socket),
+            inbox,
+            connected_to: None,
+        }
+    }
+
+    pub(crate) fn is_connected(&self) -> bool {
+        self.connected_to.is_some()
+    }
+
+    /// Connects, and forgets what came before: it was not from this remote.
+    pub(crate) fn connect(&mut self, remote: SocketAddr) -> Result<(), Error> {
+        self.connected_to = Some(self.socket.connect(remote)?);
+        self.inbox.clear();
+        Ok(())
+    }
+
+    pub(crate) fn send(&self, datagram: &[u8], remote: SocketAddr) -> Result<(), Error> {
+        match self.connected_to {
+            Some(_) => self.socket.send(datagram),
+            None => self.socket.send_to(datagram, remote),
+        }
+    }
+
+    /// Moves what the kernel holds into the inbox, at most [`MAX_DATAGRAMS_PER_POLL`] datagrams.
+    ///
+    /// # Errors
+    /// [`Error::Failed`] for an ICMP answer to an earlier send, once; what is queued stays, and the next call reads on.
+    pub(crate) fn poll(&mut self) -> Result<(), Error> {
+        scratch::with(|buffer| {
+            for _ in 0..MAX_DATAGRAMS_PER_POLL {
+                match self.read(buffer)? {
+                    Read::Datagram(length, from) => self.inbox.push(from, &buffer[..length]),
+                    Read::Nothing => break,
+                    Read::Skipped => (),
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// The oldest queued datagram, else one straight from the kernel.
+    pub(crate) fn receive(&mut self, into: &mut Vec<u8>) -> Result<SocketAddr, Error> {
+        if let Some(from) = self.inbox.pop(into) {
+            return Ok(from);
+        }
+        into.clear();
+        scratch::with(|buffer| {
+            for _ in 0..MAX_DATAGRAMS_PER_POLL {
+                match self.read(buffer)? {
+                    Read::Datagram(length, from) => {
+                        into.extend_from_slice(&buffer[..length]);
+                        return Ok(from);
+                    }
+                    Read::Nothing => break,
+                    Read::Skipped => (),
+                }
+            }
+            Err(Error::Unavailable)
+        })
+    }
+
+    fn read(&self, buffer: &mut [u8]) -> Result<Read, Error> {
+        match self.socket.receive(buffer) {
+            Ok(None) => Ok(Read::Nothing),
+            // Strangers' datagrams that the kernel had queued before the socket was connected.
+            Ok(Some((_, from))) if self.connected_to.is_some_and(|remote| remote != from) => {
+                Ok(Read::Skipped)
+            }
+            Ok(Some((length, from))) => Ok(Read::Datagram(length, from)),
+            Err(error) if is_windows_reset(&error) => Ok(Read::Skipped),
+            Err(_) => Err(Error::Failed),
+        }
+    }
+}
+
+enum Read {
+    Datagram(usize, SocketAddr),
+    Nothing,
+    Skipped,
+}
+
+/// Windows reports ICMP answers as resets, on unconnected sockets too; the engine switches that off, so scripts never
+/// see one there.
+fn is_windows_reset(error: &io::Error) -> bool {
+    const WSAENETRESET: i32 = 10052;
+    cfg!(windows)
+        && (error.kind() == ErrorKind::ConnectionReset
+            || error.raw_os_error() == Some(WSAENETRESET))
+}

@@ -1,0 +1,399 @@
+//! One end that packets go to and come from: the engine's `PacketPeerUDP`.
+
+use std::mem;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use crate::address::{BindAddress, canonical};
+use crate::error::Error;
+use crate::inbox::Inbox;
+use crate::lock::lock;
+use crate::multicast::{self, Membership};
+use crate::own_socket::OwnSocket;
+use crate::readiness;
+use crate::route::Route;
+use crate::socket::{Family, Socket};
+
+/// Sends and receives datagrams, on a socket of its own or, if a [`crate::Listener`] accepted it, on the listener's.
+///
+/// Dropping it closes it.
+pub struct Peer {
+    state: Mutex<State>,
+}
+
+struct State {
+    link: Link,
+    /// Survives `close`, as in the engine: a later `send` opens a socket again.
+    remote: Option<SocketAddr>,
+    last_source: Option<SocketAddr>,
+    blocking: bool,
+    broadcast: bool,
+}
+
+enum Link {
+    Closed,
+    Own(OwnSocket),
+    Accepted(Arc<Route>),
+}
+
+impl Peer {
+    /// A peer without a socket.
+    #[must_use]
+    pub fn new() -> Peer {
+        Peer {
+            state: Mutex::new(State {
+                link: Link::Closed,
+                remote: None,
+                last_source: None,
+                blocking: true,
+                broadcast: false,
+            }),
+        }
+    }
+
+    pub(crate) fn accepted(route: Arc<Route>) -> Peer {
+        let peer = Peer::new();
+        {
+            let mut state = lock(&peer.state);
+            state.remote = Some(route.remote());
+            state.last_source = state.remote;
+            state.link = Link::Accepted(route);
+        }
+        peer
+    }
+
+    /// Binds to a local port (0: the system chooses) and address: `PacketPeerUDP.bind`.
+    ///
+    /// `receive_buffer` is how many bytes may be queued between two reads; the queue is the next power of two above
+    /// it, less one, and each datagram counts [`crate::DATAGRAM_OVERHEAD`] bytes more than its payload.
+    ///
+    /// # Errors
+    /// [`Error::AlreadyInUse`]: already open. [`Error::CantCreate`]: no socket. [`Error::Unavailable`]: port taken, or
+    /// not an address of this machine.
+    pub fn bind(
+        &self,
+        port: u16,
+        address: BindAddress,
+        receive_buffer: usize,
+    ) -> Result<(), Error> {
+        let mut state = self.state();
+        if !matches!(state.link, Link::Closed) {
+            return Err(Error::AlreadyInUse);
+        }
+        let socket = Socket::bind(address, port)?;
+        let _ = socket.set_broadcast(state.broadcast);
+        let inbox = Inbox::for_receive_buffer(receive_buffer);
+        state.link = Link::Own(OwnSocket::new(socket, inbox));
+        Ok(())
+    }
+
+    /// Sends to `host` alone and receives from it alone from here on: `PacketPeerUDP.connect_to_host`. Opens a socket if
+    /// there is none. May be called again with another host.
+    ///
+    /// Everything received before is forgotten, in the kernel's buffer too. (The engine forgets the bytes and not
+    /// their count, then hands out what strangers had sent before as the new remote's; and it ignores
+    /// `set_broadcast_enabled` here, so that broadcast addresses can never be connected to.)
+    ///
+    /// # Errors
+    /// [`Error::Locked`]: belongs to a listener. [`Error::InvalidParameter`]: port 0. [`Error::CantOpen`]: no socket.
+    /// [`Error::Failed`]: the socket cannot reach `host`; it is closed then, as in the engine.
+    pub fn connect(&self, host: IpAddr, port: u16) -> Result<(), Error> {
+        let mut state = self.state();
+        if matches!(state.link, Link::Accepted(_)) {
+            return Err(Error::Locked);
+        }
+        if port == 0 {
+            return Err(Error::InvalidParameter);
+        }
+        let remote = canonical(SocketAddr::new(host, port));
+        let own = state.open(Family::of(host)).map_err(|_| Error::CantOpen)?;
+        if let Err(error) = own.connect(remote) {
+            state.link = Link::Closed;
+            return Err(error);
+        }
+        state.remote = Some(remote);
+        Ok(())
+    }
+
+    /// Where [`Peer::send`] sends to, for a peer that is not connected: `PacketPeerUDP.set_dest_address`.
+    ///
+    /// # Errors
+    /// [`Error::Locked`]: connected, or belonging to a listener; nothing changes. (The engine prints "Destination
+    /// address cannot be set for connected sockets", changes nothing, and the script's call still returns `OK`.)
+    pub fn set_destination(&self, host: IpAddr, port: u16) -> Result<(), Error> {
+        let mut state = self.state();
+        if state.is_connected() {
+            return Err(Error::Locked);
+        }
+        state.remote = Some(canonical(SocketAddr::new(host, port)));
+        Ok(())
+    }
+
+    /// Allows sending to broadcast addresses, now and on sockets opened later: `PacketPeerUDP.set_broadcast_enabled`.
+    /// IPv6 has none; the call does nothing there.
+    ///
+    /// # Errors
+    /// [`Error::Locked`]: belongs to a listener. [`Error::Failed`]: the system refused.
+    pub fn set_broadcast(&self, enabled: bool) -> Result<(), Error> {
+        let mut state = self.state();
+        match &state.link {
+            Link::Accepted(_) => return Err(Error::Locked),
+            Link::Own(own) => own.socket.set_broadcast(enabled)?,
+            Link::Closed => (),
+        }
+        state.broadcast = enabled;
+        Ok(())
+    }
+
+    /// Joins a multicast group on one interface: `PacketPeerUDP.join_multicast_group`. Opens a socket if there is none.
+    ///
+    /// IPv4 needs the name of an interface that has an IPv4 address; with IPv6 a name that no interface has, the empty
+    /// one included, means the system's default.
+    ///
+    /// # Errors
+    /// [`Error::Locked`]: belongs to a listener. [`Error::InvalidParameter`]: no such interface (IPv4), or a group that
+    /// is not of the socket's family. [`Error::Failed`]: no socket, or the system refused, as it does when the group
+    /// is joined already.
+    pub fn join_multicast(&self, group: IpAddr, interface_name: &str) -> Result<(), Error> {
+        let mut state = self.state();
+        if matches!(state.link, Link::Accepted(_)) {
+            return Err(Error::Locked);
+        }
+        let own = state.open(Family::of(group)).map_err(|_| Error::Failed)?;
+        multicast::change(&own.socket, group, interface_name, Membership::Join)
+    }
+
+    /// Leaves a multicast group on one interface: `PacketPeerUDP.leave_multicast_group`.
+    ///
+    /// # Errors
+    /// As [`Peer::join_multicast`], and [`Error::Unconfigured`]: not open.
+    pub fn leave_multicast(&self, group: IpAddr, interface_name: &str) -> Result<(), Error> {
+        let state = self.state();
+        match &state.link {
+            Link::Accepted(_) => Err(Error::Locked),
+            Link::Closed => Err(Error::Unconfigured),
+            Link::Own(own) => {
+                multicast::change(&own.socket, group, interface_name, Membership::Leave)
+            }
+        }
+    }
+
+    /// Whether [`Peer::send`] waits while the send buffer is full; true unless set, as in the engine
+    /// (`PacketPeerUDP::set_blocking_mode`, which scripts cannot call). Receiving never waits.
+    pub fn set_blocking(&self, blocking: bool) {
+        self.state().blocking = blocking;
+    }
+
+    /// Waits until something can be received: `PacketPeerUDP.wait`. An accepted peer waits for anything on the
+    /// listener's socket, since somebody has to poll that.
+    ///
+    /// Returns at once if something is queued already. (The engine looks at the socket alone, and waits on though a
+    /// packet is queued.) If the peer is closed meanwhile the wait ends within 20 milliseconds or so.
+    ///
+    /// # Errors
+    /// [`Error::Unconfigured`]: not open, or closed meanwhile. [`Error::Failed`]: an error waits on the socket.
+    pub fn wait(&self) -> Result<(), Error> {
+        loop {
+            let socket = {
+                let state = self.state();
+                match &state.link {
+                    Link::Closed => return Err(Error::Unconfigured),
+                    Link::Own(own) if !own.inbox.is_empty() => return Ok(()),
+                    Link::Own(own) => Arc::clone(&own.socket),
+                    Link::Accepted(route) if route.queued() > 0 => return Ok(()),
+                    Link::Accepted(route) => route.socket().ok_or(Error::Unconfigured)?,
+                }
+            };
+            if readiness::readable(&socket)? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Whether there is an open socket: `PacketPeerUDP.is_bound`.
+    #[must_use]
+    pub fn is_bound(&self) -> bool {
+        !matches!(self.state().link, Link::Closed)
+    }
+
+    /// Whether the peer is connected to one remote: `PacketPeerUDP.is_socket_connected`. Accepted peers are.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        self.state().is_connected()
+    }
+
+    /// The local port, 0 if there is none: `PacketPeerUDP.get_local_port`.
+    #[must_use]
+    pub fn local_port(&self) -> u16 {
+        match &self.state().link {
+            Link::Closed => 0,
+            Link::Own(own) => own.socket.local_port(),
+            Link::Accepted(route) => route.socket().map_or(0, |socket| socket.local_port()),
+        }
+    }
+
+    /// Where [`Peer::send`] sends to: what was last given to [`Peer::connect`] or [`Peer::set_destination`], or the
+    /// remote of an accepted peer. Closing does not forget it, as in the engine.
+    #[must_use]
+    pub fn remote(&self) -> Option<SocketAddr> {
+        self.state().remote
+    }
+
+    /// The sender of the datagram last taken with [`Peer::receive`] (`get_packet_ip`, `get_packet_port`). For an accepted
+    /// peer its remote, even before the first. Closing does not forget it, as in the engine.
+    #[must_use]
+    pub fn last_source(&self) -> Option<SocketAddr> {
+        self.state().last_source
+    }
+
+    /// How many datagrams are queued: `PacketPeerUDP.get_available_packet_count`, whose -1 is an error here.
+    ///
+    /// Reads the peer's own socket first, at most [`crate::MAX_DATAGRAMS_PER_POLL`] datagrams; an accepted peer's are
+    /// put there by [`crate::Listener::poll`].
+    ///
+    /// # Errors
+    /// [`Error::Failed`]: not open; or, once for each, an ICMP answer to an earlier send (nobody listens there). What is
+    /// queued stays queued.
+    pub fn available(&self) -> Result<usize, Error> {
+        match &mut self.state().link {
+            Link::Closed => Err(Error::Failed),
+            Link::Own(own) => {
+                own.poll()?;
+                Ok(own.inbox.datagrams())
+            }
+            Link::Accepted(route) => Ok(route.queued()),
+        }
+    }
+
+    /// Replaces the content of `into` by the oldest datagram and returns its sender: `PacketPeerUDP.get_packet`.
+    ///
+    /// Queued datagrams come first; only then is an own socket read, so that draining a peer costs one system call a
+    /// datagram. On an error `into` is empty.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`]: nothing there. [`Error::Failed`]: as in [`Peer::available`].
+    pub fn receive(&self, into: &mut Vec<u8>) -> Result<SocketAddr, Error> {
+        let mut state = self.state();
+        let received = match &mut state.link {
+            Link::Closed => {
+                into.clear();
+                Err(Error::Failed)
+            }
+            Link::Own(own) => own.receive(into),
+            Link::Accepted(route) => route.receive(into),
+        };
+        if let Ok(from) = received {
+            state.last_source = Some(from);
+        }
+        received
+    }
+
+    /// Sends one datagram, which may be empty, to [`Peer::remote`]: `PacketPeerUDP.put_packet`. Opens a socket of the
+    /// remote's family if there is none; so does the engine, even for a peer whose listener has stopped.
+    ///
+    /// In blocking mode it waits while the send buffer is full, without holding a lock.
+    ///
+    /// # Errors
+    /// [`Error::Unconfigured`]: no destination. [`Error::Busy`]: send buffer full, in non-blocking mode.
+    /// [`Error::Failed`]: too large (over 65,507 bytes for IPv4), destination out of reach, closed while waiting; or
+    /// the ICMP answer to an earlier send on a connected socket (this datagram was not sent then).
+    pub fn send(&self, datagram: &[u8]) -> Result<(), Error> {
+        let mut opens = true;
+        loop {
+            let full = {
+                let mut state = self.state();
+                match state.send(datagram, opens) {
+                    Err(Error::Busy) if state.blocking => state.socket().ok_or(Error::Failed)?,
+                    result => return result,
+                }
+            };
+            // From here on a closed peer was closed by another thread, and stays closed.
+            opens = false;
+            readiness::writable(&full)?;
+        }
+    }
+
+    /// How many datagrams were dropped because the queue was full, since the socket was opened or the peer accepted; 0
+    /// while closed.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        match &self.state().link {
+            Link::Closed => 0,
+            Link::Own(own) => own.inbox.dropped(),
+            Link::Accepted(route) => route.dropped(),
+        }
+    }
+
+    /// Closes the socket, or leaves the listener: `PacketPeerUDP.close`. What is queued is lost.
+    ///
+    /// (The engine keeps old bytes in its ring buffer: a peer that is bound again reads those instead of the new ones.)
+    pub fn close(&self) {
+        let link = mem::replace(&mut self.state().link, Link::Closed);
+        // The peer's state is unlocked again: leaving takes the listener's lock.
+        if let Link::Accepted(route) = link {
+            route.leave();
+        }
+    }
+
+    /// The state, after the one change that comes from outside: the listener of an accepted peer has stopped.
+    fn state(&self) -> MutexGuard<'_, State> {
+        let mut state = lock(&self.state);
+        if matches!(&state.link, Link::Accepted(route) if !route.is_open()) {
+            state.link = Link::Closed;
+        }
+        state
+    }
+}
+
+impl State {
+    fn is_connected(&self) -> bool {
+        match &self.link {
+            Link::Closed => false,
+            Link::Own(own) => own.is_connected(),
+            Link::Accepted(_) => true,
+        }
+    }
+
+    fn socket(&self) -> Option<Arc<Socket>> {
+        match &self.link {
+            Link::Closed => None,
+            Link::Own(own) => Some(Arc::clone(&own.socket)),
+            Link::Accepted(route) => route.socket(),
+        }
+    }
+
+    /// The peer's own socket; a new one of `family` if it is closed. An accepted peer has none.
+    fn open(&mut self, family: Family) -> Result<&mut OwnSocket, Error> {
+        if matches!(self.link, Link::Closed) {
+            let socket = Socket::open(family).map_err(|_| Error::Failed)?;
+            let _ = socket.set_broadcast(self.broadcast);
+            self.link = Link::Own(OwnSocket::new(socket, Inbox::new()));
+        }
+        match &mut self.link {
+            Link::Own(own) => Ok(own),
+            Link::Closed | Link::Accepted(_) => Err(Error::Failed),
+        }
+    }
+
+    fn send(&mut self, datagram: &[u8], opens: bool) -> Result<(), Error> {
+        let remote = self.remote.ok_or(Error::Unconfigured)?;
+        match &self.link {
+            Link::Accepted(route) => route.send(datagram),
+            Link::Own(own) => own.send(datagram, remote),
+            Link::Closed if opens => self.open(Family::of(remote.ip()))?.send(datagram, remote),
+            Link::Closed => Err(Error::Failed),
+        }
+    }
+}
+
+impl Default for Peer {
+    fn default() -> Peer {
+        Peer::new()
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        self.close();
+    }
+}

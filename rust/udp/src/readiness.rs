@@ -1,0 +1,40 @@
+//! Blocking until a socket is ready, in slices, so that a waiter notices when the socket is closed under it.
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+
+use crate::error::Error;
+use crate::socket::Socket;
+
+/// The longest that one wait blocks before its caller looks again whether there is still something to wait for.
+const SLICE: Timespec = Timespec {
+    tv_sec: 0,
+    tv_nsec: 20_000_000,
+};
+
+/// Whether there is something to read; `Ok(false)` after a slice without.
+///
+/// # Errors
+/// [`Error::Failed`]: an error is waiting on the socket (the next read reports it).
+pub(crate) fn readable(socket: &Socket) -> Result<bool, Error> {
+    let ready = wait(socket, PollFlags::IN)?;
+    if ready.intersects(PollFlags::ERR | PollFlags::NVAL) {
+        return Err(Error::Failed);
+    }
+    Ok(!ready.is_empty())
+}
+
+/// Waits for room in the send buffer, at most one slice. What happened is for the next send to find out.
+pub(crate) fn writable(socket: &Socket) -> Result<(), Error> {
+    wait(socket, PollFlags::OUT).map(|_| ())
+}
+
+fn wait(socket: &Socket, interest: PollFlags) -> Result<PollFlags, Error> {
+    let udp = socket.udp();
+    let mut sockets = [PollFd::new(udp, interest)];
+    match poll(&mut sockets, Some(&SLICE)) {
+        Ok(_) => Ok(sockets[0].revents()),
+        Err(Errno::INTR) => Ok(PollFlags::empty()),
+        Err(_) => Err(Error::Failed),
+    }
+}

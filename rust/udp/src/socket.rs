@@ -1,0 +1,292 @@
+//! One non-blocking UDP socket: how it is opened, what it can reach, how it reads and writes.
+//!
+//! The options are those of the engine's `NetSocketUnix` and `NetSocketWinSock`. "Don't fragment" is left as the
+//! system has it: a datagram larger than the link is fragmented, as the engine's are.
+
+use std::io::{self, ErrorKind};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+
+use socket2::{Domain, Protocol, SockRef, Type};
+
+use crate::address::{BindAddress, canonical, mapped};
+use crate::error::Error;
+use crate::scratch::RECEIVE_BUFFER;
+
+/// What a listener asks of the kernel: room for the datagrams of a whole tick. Systems give less (Linux twice its
+/// `net.core.rmem_max`).
+const LISTENER_RECEIVE_BUFFER: usize = 4 << 20;
+
+/// Which addresses a socket can reach.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Family {
+    V4,
+    V6,
+    Dual,
+}
+
+impl Family {
+    /// The family of an unbound socket that is opened to reach `ip`.
+    pub(crate) fn of(ip: IpAddr) -> Family {
+        match ip.to_canonical() {
+            IpAddr::V4(_) => Family::V4,
+            IpAddr::V6(_) => Family::V6,
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Socket {
+    udp: UdpSocket,
+    family: Family,
+}
+
+impl Socket {
+    /// An unbound socket; the system binds it when it first sends.
+    pub(crate) fn open(family: Family) -> io::Result<Socket> {
+        match family {
+            Family::Dual => open_dual().or_else(|_| Socket::open(Family::V4)),
+            Family::V4 => finish(
+                socket2::Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP))?,
+                Family::V4,
+            ),
+            Family::V6 => {
+                let socket = socket2::Socket::new(Domain::IPV6, Type::DGRAM, Some(Protocol::UDP))?;
+                socket.set_only_v6(true)?;
+                finish(socket, Family::V6)
+            }
+        }
+    }
+
+    /// A socket bound for one peer.
+    ///
+    /// # Errors
+    /// [`Error::CantCreate`]: no socket. [`Error::Unavailable`]: port taken, address not of this machine, not allowed.
+    pub(crate) fn bind(address: BindAddress, port: u16) -> Result<Socket, Error> {
+        Socket::bind_with(address, port, |_| ())
+    }
+
+    /// A socket bound for a listener: with `SO_REUSEADDR` where that is what the engine does. On Linux this lets two
+    /// listeners take the same port, and the newer one gets the datagrams; stock behaves so too (checked on 4.6.3).
+    /// On Windows the engine leaves it off, because there it means even more than that.
+    pub(crate) fn listen(address: BindAddress, port: u16) -> Result<Socket, Error> {
+        Socket::bind_with(address, port, |socket| {
+            let options = SockRef::from(&socket.udp);
+            if cfg!(not(windows)) {
+                // Refusal is not fatal, as in the engine.
+                let _ = options.set_reuse_address(true);
+            }
+            grow(
+                LISTENER_RECEIVE_BUFFER,
+                || options.recv_buffer_size(),
+                |size| options.set_recv_buffer_size(size),
+            );
+        })
+    }
+
+    fn bind_with(
+        address: BindAddress,
+        port: u16,
+        configure: impl Fn(&Socket),
+    ) -> Result<Socket, Error> {
+        let family = match address {
+            BindAddress::Any => Family::Dual,
+            BindAddress::Ip(ip) => Family::of(ip),
+        };
+        let socket = Socket::open(family).map_err(|_| Error::CantCreate)?;
+        configure(&socket);
+        let ip = match (address, socket.family) {
+            (BindAddress::Ip(ip), _) => ip.to_canonical(),
+            (BindAddress::Any, Family::V4) => Ipv4Addr::UNSPECIFIED.into(),
+            (BindAddress::Any, Family::V6 | Family::Dual) => Ipv6Addr::UNSPECIFIED.into(),
+        };
+        match SockRef::from(&socket.udp).bind(&SocketAddr::new(ip, port).into()) {
+            Ok(()) => Ok(socket),
+            // A system with IPv6 sockets and no IPv6 address.
+            Err(error)
+                if socket.family == Family::Dual && error.kind() == ErrorKind::AddrNotAvailable =>
+            {
+                Socket::bind_with(
+                    BindAddress::Ip(Ipv4Addr::UNSPECIFIED.into()),
+                    port,
+                    configure,
+                )
+            }
+            Err(_) => Err(Error::Unavailable),
+        }
+    }
+
+    pub(crate) fn family(&self) -> Family {
+        self.family
+    }
+
+    pub(crate) fn udp(&self) -> &UdpSocket {
+        &self.udp
+    }
+
+    /// The bound port, 0 if there is none.
+    pub(crate) fn local_port(&self) -> u16 {
+        self.udp.local_addr().map_or(0, |address| address.port())
+    }
+
+    /// Tells the kernel the only remote that matters, and returns it as the kernel sees it.
+    ///
+    /// # Errors
+    /// [`Error::Failed`]: wrong family, no route, broadcast not enabled.
+    pub(crate) fn connect(&self, remote: SocketAddr) -> Result<SocketAddr, Error> {
+        let address = self.outward(remote)?;
+        self.udp.connect(address).map_err(|_| Error::Failed)?;
+        Ok(self.udp.peer_addr().map_or(remote, canonical))
+    }
+
+    /// Enables or disables sending to broadcast addresses. IPv6 has none: nothing happens there, as in the engine.
+    pub(crate) fn set_broadcast(&self, enabled: bool) -> Result<(), Error> {
+        if self.family == Family::V6 {
+            return Ok(());
+        }
+        self.udp.set_broadcast(enabled).map_err(|_| Error::Failed)
+    }
+
+    /// Sends one datagram to the connected remote.
+    pub(crate) fn send(&self, datagram: &[u8]) -> Result<(), Error> {
+        sent(|| self.udp.send(datagram))
+    }
+
+    /// Sends one datagram.
+    ///
+    /// # Errors
+    /// [`Error::Busy`]: send buffer full. [`Error::Failed`]: anything else, such as a datagram that is too large.
+    pub(crate) fn send_to(&self, datagram: &[u8], remote: SocketAddr) -> Result<(), Error> {
+        let address = self.outward(remote)?;
+        sent(|| self.udp.send_to(datagram, address))
+    }
+
+    /// Takes one datagram from the kernel: its length and sender, or `None` if there is none.
+    ///
+    /// An error is about an earlier datagram (an ICMP answer, a truncation) and is consumed by reading it; the caller
+    /// decides whether it matters, and may go on reading.
+    pub(crate) fn receive(&self, buffer: &mut [u8]) -> io::Result<Option<(usize, SocketAddr)>> {
+        loop {
+            match self.udp.recv_from(buffer) {
+                Ok((length, from)) => return Ok(Some((length, canonical(from)))),
+                Err(error) => match error.kind() {
+                    ErrorKind::WouldBlock => return Ok(None),
+                    ErrorKind::Interrupted => (),
+                    _ => return Err(error),
+                },
+            }
+        }
+    }
+
+    /// The form of an address that this socket takes, if it can reach it at all.
+    fn outward(&self, remote: SocketAddr) -> Result<SocketAddr, Error> {
+        match (self.family, canonical(remote)) {
+            (Family::Dual, address) => Ok(mapped(address)),
+            (Family::V4, address @ SocketAddr::V4(_))
+            | (Family::V6, address @ SocketAddr::V6(_)) => Ok(address),
+            _ => Err(Error::Failed),
+        }
+    }
+}
+
+fn open_dual() -> io::Result<Socket> {
+    let socket = socket2::Socket::new(Domain::IPV6, Type::DGRAM, Some(Protocol::UDP))?;
+    socket.set_only_v6(false)?;
+    finish(socket, Family::Dual)
+}
+
+fn finish(socket: socket2::Socket, family: Family) -> io::Result<Socket> {
+    socket.set_nonblocking(true)?;
+    // macOS refuses datagrams larger than the send buffer, 9 KB there unless told.
+    grow(
+        RECEIVE_BUFFER,
+        || socket.send_buffer_size(),
+        |size| socket.set_send_buffer_size(size),
+    );
+    if family != Family::V6 {
+        // Some systems start with broadcasting on; scripts expect it off.
+        let _ = socket.set_broadcast(false);
+    }
+    Ok(Socket {
+        udp: socket.into(),
+        family,
+    })
+}
+
+/// Raises a buffer size to `wanted`, or as near as the system allows; never lowers it.
+fn grow(
+    wanted: usize,
+    current: impl Fn() -> io::Result<usize>,
+    set: impl Fn(usize) -> io::Result<()>,
+) {
+    let mut size = wanted;
+    while current().is_ok_and(|current| current < size) && set(size).is_err() {
+        size /= 2;
+    }
+}
+
+fn sent(mut attempt: impl FnMut() -> io::Result<usize>) -> Result<(), Error> {
+    loop {
+        match attempt() {
+            Ok(_) => return Ok(()),
+            Err(error) => match error.kind() {
+                ErrorKind::WouldBlock => return Err(Error::Busy),
+                ErrorKind::Interrupted => (),
+                _ => return Err(Error::Failed),
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_send_buffer_is_busy_and_an_interruption_is_not_seen() {
+        assert_eq!(sent(|| Err(ErrorKind::WouldBlock.into())), Err(Error::Busy));
+        let mut interruptions = 3;
+        let result = sent(|| {
+            if interruptions == 0 {
+                return Ok(1);
+            }
+            interruptions -= 1;
+            Err(ErrorKind::Interrupted.into())
+        });
+        assert_eq!(result, Ok(()));
+        assert_eq!(
+            sent(|| Err(ErrorKind::ConnectionRefused.into())),
+            Err(Error::Failed)
+        );
+    }
+
+    #[test]
+    fn a_socket_reaches_its_family_and_a_dual_one_reaches_both() {
+        let v4: SocketAddr = "127.0.0.1:9".parse().unwrap();
+        let v6: SocketAddr = "[::1]:9".parse().unwrap();
+        let on_v4 = Socket::open(Family::V4).unwrap();
+        assert_eq!(on_v4.outward(v4), Ok(v4));
+        assert_eq!(on_v4.outward(v6), Err(Error::Failed));
+        assert_eq!(on_v4.outward(mapped(v4)), Ok(v4));
+        let dual = Socket::open(Family::Dual).unwrap();
+        if dual.family() == Family::Dual {
+            assert_eq!(dual.outward(v4), Ok(mapped(v4)));
+            assert_eq!(dual.outward(v6), Ok(v6));
+        }
+    }
+
+    #[test]
+    fn a_buffer_grows_as_far_as_the_system_allows_and_never_shrinks() {
+        let size = std::cell::Cell::new(1000);
+        let set = |wanted: usize| {
+            if wanted > 3000 {
+                return Err(ErrorKind::OutOfMemory.into());
+            }
+            size.set(wanted);
+            Ok(())
+        };
+        grow(8000, || Ok(size.get()), set);
+        assert_eq!(size.get(), 2000);
+        grow(500, || Ok(size.get()), set);
+        assert_eq!(size.get(), 2000);
+    }
+}

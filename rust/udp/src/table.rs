@@ -1,0 +1,138 @@
+//! What a listener knows: its socket, a route for every address, and which of them nobody has accepted yet.
+
+use std::collections::{HashMap, VecDeque};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, Weak};
+
+use crate::route::Route;
+use crate::socket::Socket;
+
+/// The engine's default (class reference of `UDPServer.max_pending_connections`).
+const DEFAULT_MAX_PENDING: usize = 16;
+
+pub(crate) struct Table {
+    /// Where new routes find the table again.
+    itself: Weak<Mutex<Table>>,
+    socket: Option<Arc<Socket>>,
+    /// Pending and accepted alike. The standard hasher is keyed: senders choose their addresses and could otherwise
+    /// choose collisions.
+    routes: HashMap<SocketAddr, Arc<Route>>,
+    /// Oldest first.
+    pending: VecDeque<Arc<Route>>,
+    max_pending: usize,
+    refused: u64,
+    round: Option<u64>,
+}
+
+impl Table {
+    pub(crate) fn new() -> Arc<Mutex<Table>> {
+        Arc::new_cyclic(|itself| {
+            Mutex::new(Table {
+                itself: itself.clone(),
+                socket: None,
+                routes: HashMap::new(),
+                pending: VecDeque::new(),
+                max_pending: DEFAULT_MAX_PENDING,
+                refused: 0,
+                round: None,
+            })
+        })
+    }
+
+    pub(crate) fn socket(&self) -> Option<&Arc<Socket>> {
+        self.socket.as_ref()
+    }
+
+    pub(crate) fn open(&mut self, socket: Socket) {
+        self.socket = Some(Arc::new(socket));
+    }
+
+    /// Closes the socket and every route.
+    pub(crate) fn close(&mut self) {
+        for route in self.routes.values() {
+            route.shut();
+        }
+        self.routes = HashMap::new();
+        self.pending = VecDeque::new();
+        self.socket = None;
+        self.round = None;
+    }
+
+    /// Hands one datagram, read from `socket`, to its route; a new address becomes pending if there is room.
+    ///
+    /// Returns false if `socket` is no longer the listener's: it was stopped by another thread.
+    pub(crate) fn deliver(
+        &mut self,
+        socket: &Arc<Socket>,
+        from: SocketAddr,
+        datagram: &[u8],
+    ) -> bool {
+        if !self
+            .socket
+            .as_ref()
+            .is_some_and(|own| Arc::ptr_eq(own, socket))
+        {
+            return false;
+        }
+        if let Some(route) = self.routes.get(&from) {
+            route.deliver(datagram);
+        } else if self.pending.len() < self.max_pending {
+            let route = Arc::new(Route::new(from, socket, self.itself.clone()));
+            route.deliver(datagram);
+            self.routes.insert(from, Arc::clone(&route));
+            self.pending.push_back(route);
+        } else {
+            self.refused += 1;
+        }
+        true
+    }
+
+    pub(crate) fn has_pending(&self) -> bool {
+        !self.pending.is_empty()
+    }
+
+    pub(crate) fn take_oldest_pending(&mut self) -> Option<Arc<Route>> {
+        self.pending.pop_front()
+    }
+
+    pub(crate) fn max_pending(&self) -> usize {
+        self.max_pending
+    }
+
+    /// Keeps the oldest `max_pending` pending routes and forgets the newer ones.
+    pub(crate) fn set_max_pending(&mut self, max_pending: usize) {
+        self.max_pending = max_pending;
+        while self.pending.len() > max_pending {
+            if let Some(route) = self.pending.pop_back() {
+                route.shut();
+                self.forget(&route);
+                self.refused += 1;
+            }
+        }
+    }
+
+    pub(crate) fn refused(&self) -> u64 {
+        self.refused
+    }
+
+    /// The tick of the round in progress ([`crate::Listener::poll_round`]).
+    pub(crate) fn round(&self) -> Option<u64> {
+        self.round
+    }
+
+    pub(crate) fn set_round(&mut self, round: Option<u64>) {
+        self.round = round;
+    }
+
+    /// Removes `route`, and only it: another one of the same address stays.
+    pub(crate) fn forget(&mut self, route: &Arc<Route>) {
+        let remote = route.remote();
+        if self
+            .routes
+            .get(&remote)
+            .is_some_and(|known| Arc::ptr_eq(known, route))
+        {
+            self.routes.remove(&remote);
+        }
+    }
+}

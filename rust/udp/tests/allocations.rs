@@ -1,0 +1,126 @@
+//! Structure that keeps the cost per packet and per idle peer low, counted instead of timed: nothing is allocated per
+//! datagram, and an idle peer holds next to no memory.
+
+mod support;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+use support::{accept, accepted, listener, plain_socket, poll_until_queued, take};
+use udp::{DEFAULT_INBOX_BYTES, Peer};
+
+struct Counting;
+
+thread_local! {
+    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
+    static HELD: Cell<isize> = const { Cell::new(0) };
+}
+
+// SAFETY: forwards to the system's allocator; the counters are thread-locals without a destructor, so touching them
+// neither allocates nor fails.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        HELD.set(HELD.get() + layout.size() as isize);
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        HELD.set(HELD.get() - layout.size() as isize);
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+fn allocations_in(body: impl FnOnce()) -> usize {
+    let before = ALLOCATIONS.get();
+    body();
+    ALLOCATIONS.get() - before
+}
+
+#[test]
+fn a_datagram_through_a_listener_and_back_allocates_nothing() {
+    let (listener, client, peer) = accepted();
+    let mut datagram = Vec::new();
+    let mut buffer = [0; 2048];
+    let mut echo = || {
+        for _ in 0..3 {
+            client.send(&[5; 1200]).unwrap();
+        }
+        poll_until_queued(&listener, &peer, 3);
+        while peer.receive(&mut datagram).is_ok() {
+            peer.send(&datagram).unwrap();
+            assert_eq!(client.recv(&mut buffer).unwrap(), 1200);
+        }
+    };
+    echo();
+    let count = allocations_in(|| (0..200).for_each(|_| echo()));
+    assert_eq!(count, 0);
+}
+
+#[test]
+fn a_datagram_through_a_socket_of_its_own_allocates_nothing() {
+    let peer = Peer::new();
+    let other = plain_socket();
+    peer.connect(support::V4, other.local_addr().unwrap().port())
+        .unwrap();
+    let mut datagram = Vec::new();
+    let mut buffer = [0; 2048];
+    let mut echo = || {
+        peer.send(&[6; 1200]).unwrap();
+        let (length, from) = other.recv_from(&mut buffer).unwrap();
+        other.send_to(&buffer[..length], from).unwrap();
+        support::wait_until_available(&peer, 1);
+        assert_eq!(
+            peer.receive(&mut datagram).unwrap().port(),
+            other.local_addr().unwrap().port()
+        );
+    };
+    echo();
+    let count = allocations_in(|| (0..200).for_each(|_| echo()));
+    assert_eq!(count, 0);
+}
+
+#[test]
+fn an_idle_peer_holds_little_memory_even_after_a_burst() {
+    const PEERS: usize = 500;
+    let (listener, address) = listener();
+    listener.set_max_pending(PEERS);
+    let clients: Vec<_> = (0..PEERS).map(|_| plain_socket()).collect();
+    let before = HELD.get();
+    let mut peers = Vec::new();
+    for client in &clients {
+        client.send_to(b"hello", address).unwrap();
+        let peer = accept(&listener);
+        take(&peer);
+        peers.push(peer);
+    }
+    let each = (HELD.get() - before) / PEERS as isize;
+    assert!(each < 1024, "{each} bytes for an idle accepted peer");
+    for client in &clients {
+        client.send_to(&[1; 60_000], address).unwrap();
+        listener.poll().unwrap();
+    }
+    for peer in &peers {
+        poll_until_queued(&listener, peer, 1);
+        peer.receive(&mut Vec::new()).unwrap();
+    }
+    let each = (HELD.get() - before) / PEERS as isize;
+    assert!(each < 1024, "{each} bytes after a burst");
+    drop(peers);
+    let left = HELD.get() - before;
+    assert!(left < 100_000, "{left} bytes left when all are gone");
+}
+
+#[test]
+fn a_bound_peer_allocates_no_buffer_before_it_needs_one() {
+    let before = HELD.get();
+    let peer = Peer::new();
+    peer.bind(0, support::ON_V4, DEFAULT_INBOX_BYTES * 16)
+        .unwrap();
+    assert!(HELD.get() - before < 1024);
+}

@@ -1,0 +1,180 @@
+//! The documented scripts never poll: `while server.is_connection_available(): take_connection()`. Asking polls, once a
+//! round, so that the loop finds every client and still ends within a frame while new addresses keep flooding in.
+
+mod support;
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use support::{V4, eventually, listener, plain_socket, take};
+use udp::Listener;
+
+/// The documented loop in one frame; how many peers it took.
+fn frame(listener: &Listener, tick: u64) -> usize {
+    let mut taken = 0;
+    while listener.poll_round(tick) {
+        assert!(listener.accept().is_some(), "true means one is there");
+        taken += 1;
+        assert!(taken < 10_000, "the loop does not end");
+    }
+    taken
+}
+
+/// A socket on an address of its own where 127.0.0.0/8 is all ours, else on a port of its own.
+fn socket_at(index: usize) -> UdpSocket {
+    let ip = if cfg!(target_os = "linux") {
+        IpAddr::V4(Ipv4Addr::new(127, 1, (index >> 8) as u8, index as u8))
+    } else {
+        V4
+    };
+    UdpSocket::bind((ip, 0)).unwrap()
+}
+
+#[test]
+fn a_while_loop_without_poll_takes_everyone_who_came() {
+    let (listener, address) = listener();
+    let clients: Vec<UdpSocket> = (0..5).map(|_| plain_socket()).collect();
+    for client in &clients {
+        client.send_to(b"hello", address).unwrap();
+    }
+    let mut tick = 0;
+    let mut taken = 0;
+    eventually("all clients", || {
+        tick += 1;
+        taken += frame(&listener, tick);
+        taken == clients.len()
+    });
+}
+
+#[test]
+fn the_loop_ends_with_what_one_poll_found_and_the_next_loop_polls_again() {
+    let (listener, address) = listener();
+    let clients: Vec<UdpSocket> = (0..3).map(|_| plain_socket()).collect();
+    clients[0].send_to(b"one", address).unwrap();
+    eventually("the first", || listener.poll_round(7));
+    // These come while the loop is running.
+    clients[1].send_to(b"two", address).unwrap();
+    clients[2].send_to(b"three", address).unwrap();
+    std::thread::sleep(Duration::from_millis(20));
+    assert_eq!(take(&listener.accept().unwrap()), b"one");
+    assert!(!listener.poll_round(7), "the round has ended");
+    assert_eq!(frame(&listener, 7), 2, "a second loop in the frame polls");
+}
+
+#[test]
+fn an_if_once_a_frame_polls_in_every_frame() {
+    let (listener, address) = listener();
+    let first = plain_socket();
+    let second = plain_socket();
+    first.send_to(b"hello", address).unwrap();
+    second.send_to(b"hello", address).unwrap();
+    eventually("both", || {
+        listener.poll().unwrap();
+        first.send_to(b"more", address).unwrap();
+        listener.poll_round(0)
+    });
+    let peer = listener.accept().unwrap();
+    // Another is pending, so every answer is true; packets of the accepted one arrive all the same.
+    for tick in 1..10 {
+        let mut into = Vec::new();
+        while peer.receive(&mut into).is_ok() {}
+        first.send_to(&[tick as u8], address).unwrap();
+        std::thread::sleep(Duration::from_millis(5));
+        assert!(listener.poll_round(tick));
+        assert_eq!(take(&peer), [tick as u8]);
+    }
+}
+
+#[test]
+fn packets_of_accepted_peers_arrive_by_asking_alone() {
+    let (listener, address) = listener();
+    let client = plain_socket();
+    client.connect(address).unwrap();
+    client.send(b"hello").unwrap();
+    let mut tick = 0;
+    eventually("the client", || {
+        tick += 1;
+        listener.poll_round(tick)
+    });
+    let peer = listener.accept().unwrap();
+    take(&peer);
+    client.send(b"and more").unwrap();
+    eventually("the packet", || {
+        tick += 1;
+        assert!(!listener.poll_round(tick));
+        peer.available() == Ok(1)
+    });
+}
+
+#[test]
+fn a_flood_of_new_addresses_does_not_keep_the_loop_from_ending() {
+    const FRAMES: u64 = 200;
+    let (listener, address) = listener();
+    let stop = AtomicBool::new(false);
+    let sent = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        // Every datagram comes from a socket of its own: with 127.1.x.y and a fresh port each, a new address.
+        scope.spawn(|| {
+            for index in 0.. {
+                if stop.load(Ordering::Relaxed) {
+                    break;
+                }
+                let _ = socket_at(index % 60_000).send_to(b"flood", address);
+                sent.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+        eventually("the flood", || sent.load(Ordering::Relaxed) > 100);
+        let mut accepted = Vec::new();
+        let mut longest = Duration::ZERO;
+        for tick in 0..FRAMES {
+            let start = Instant::now();
+            let before = accepted.len();
+            while listener.poll_round(tick) {
+                accepted.extend(listener.accept());
+            }
+            longest = longest.max(start.elapsed());
+            assert!(accepted.len() - before <= listener.max_pending());
+            std::thread::sleep(Duration::from_micros(500));
+        }
+        stop.store(true, Ordering::Relaxed);
+        assert!(accepted.len() > 100, "the flood was real");
+        assert!(
+            listener.refused() > 0,
+            "and larger than what may be pending"
+        );
+        assert!(longest < Duration::from_secs(2), "{longest:?}");
+    });
+}
+
+#[test]
+fn a_thousand_addresses_are_told_apart() {
+    const COUNT: usize = 1000;
+    let (listener, address) = listener();
+    listener.set_max_pending(COUNT);
+    let clients: Vec<UdpSocket> = (0..COUNT).map(socket_at).collect();
+    let mut peers = std::collections::HashMap::new();
+    for (index, client) in clients.iter().enumerate() {
+        client.send_to(&index.to_be_bytes(), address).unwrap();
+        for peer in
+            std::iter::from_fn(|| listener.poll_round(index as u64).then(|| listener.accept()))
+        {
+            let peer = peer.unwrap();
+            peers.insert(peer.remote().unwrap(), peer);
+        }
+    }
+    eventually("everyone", || {
+        listener.poll().unwrap();
+        while let Some(peer) = listener.accept() {
+            peers.insert(peer.remote().unwrap(), peer);
+        }
+        peers.len() == COUNT
+    });
+    for (index, client) in clients.iter().enumerate() {
+        let from: SocketAddr = client.local_addr().unwrap();
+        assert_eq!(take(&peers[&from]), index.to_be_bytes());
+    }
+    // Stopping reaches every one of them.
+    listener.stop();
+    assert!(peers.values().all(|peer| !peer.is_bound()));
+}

@@ -1,0 +1,90 @@
+//! Plain sockets as the other side, and patience: loopback delivers at once on Linux, nearly at once elsewhere.
+
+#![allow(dead_code, reason = "each test file uses some of these")]
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use udp::{BindAddress, Listener, Peer};
+
+pub(crate) const V4: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+pub(crate) const V6: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
+pub(crate) const ON_V4: BindAddress = BindAddress::Ip(V4);
+
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A socket of the standard library on 127.0.0.1 that does not wait for ever.
+pub(crate) fn plain_socket() -> UdpSocket {
+    let socket = UdpSocket::bind((V4, 0)).unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    socket
+}
+
+/// A listener on 127.0.0.1, and its address.
+pub(crate) fn listener() -> (Listener, SocketAddr) {
+    let listener = Listener::new();
+    listener.listen(0, ON_V4).unwrap();
+    let address = SocketAddr::new(V4, listener.local_port());
+    (listener, address)
+}
+
+/// A listener with one client that has sent `hello` and was accepted.
+pub(crate) fn accepted() -> (Listener, UdpSocket, Arc<Peer>) {
+    let (listener, address) = listener();
+    let client = plain_socket();
+    client.connect(address).unwrap();
+    client.send(b"hello").unwrap();
+    let peer = accept(&listener);
+    assert_eq!(take(&peer), b"hello");
+    (listener, client, peer)
+}
+
+/// Polls until a peer is pending, and accepts it.
+pub(crate) fn accept(listener: &Listener) -> Arc<Peer> {
+    eventually("a pending peer", || {
+        listener.poll().unwrap();
+        listener.has_pending()
+    });
+    listener.accept().unwrap()
+}
+
+/// Polls until `peer` has `count` datagrams queued.
+pub(crate) fn poll_until_queued(listener: &Listener, peer: &Peer, count: usize) {
+    eventually("datagrams for the peer", || {
+        listener.poll().unwrap();
+        peer.available().unwrap() >= count
+    });
+}
+
+/// The oldest datagram of `peer`, which must be there.
+pub(crate) fn take(peer: &Peer) -> Vec<u8> {
+    let mut datagram = Vec::new();
+    peer.receive(&mut datagram).unwrap();
+    datagram
+}
+
+/// Waits until a peer with a socket of its own has `count` datagrams queued.
+pub(crate) fn wait_until_available(peer: &Peer, count: usize) {
+    eventually("datagrams to arrive", || peer.available().unwrap() >= count);
+}
+
+pub(crate) fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !condition() {
+        assert!(Instant::now() < deadline, "waited in vain for {what}");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// A local port that nobody listens on, and that no other test is given by chance (tcpmux, RFC 1078, historic).
+pub(crate) const SILENT_PORT: u16 = 1;
+
+/// Whether this machine has ::1; tests that need it say what they check instead.
+pub(crate) fn has_ipv6_loopback() -> bool {
+    let has = UdpSocket::bind((V6, 0)).is_ok();
+    if !has {
+        eprintln!("::1 is not available here: only the fallback to IPv4 is checked");
+    }
+    has
+}

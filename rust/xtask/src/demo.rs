@@ -1,0 +1,41 @@
+//! `cargo xtask demo`: from nothing to the documented server and client talking over OpenSSL.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use crate::project::Headless;
+use crate::talk::{DOCUMENTED_PORT, Ending, Session, Talk};
+use crate::{certificates, library, workspace};
+
+/// Builds, gets Godot, and runs the documented pair; fails unless everything was said, on OpenSSL.
+pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
+    let profile = crate::profile(arguments)?;
+    library::build(profile)?;
+    let godot = Headless::new()?;
+    let project = workspace::godot_project();
+    certificates::provide_demo(&project)?;
+    workspace::step("Importing the project");
+    godot.import(&project)?;
+    workspace::step("Running the documented server and client");
+    let talk = Talk {
+        godot: &godot,
+        project: &project,
+        port: DOCUMENTED_PORT,
+        ending: Ending::Stopped,
+    };
+    let sessions = talk.run()?;
+    workspace::step("The documented server and client talked over OpenSSL");
+    for (
+        end,
+        Session {
+            protocol,
+            cipher,
+            library,
+        },
+    ) in [("server", &sessions.server), ("client", &sessions.client)]
+    {
+        println!("    {end}: {library}, {protocol}, {cipher}");
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,88 @@
+//! Small file operations that leave a whole file or none.
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+/// Who may read a file that is written.
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub(crate) enum Access {
+    /// As the system's default says.
+    Usual,
+    /// The owner alone (mode 0600).
+    OwnerOnly,
+}
+
+/// Writes beside `path` and renames into place, so that nobody sees half a file.
+pub(crate) fn write(path: &Path, contents: &[u8], access: Access) -> Result<()> {
+    place(path, access, |file| file.write_all(contents))
+}
+
+/// Copies beside `to` and renames into place: whoever has the old file open or mapped keeps it.
+pub(crate) fn copy(from: &Path, to: &Path) -> Result<()> {
+    let mut source =
+        fs::File::open(from).with_context(|| format!("{} cannot be read", from.display()))?;
+    place(to, Access::Usual, |file| {
+        std::io::copy(&mut source, file).map(drop)
+    })
+}
+
+fn place(
+    path: &Path,
+    access: Access,
+    fill: impl FnOnce(&mut fs::File) -> std::io::Result<()>,
+) -> Result<()> {
+    let attempt = || -> Result<()> {
+        let folder = path.parent().context("it has no folder")?;
+        fs::create_dir_all(folder)?;
+        // Private by default, so a key is never readable by others, not even for a moment.
+        let mut file = tempfile::Builder::new()
+            .prefix(".writing-")
+            .tempfile_in(folder)?;
+        fill(file.as_file_mut())?;
+        if access == Access::Usual {
+            readable_by_all(file.as_file())?;
+        }
+        file.persist(path)?;
+        Ok(())
+    };
+    attempt().with_context(|| format!("{} cannot be written", path.display()))
+}
+
+#[cfg(unix)]
+fn readable_by_all(file: &fs::File) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    file.set_permissions(fs::Permissions::from_mode(0o644))
+}
+
+#[cfg(not(unix))]
+fn readable_by_all(_: &fs::File) -> std::io::Result<()> {
+    Ok(())
+}
+
+/// Copies a folder with everything in it; symbolic links become what they lead to.
+///
+/// Names that `skip` accepts are left out, at any depth.
+pub(crate) fn copy_folder(from: &Path, to: &Path, skip: &dyn Fn(&str) -> bool) -> Result<()> {
+    fs::create_dir_all(to).with_context(|| format!("{} cannot be made", to.display()))?;
+    let entries =
+        fs::read_dir(from).with_context(|| format!("{} cannot be read", from.display()))?;
+    for entry in entries {
+        let entry = entry?;
+        let name = entry.file_name();
+        if skip(&name.to_string_lossy()) {
+            continue;
+        }
+        let source = entry.path();
+        let target = to.join(&name);
+        if fs::metadata(&source)?.is_dir() {
+            copy_folder(&source, &target, skip)?;
+        } else {
+            fs::copy(&source, &target)
+                .with_context(|| format!("{} cannot be copied", source.display()))?;
+        }
+    }
+    Ok(())
+}

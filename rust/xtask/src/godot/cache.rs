@@ -1,0 +1,157 @@
+//! The folder that holds Debian's Godot, unpacked once for all working trees of this user.
+
+use std::fs::{self, File, TryLockError};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use super::{apt, patch};
+use crate::{files, workspace};
+
+/// Raise this when other packages are needed or the tree is prepared in another way: a new tree is then made beside the old.
+const LAYOUT: u32 = 1;
+
+/// The packages that are unpacked, with all that they depend on.
+const PACKAGES: &[&str] = &["godot", "openssl", "patchelf"];
+
+/// Their programs that shall run as they are, from `usr/bin`.
+const PROGRAMS: &[&str] = &["godot", "openssl"];
+
+/// The unpacked programs.
+pub(crate) struct Programs {
+    /// Godot's editor build.
+    pub(crate) godot: PathBuf,
+    /// OpenSSL's command-line tool.
+    pub(crate) openssl: PathBuf,
+}
+
+/// The unpacked programs; fetches and unpacks them if that has not been done.
+///
+/// Another process that does the same is waited for. What an interrupted one has downloaded is used.
+pub(crate) fn programs() -> Result<Programs> {
+    let tree = Tree::new(&folder()?);
+    if !tree.is_ready() {
+        apt::check_system()?;
+        fs::create_dir_all(&tree.folder)
+            .with_context(|| format!("{} cannot be made", tree.folder.display()))?;
+        let _lock = lock(&tree.folder.join("lock"))?;
+        if !tree.is_ready() {
+            tree.make()?;
+        }
+    }
+    let bin = tree.root().join("usr/bin");
+    Ok(Programs {
+        godot: bin.join("godot"),
+        openssl: bin.join("openssl"),
+    })
+}
+
+fn folder() -> Result<PathBuf> {
+    let base = std::env::var_os("XDG_CACHE_HOME")
+        .map(PathBuf::from)
+        .filter(|path| path.is_absolute())
+        .or_else(|| std::env::home_dir().map(|home| home.join(".cache")))
+        .context("there is no home folder to keep Godot in; set XDG_CACHE_HOME")?;
+    let name = format!("godot-{}-{LAYOUT}", apt::RELEASE);
+    Ok(base.join("openssl-dtls-godot").join(name))
+}
+
+/// Takes the lock, or waits for the process that has it. The system frees it when its owner ends, however that happens.
+fn lock(path: &Path) -> Result<File> {
+    let file = File::create(path).with_context(|| format!("{} cannot be made", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            workspace::step("Waiting for another process that is fetching Godot");
+            file.lock()?;
+        }
+        Err(TryLockError::Error(error)) => return Err(error.into()),
+    }
+    Ok(file)
+}
+
+struct Tree {
+    folder: PathBuf,
+}
+
+impl Tree {
+    fn new(folder: &Path) -> Self {
+        Self {
+            folder: folder.to_path_buf(),
+        }
+    }
+
+    fn root(&self) -> PathBuf {
+        self.folder.join("root")
+    }
+
+    fn marker(&self) -> PathBuf {
+        self.folder.join("ready")
+    }
+
+    /// The programs have the tree's place written into them, so a tree that was moved is not ready.
+    fn is_ready(&self) -> bool {
+        fs::read_to_string(self.marker()).is_ok_and(|place| Path::new(&place) == self.root())
+    }
+
+    fn make(&self) -> Result<()> {
+        workspace::step(&format!(
+            "Getting Godot from Debian {} into {}",
+            apt::RELEASE,
+            self.folder.display()
+        ));
+        let downloads = self.folder.join("apt");
+        let packages = apt::download(&downloads, PACKAGES)?;
+
+        let unpacking = self.folder.join("unpacking");
+        for old in [&unpacking, &self.root()] {
+            if old.exists() {
+                fs::remove_dir_all(old)?;
+            }
+        }
+        fs::create_dir(&unpacking)?;
+        apt::unpack(&packages, &unpacking)?;
+        fs::rename(&unpacking, self.root())?;
+
+        workspace::step("Preparing the unpacked programs");
+        patch::make_independent(&self.root(), PROGRAMS)?;
+        patch::verify(&self.root(), PROGRAMS)?;
+        let place = self.root();
+        let place = place
+            .to_str()
+            .context("the cache folder's name is not UTF-8")?;
+        files::write(&self.marker(), place.as_bytes(), files::Access::Usual)?;
+        fs::remove_dir_all(downloads)?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tree_that_was_moved_is_not_ready() {
+        let folder = tempfile::tempdir().unwrap();
+        let tree = Tree::new(&folder.path().join("one"));
+        fs::create_dir(&tree.folder).unwrap();
+        assert!(!tree.is_ready());
+        let place = tree.root().to_str().unwrap().to_owned();
+        fs::write(tree.marker(), place).unwrap();
+        assert!(tree.is_ready());
+        let moved = Tree::new(&folder.path().join("two"));
+        fs::rename(&tree.folder, &moved.folder).unwrap();
+        assert!(!moved.is_ready());
+    }
+
+    #[test]
+    fn a_lock_is_free_again_when_its_owner_is_gone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        let first = lock(&path).unwrap();
+        let other = File::create(&path).unwrap();
+        assert!(matches!(other.try_lock(), Err(TryLockError::WouldBlock)));
+        drop(first);
+        assert!(other.try_lock().is_ok());
+    }
+}

@@ -1,0 +1,76 @@
+//! Godot's version, as `--version` prints it.
+
+use std::fmt;
+
+/// The oldest Godot that the addon runs on.
+pub(crate) const OLDEST: (u32, u32) = (4, 4);
+
+/// A version such as `4.6.3.stable.official.7d41c59c4`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Version {
+    major: u32,
+    minor: u32,
+    text: String,
+}
+
+impl Version {
+    /// Reads what `godot --version` printed; other lines may stand around it.
+    pub(crate) fn parse(output: &[String]) -> Option<Self> {
+        output.iter().find_map(|line| {
+            let text = line.trim();
+            let mut parts = text.split('.');
+            let major = parts.next()?.parse().ok()?;
+            let minor = parts.next()?.parse().ok()?;
+            Some(Self {
+                major,
+                minor,
+                text: text.to_owned(),
+            })
+        })
+    }
+
+    /// Whether the addon runs on it.
+    pub(crate) fn is_new_enough(&self) -> bool {
+        self.major == OLDEST.0 && self.minor >= OLDEST.1
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Option<Version> {
+        Version::parse(&text.lines().map(str::to_owned).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn versions_are_read_and_compared() {
+        for (text, new_enough) in [
+            ("4.6.3.stable.debian4.6.3+ds-2", true),
+            ("4.4.stable.official.4c311cbee", true),
+            ("4.10.1.stable", true),
+            ("4.3.stable.official", false),
+            ("3.6.stable.official", false),
+            ("5.0.dev", false),
+        ] {
+            let version = parse(text).expect(text);
+            assert_eq!(version.is_new_enough(), new_enough, "{text}");
+            assert_eq!(version.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn noise_around_the_version_is_skipped() {
+        assert_eq!(
+            parse("a warning\n4.5.stable\n").expect("found").to_string(),
+            "4.5.stable"
+        );
+        assert_eq!(parse("command not found"), None);
+    }
+}

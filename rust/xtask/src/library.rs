@@ -1,0 +1,142 @@
+//! Building the addon's library and putting it where the .gdextension file looks for it.
+
+use std::env::consts::{ARCH, OS};
+use std::io::BufRead;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+use crate::{files, workspace};
+
+/// The addon's package, and the stem of its library's name.
+const PACKAGE: &str = "openssl_dtls";
+
+/// How the library is compiled. Editors and exported games load the same file, whichever was built last.
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub(crate) enum Profile {
+    /// Quick to build, slow to run.
+    Debug,
+    /// What users get.
+    Release,
+}
+
+/// Builds the addon for this machine and copies the library into `addons/openssl_dtls/bin`; the result is its path.
+///
+/// Running programs that have the old library loaded keep it.
+pub(crate) fn build(profile: Profile) -> Result<PathBuf> {
+    workspace::step(match profile {
+        Profile::Debug => "Building the addon",
+        Profile::Release => "Building the addon (release)",
+    });
+    let built = compile(profile)?;
+    let placed = workspace::addon().join("bin").join(file_name()?);
+    files::copy(&built, &placed)?;
+    Ok(placed)
+}
+
+/// The program that builds Rust packages: the one that runs us, if one does.
+pub(crate) fn cargo() -> Command {
+    let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(program);
+    command.current_dir(workspace::root());
+    command
+}
+
+fn compile(profile: Profile) -> Result<PathBuf> {
+    let mut command = cargo();
+    command.args([
+        "build",
+        "--package",
+        PACKAGE,
+        "--message-format=json-render-diagnostics",
+    ]);
+    if profile == Profile::Release {
+        command.arg("--release");
+    }
+    let mut child = command
+        .stdout(Stdio::piped())
+        .spawn()
+        .context("cargo could not be started")?;
+    let messages = child.stdout.take().context("cargo has no output")?;
+    let mut library = None;
+    for message in std::io::BufReader::new(messages).lines() {
+        library = built_library(&message?).or(library);
+    }
+    if !child.wait()?.success() {
+        bail!("the addon did not build; what cargo says is above");
+    }
+    library.context("cargo built the addon, but named no library")
+}
+
+/// The path of the addon's library, if this message of cargo's tells it.
+fn built_library(message: &str) -> Option<PathBuf> {
+    let message: serde_json::Value = serde_json::from_str(message).ok()?;
+    if message["reason"] != "compiler-artifact" || message["target"]["name"] != PACKAGE {
+        return None;
+    }
+    let files = message["filenames"]
+        .as_array()?
+        .iter()
+        .filter_map(|name| name.as_str());
+    files
+        .map(Path::new)
+        .find(|file| {
+            file.extension()
+                .is_some_and(|extension| extension == std::env::consts::DLL_EXTENSION)
+        })
+        .map(Path::to_path_buf)
+}
+
+/// The library's name in `bin/`, as openssl_dtls.gdextension has it.
+fn file_name() -> Result<String> {
+    let architecture = match ARCH {
+        "x86_64" => "x86_64",
+        "aarch64" => "arm64",
+        other => bail!("no library name is set for processors of type {other}"),
+    };
+    Ok(match OS {
+        "linux" | "android" => format!("lib{PACKAGE}.{OS}.{architecture}.so"),
+        "windows" => format!("{PACKAGE}.windows.{architecture}.dll"),
+        "macos" => format!("lib{PACKAGE}.macos.dylib"),
+        other => bail!("no library name is set for {other}"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_library_is_found_among_cargos_messages() {
+        let library = format!(
+            "/t/debug/libopenssl_dtls.{}",
+            std::env::consts::DLL_EXTENSION
+        );
+        let message = serde_json::json!({
+            "reason": "compiler-artifact",
+            "target": { "name": PACKAGE, "kind": ["cdylib"] },
+            "filenames": ["/t/debug/other.rlib", library],
+        });
+        assert_eq!(
+            built_library(&message.to_string()),
+            Some(PathBuf::from(library))
+        );
+        assert_eq!(
+            built_library("{\"reason\":\"build-finished\",\"success\":true}"),
+            None
+        );
+        assert_eq!(built_library("not JSON"), None);
+    }
+
+    #[test]
+    fn the_gdextension_file_names_this_machines_library() {
+        let text = std::fs::read_to_string(workspace::addon().join("openssl_dtls.gdextension"))
+            .expect("the file is there");
+        let name = file_name().expect("this platform has a name");
+        assert!(
+            text.contains(&format!("\"bin/{name}\"")),
+            "{name} is not in\n{text}"
+        );
+    }
+}

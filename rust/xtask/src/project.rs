@@ -1,0 +1,80 @@
+//! Running Godot headless on a project, without a trace in the user's own Godot folders.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use tempfile::TempDir;
+
+use crate::godot::Godot;
+use crate::{check, process, workspace};
+
+const IMPORT_LIMIT: Duration = Duration::from_secs(180);
+
+/// Where Godot keeps settings, `user://` and caches on Linux, turned to folders below `base`.
+pub(crate) fn private_folders(base: &Path) -> [(&'static str, PathBuf); 3] {
+    [
+        ("XDG_CONFIG_HOME", base.join("config")),
+        ("XDG_DATA_HOME", base.join("data")),
+        ("XDG_CACHE_HOME", base.join("cache")),
+    ]
+}
+
+/// A Godot with empty settings folders of its own, which go when this goes.
+pub(crate) struct Headless {
+    godot: Godot,
+    home: TempDir,
+}
+
+impl Headless {
+    /// Gets a Godot.
+    pub(crate) fn new() -> Result<Self> {
+        let godot = crate::godot::obtain()?;
+        workspace::step(&format!(
+            "Using Godot {} ({})",
+            godot.version,
+            godot.program.display()
+        ));
+        let home = tempfile::Builder::new()
+            .prefix("openssl-dtls-home-")
+            .tempdir()?;
+        Ok(Self { godot, home })
+    }
+
+    /// A call of Godot on the project; arguments can be added.
+    pub(crate) fn command(&self, project: &Path) -> Command {
+        let mut command = Command::new(&self.godot.program);
+        command.args(["--headless", "--path"]).arg(project);
+        for (variable, folder) in private_folders(self.home.path()) {
+            command.env(variable, folder);
+        }
+        command
+    }
+
+    /// Has Godot look through the project, so that a later run knows its extensions and class names.
+    pub(crate) fn import(&self, project: &Path) -> Result<()> {
+        let mut command = self.command(project);
+        command.arg("--import");
+        let finished = process::run(command, IMPORT_LIMIT)?;
+        let problems = check::problems(&finished.lines, &[]);
+        if !problems.is_empty() {
+            bail!("importing {}:\n{}", project.display(), problems.join("\n"));
+        }
+        if !finished.succeeded() {
+            bail!(
+                "importing {}: {}\n{}",
+                project.display(),
+                finished.end(),
+                finished.tail()
+            );
+        }
+        let list = project.join(".godot/extension_list.cfg");
+        let extensions = std::fs::read_to_string(&list)
+            .with_context(|| format!("the import did not write {}", list.display()))?;
+        if !extensions.contains("openssl_dtls.gdextension") {
+            bail!("{} does not list the addon", list.display());
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,326 @@
+//! The documented server and client as two processes, and what they must say.
+
+use std::net::UdpSocket;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use crate::check;
+use crate::process::{self, Running};
+use crate::project::Headless;
+
+/// The port that the documented scripts name.
+pub(crate) const DOCUMENTED_PORT: u16 = 4242;
+
+/// How long the two may take to say all that they must.
+const LIMIT: Duration = Duration::from_secs(60);
+/// How long the server may take to open its port.
+const START_LIMIT: Duration = Duration::from_secs(30);
+
+const SERVER_SAYS: &[&str] = &[
+    "Peer connesso!",
+    "Ricevuto messaggio da un cliente: La risposta è... 42!",
+];
+const CLIENT_SAYS: &[&str] = &["Connected: Ciao cliente DTLS"];
+
+/// What to run, and how it ends.
+pub(crate) struct Talk<'a> {
+    /// Runs Godot.
+    pub(crate) godot: &'a Headless,
+    /// The project with the two scenes.
+    pub(crate) project: &'a Path,
+    /// The port that the server listens on.
+    pub(crate) port: u16,
+    /// How both end.
+    pub(crate) ending: Ending,
+}
+
+/// How the two processes of a talk end.
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub(crate) enum Ending {
+    /// Stopped as soon as all was said: quick.
+    Stopped,
+    /// By themselves after about this many seconds, so that what they leak is seen too.
+    AfterSeconds(u32),
+}
+
+/// A session as the addon reports it when the environment has `OPENSSL_DTLS_LOG=1`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Session {
+    /// The negotiated protocol, `DTLSv1.2`.
+    pub(crate) protocol: String,
+    /// The negotiated cipher, by OpenSSL's name.
+    pub(crate) cipher: String,
+    /// The linked library, `OpenSSL 3.6.3 9 Jun 2026`.
+    pub(crate) library: String,
+}
+
+/// What both ends reported.
+pub(crate) struct Sessions {
+    /// The server's first session.
+    pub(crate) server: Session,
+    /// The client's.
+    pub(crate) client: Session,
+}
+
+impl Session {
+    /// Reads `OpenSSL DTLS: session established: PROTOCOL, CIPHER, LIBRARY, peer ADDRESS`.
+    fn parse(line: &str) -> Option<Self> {
+        let mut parts = line
+            .strip_prefix("OpenSSL DTLS: session established: ")?
+            .split(", ");
+        let mut next = || parts.next().map(str::to_owned);
+        Some(Self {
+            protocol: next()?,
+            cipher: next()?,
+            library: next()?,
+        })
+    }
+
+    fn check(&self) -> Result<()> {
+        if self.protocol != "DTLSv1.2" {
+            bail!("the session's protocol is {}, not DTLSv1.2", self.protocol);
+        }
+        if self.cipher.is_empty() {
+            bail!("the session names no cipher");
+        }
+        if !self.library.starts_with("OpenSSL 3.") {
+            bail!("the session ran on {}, not on OpenSSL 3", self.library);
+        }
+        Ok(())
+    }
+}
+
+impl Talk<'_> {
+    /// Runs both, shows what they print, and checks it.
+    ///
+    /// # Errors
+    /// When something that must be said is missing, an error line appears, or a process ends early.
+    pub(crate) fn run(&self) -> Result<Sessions> {
+        require_free(self.port)?;
+        let mut server = Party::start(self, "server", SERVER_SAYS)?;
+        wait_until_listening(self.port, &mut server)?;
+        let mut client = Party::start(self, "client", CLIENT_SAYS)?;
+
+        let deadline = Instant::now() + LIMIT;
+        while Instant::now() < deadline {
+            server.look()?;
+            client.look()?;
+            if server.is_done() && client.is_done() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        // What is missing on one side is often explained by the other.
+        let missing = [server.missing(), client.missing()].concat();
+        if !missing.is_empty() {
+            bail!(
+                "not seen within {} s:\n  {}",
+                LIMIT.as_secs(),
+                missing.join("\n  ")
+            );
+        }
+        let sessions = Sessions {
+            server: server.session()?.clone(),
+            client: client.session()?.clone(),
+        };
+        sessions.server.check().context("server")?;
+        sessions.client.check().context("client")?;
+        client.end(self.ending)?;
+        server.end(self.ending)?;
+        Ok(sessions)
+    }
+}
+
+/// One of the two processes.
+struct Party {
+    label: &'static str,
+    must_say: &'static [&'static str],
+    running: Running,
+    session: Option<Session>,
+}
+
+impl Party {
+    fn start(
+        talk: &Talk<'_>,
+        label: &'static str,
+        must_say: &'static [&'static str],
+    ) -> Result<Self> {
+        let mut command = talk.godot.command(talk.project);
+        command.env("OPENSSL_DTLS_LOG", "1");
+        if let Ending::AfterSeconds(seconds) = talk.ending {
+            let frames = seconds * 60;
+            command.args(["--max-fps", "60", "--quit-after", &frames.to_string()]);
+        }
+        command.arg(format!("res://documented/{label}.tscn"));
+        let running = process::start(command, Some(label))?;
+        Ok(Self {
+            label,
+            must_say,
+            running,
+            session: None,
+        })
+    }
+
+    /// Takes in what it printed; an error if that, or its end, means that the rest will not come.
+    fn look(&mut self) -> Result<()> {
+        self.running.take_in();
+        let ended = self.running.ended()?;
+        if ended.is_some() {
+            self.running.take_in();
+        }
+        let lines = self.running.lines();
+        let problems = check::problems(lines, &[]);
+        if !problems.is_empty() {
+            bail!(
+                "the {} printed an error:\n{}",
+                self.label,
+                problems.join("\n")
+            );
+        }
+        self.session = lines.iter().find_map(|line| Session::parse(line));
+        if let Some(status) = ended
+            && !(self.is_done() && status.success())
+        {
+            bail!(
+                "the {} ended early ({status}), before:\n  {}",
+                self.label,
+                self.missing().join("\n  ")
+            );
+        }
+        Ok(())
+    }
+
+    fn is_done(&self) -> bool {
+        self.missing().is_empty()
+    }
+
+    fn missing(&self) -> Vec<String> {
+        let lines = self.running.lines();
+        let unsaid = self
+            .must_say
+            .iter()
+            .filter(|text| !lines.iter().any(|line| line == *text));
+        let mut missing: Vec<String> = unsaid
+            .map(|text| format!("{}: {text}", self.label))
+            .collect();
+        if self.session.is_none() {
+            missing.push(format!(
+                "{}: OpenSSL DTLS: session established: ...",
+                self.label
+            ));
+        }
+        missing
+    }
+
+    fn session(&self) -> Result<&Session> {
+        self.session
+            .as_ref()
+            .with_context(|| format!("the {} reported no session", self.label))
+    }
+
+    fn end(self, ending: Ending) -> Result<()> {
+        let Ending::AfterSeconds(_) = ending else {
+            self.running.stop()?;
+            return Ok(());
+        };
+        let finished = self.running.finish(LIMIT)?;
+        let problems = check::problems(&finished.lines, &[]);
+        if !problems.is_empty() {
+            bail!(
+                "the {} printed an error at its end:\n{}",
+                self.label,
+                problems.join("\n")
+            );
+        }
+        if !finished.succeeded() {
+            bail!("the {} did not end well: {}", self.label, finished.end());
+        }
+        Ok(())
+    }
+}
+
+/// An error that says what to do if the UDP port is taken.
+fn require_free(port: u16) -> Result<()> {
+    UdpSocket::bind(("0.0.0.0", port)).map(drop).with_context(|| {
+        format!(
+            "UDP port {port}, which the server listens on, is in use; end the program that has it (ss -lunp 'sport = :{port}' names it)"
+        )
+    })
+}
+
+fn wait_until_listening(port: u16, server: &mut Party) -> Result<()> {
+    wait_until_open(port, || server.look())
+}
+
+/// Waits until a program has opened its UDP port. A try to bind it ourselves could make the program's fail.
+///
+/// `look` is called again and again, and ends the wait with its error.
+pub(crate) fn wait_until_open(port: u16, mut look: impl FnMut() -> Result<()>) -> Result<()> {
+    let deadline = Instant::now() + START_LIMIT;
+    while !is_open(port) {
+        look()?;
+        if Instant::now() > deadline {
+            bail!(
+                "the server did not open UDP port {port} within {} s",
+                START_LIMIT.as_secs()
+            );
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    Ok(())
+}
+
+/// Whether any program on this machine has the UDP port.
+#[cfg(target_os = "linux")]
+fn is_open(port: u16) -> bool {
+    let port = format!(":{port:04X}");
+    ["/proc/net/udp", "/proc/net/udp6"].iter().any(|table| {
+        std::fs::read_to_string(table).is_ok_and(|table| {
+            let mut local = table
+                .lines()
+                .filter_map(|line| line.split_whitespace().nth(1));
+            local.any(|address| address.ends_with(&port))
+        })
+    })
+}
+
+/// Gives the server time to open its port; a first datagram that comes too early is sent again.
+#[cfg(not(target_os = "linux"))]
+fn is_open(_: u16) -> bool {
+    std::thread::sleep(Duration::from_secs(1));
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_addons_report_is_read() {
+        let line = "OpenSSL DTLS: session established: DTLSv1.2, ECDHE-RSA-AES256-GCM-SHA384, OpenSSL 3.6.3 9 Jun 2026, peer 127.0.0.1:4242";
+        let session = Session::parse(line).unwrap();
+        assert_eq!(session.cipher, "ECDHE-RSA-AES256-GCM-SHA384");
+        assert_eq!(session.library, "OpenSSL 3.6.3 9 Jun 2026");
+        session.check().unwrap();
+        assert_eq!(
+            Session::parse("OpenSSL DTLS: 2 scripts run on OpenSSL (drop-in)"),
+            None
+        );
+        let other = Session {
+            protocol: "DTLSv1".into(),
+            ..session
+        };
+        assert!(other.check().is_err());
+    }
+
+    #[test]
+    fn a_port_in_use_is_named() {
+        let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
+        let port = socket.local_addr().unwrap().port();
+        let error = require_free(port).unwrap_err().to_string();
+        assert!(error.contains(&format!("UDP port {port}")), "{error}");
+        assert!(is_open(port));
+    }
+}

@@ -1,0 +1,84 @@
+//! Godot projects in temporary folders, with a real copy of the addon, for scenarios that need a project of their own.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context as _, Result, ensure};
+use tempfile::TempDir;
+
+use super::Context;
+use crate::{files, workspace};
+
+/// A project that goes when this goes.
+pub(crate) struct Fixture {
+    folder: TempDir,
+}
+
+impl Fixture {
+    /// A copy of `godot_project/fixtures/NAME`, with the addon and the demo's key and certificate.
+    pub(crate) fn named(name: &str) -> Result<Self> {
+        let source = workspace::godot_project();
+        let fixture = Self::empty()?;
+        let own = source.join("fixtures").join(name);
+        files::copy_folder(&own, fixture.path(), &|name| {
+            is_generated(name) || name == "addons"
+        })?;
+        fixture.bring(&source, &["key.key", "cert.crt"])?;
+        Ok(fixture)
+    }
+
+    /// A copy of the project of the documented pair, its server on one port, its client sending to another.
+    pub(crate) fn documented(server_port: u16, client_port: u16) -> Result<Self> {
+        let source = workspace::godot_project();
+        let fixture = Self::empty()?;
+        fixture.bring(&source, &["project.godot", "key.key", "cert.crt"])?;
+        let scripts = fixture.path().join("documented");
+        files::copy_folder(&source.join("documented"), &scripts, &is_generated)?;
+        for (script, port) in [
+            ("server_node.gd", server_port),
+            ("client_node.gd", client_port),
+        ] {
+            let path = scripts.join(script);
+            let text = fs::read_to_string(&path)?;
+            ensure!(
+                text.matches("4242").count() == 1,
+                "{script} names its port once"
+            );
+            fs::write(&path, text.replace("4242", &port.to_string()))?;
+        }
+        Ok(fixture)
+    }
+
+    /// A folder with nothing but the addon.
+    pub(crate) fn empty() -> Result<Self> {
+        let folder = tempfile::Builder::new()
+            .prefix("openssl-dtls-project-")
+            .tempdir()?;
+        let addon = folder.path().join("addons").join("openssl_dtls");
+        files::copy_folder(&workspace::addon(), &addon, &is_generated)?;
+        Ok(Self { folder })
+    }
+
+    fn bring(&self, source: &Path, files: &[&str]) -> Result<()> {
+        for file in files {
+            fs::copy(source.join(file), self.path().join(file))
+                .with_context(|| format!("{file} cannot be copied"))?;
+        }
+        Ok(())
+    }
+
+    /// The project's folder.
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Has Godot import the project.
+    pub(crate) fn import(&self, context: &Context) -> Result<()> {
+        context.godot.import(self.path())
+    }
+}
+
+/// What Godot makes anew in each project.
+fn is_generated(name: &str) -> bool {
+    name == ".godot"
+}

@@ -1,0 +1,131 @@
+//! `cargo xtask test`: Rust tests, GDScript suites and scenarios, and one sum of them all.
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+use crate::project::Headless;
+use crate::{WrongArguments, certificates, library, workspace};
+
+mod fixture;
+mod rust;
+mod scenarios;
+mod suites;
+
+/// What the tests came to.
+#[derive(Default)]
+pub(crate) struct Tally {
+    passed: usize,
+    failures: Vec<String>,
+}
+
+impl Tally {
+    fn pass(&mut self) {
+        self.passed += 1;
+    }
+
+    /// `what` is the test's name, and after a colon the reason.
+    fn fail(&mut self, what: impl Into<String>) {
+        self.failures.push(what.into());
+    }
+
+    fn record(&mut self, name: &str, result: Result<()>) {
+        match result {
+            Ok(()) => {
+                println!("PASS {name}");
+                self.pass();
+            }
+            Err(error) => {
+                println!("FAIL {name}: {error:#}");
+                self.fail(format!("{name}: {error:#}"));
+            }
+        }
+    }
+
+    /// The closing line.
+    fn sum(&self) -> String {
+        format!("{} passed, {} failed", self.passed, self.failures.len())
+    }
+
+    fn all_is_well(&self) -> bool {
+        self.failures.is_empty() && self.passed > 0
+    }
+}
+
+/// What scenarios run with.
+pub(crate) struct Context {
+    /// Runs Godot, with the addon built.
+    pub(crate) godot: Headless,
+}
+
+/// Runs the tests whose names contain the filter, or all.
+pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
+    let filter = match arguments {
+        [] => "",
+        [only] if !only.starts_with('-') => only,
+        [first, ..] => bail!(WrongArguments(format!("unknown argument `{first}`"))),
+    };
+    let mut tally = Tally::default();
+    workspace::step("Rust tests");
+    rust::run(filter, &mut tally)?;
+
+    let suites = suites::find(filter)?;
+    let scenarios = scenarios::find(filter);
+    if !suites.is_empty() || !scenarios.is_empty() {
+        match prepare() {
+            Ok(context) => {
+                for suite in &suites {
+                    workspace::step(&format!("GDScript suite {}", suite.name));
+                    suite.run(&context, &mut tally)?;
+                }
+                for (name, scenario) in scenarios {
+                    workspace::step(&format!("Scenario {name}"));
+                    tally.record(name, scenario(&context));
+                }
+            }
+            Err(error) => tally.fail(format!("tests in Godot could not be started: {error:#}")),
+        }
+    }
+
+    println!();
+    if !tally.failures.is_empty() {
+        println!("Failures:");
+        for failure in &tally.failures {
+            println!("  {}", failure.replace('\n', "\n      "));
+        }
+        println!();
+    }
+    println!("{}", tally.sum());
+    Ok(if tally.all_is_well() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+fn prepare() -> Result<Context> {
+    library::build(library::Profile::Debug)?;
+    let godot = Headless::new()?;
+    let project = workspace::godot_project();
+    certificates::provide_demo(&project)?;
+    certificates::make_test_set(&project.join("tests/pki"))?;
+    workspace::step("Importing the project");
+    godot.import(&project)?;
+    Ok(Context { godot })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_run_is_not_well() {
+        let mut tally = Tally::default();
+        assert!(!tally.all_is_well());
+        tally.pass();
+        assert!(tally.all_is_well());
+        tally.fail("one: because");
+        assert!(!tally.all_is_well());
+        assert_eq!(tally.sum(), "1 passed, 1 failed");
+    }
+}

@@ -1,0 +1,138 @@
+//! The documented scripts: unchanged, running, and what they put on the wire.
+
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+
+use anyhow::{Context as _, Result, ensure};
+use openssl::sha::sha256;
+
+use super::Context;
+use crate::talk::{DOCUMENTED_PORT, Ending, Talk};
+use crate::tap::records::{self, Record};
+use crate::tap::{Direction, Tap};
+use crate::test::fixture::Fixture;
+use crate::workspace;
+
+/// SHA-256 of the scripts as they were documented.
+const PINNED: &[(&str, &str)] = &[
+    (
+        "server_node.gd",
+        "ff1a73c0957c510b497c4c126ad04ef778c9e1e45d4fb58bb554223d2fde69de",
+    ),
+    (
+        "client_node.gd",
+        "c9fe8f2ca1ac748997f905e3a49ecc3320f8c731f1e72c477c35e5aa7c73274e",
+    ),
+];
+
+/// The default budget for a datagram, in bytes of UDP payload.
+const LARGEST_DATAGRAM: usize = 1_200;
+
+/// Long enough for a handshake with a lost datagram.
+const ENDING: Ending = Ending::AfterSeconds(5);
+
+/// The scripts are, byte for byte, the documented ones.
+pub(crate) fn equals_shared(_: &Context) -> Result<()> {
+    let ours = workspace::godot_project().join("documented");
+    let shared = workspace::root().join("../shared/documented");
+    for (name, pinned) in PINNED {
+        let script = fs::read(ours.join(name)).with_context(|| format!("{name} cannot be read"))?;
+        let digest: String = sha256(&script)
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        ensure!(
+            digest == *pinned,
+            "{name} was changed: its SHA-256 is {digest}"
+        );
+        if shared.is_dir() {
+            let original = fs::read(shared.join(name))?;
+            ensure!(
+                script == original,
+                "{name} differs from the one in {}",
+                shared.display()
+            );
+        }
+    }
+    Ok(())
+}
+
+/// They talk over OpenSSL, and both processes end without an error or a leak.
+pub(crate) fn runs(context: &Context) -> Result<()> {
+    let talk = Talk {
+        godot: &context.godot,
+        project: &workspace::godot_project(),
+        port: DOCUMENTED_PORT,
+        ending: ENDING,
+    };
+    talk.run().map(drop)
+}
+
+/// What passes between them is DTLS 1.2 behind a cookie exchange, in datagrams that fit, and not readable.
+pub(crate) fn on_the_wire(context: &Context) -> Result<()> {
+    let port = UdpSocket::bind("0.0.0.0:0")?.local_addr()?.port();
+    let tap = Tap::set(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))?;
+    let project = Fixture::documented(port, tap.address().port())?;
+    project.import(context)?;
+    let talk = Talk {
+        godot: &context.godot,
+        project: project.path(),
+        port,
+        ending: ENDING,
+    };
+    talk.run()?;
+
+    let datagrams = tap.datagrams();
+    let mut passed: Vec<(Direction, Record)> = Vec::new();
+    for datagram in &datagrams {
+        let size = datagram.bytes.len();
+        ensure!(size <= LARGEST_DATAGRAM, "a datagram has {size} bytes");
+        for secret in ["La risposta", "Ciao cliente"] {
+            let readable = datagram
+                .bytes
+                .windows(secret.len())
+                .any(|part| part == secret.as_bytes());
+            ensure!(!readable, "`{secret}` is readable on the wire");
+        }
+        let found = records::parse(&datagram.bytes).with_context(|| {
+            format!(
+                "a datagram of {size} bytes at {:?} is not DTLS",
+                datagram.at
+            )
+        })?;
+        passed.extend(found.into_iter().map(|record| (datagram.direction, record)));
+    }
+    let hello = Some(records::CLIENT_HELLO);
+    let request = Some(records::HELLO_VERIFY_REQUEST);
+    let is = |index: usize, direction, handshake| {
+        passed
+            .get(index)
+            .is_some_and(|(way, record)| *way == direction && record.handshake == handshake)
+    };
+    ensure!(
+        is(0, Direction::ToServer, hello),
+        "the first record is no ClientHello"
+    );
+    ensure!(
+        is(1, Direction::ToClient, request),
+        "the server's first answer is no HelloVerifyRequest"
+    );
+    for (way, record) in &passed {
+        let may_be_older = record.handshake == hello || record.handshake == request;
+        let version_is_right = record.version == records::DTLS_1_2
+            || may_be_older && record.version == records::DTLS_1_0;
+        ensure!(version_is_right, "{way:?}: not DTLS 1.2: {record:?}");
+        let is_data = record.content_type == records::APPLICATION_DATA;
+        ensure!(
+            !is_data || record.epoch > 0,
+            "{way:?}: data before encryption: {record:?}"
+        );
+    }
+    for direction in [Direction::ToServer, Direction::ToClient] {
+        let data = passed.iter().any(|(way, record)| {
+            *way == direction && record.content_type == records::APPLICATION_DATA
+        });
+        ensure!(data, "no data went {direction:?}");
+    }
+    Ok(())
+}

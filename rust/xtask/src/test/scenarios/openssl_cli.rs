@@ -1,0 +1,105 @@
+//! The documented scripts with OpenSSL's command-line tool at the other end.
+
+use std::net::UdpSocket;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+
+use super::Context;
+use crate::process::{self, Running};
+use crate::test::fixture::Fixture;
+use crate::{check, talk, tools};
+
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// `openssl s_client -dtls1_2` asks the documented server.
+pub(crate) fn s_client(context: &Context) -> Result<()> {
+    let port = free_port()?;
+    let project = Fixture::documented(port, port)?;
+    project.import(context)?;
+    let mut server = start_godot(context, &project, "server")?;
+    talk::wait_until_open(port, || still_runs(&mut server))?;
+
+    let mut command = Command::new(tools::openssl_cli()?);
+    command.args([
+        "s_client",
+        "-dtls1_2",
+        "-connect",
+        &format!("127.0.0.1:{port}"),
+    ]);
+    command
+        .args(["-CAfile"])
+        .arg(project.path().join("cert.crt"));
+    command.args(["-verify_return_error", "-verify_hostname", "localhost"]);
+    let mut client = process::start_with_input(command, Some("s_client"))?;
+    client.wait_for(
+        "verified chain",
+        |line| line.contains("Verify return code: 0"),
+        LIMIT,
+    )?;
+    client.say("Hello from s_client")?;
+    let is_heard = |line: &str| line.ends_with("un cliente: Hello from s_client");
+    server.wait_for("message from s_client", is_heard, LIMIT)?;
+    client.wait_for("answer", |line| line.contains("Ciao cliente DTLS"), LIMIT)?;
+    client.stop()?;
+    end_well(server)
+}
+
+/// The documented client asks `openssl s_server -dtls1_2 -listen`, behind its cookie exchange.
+pub(crate) fn s_server(context: &Context) -> Result<()> {
+    let port = free_port()?;
+    let project = Fixture::documented(port, port)?;
+    project.import(context)?;
+    let mut command = Command::new(tools::openssl_cli()?);
+    command.args([
+        "s_server",
+        "-dtls1_2",
+        "-listen",
+        "-accept",
+        &format!("127.0.0.1:{port}"),
+    ]);
+    command.arg("-key").arg(project.path().join("key.key"));
+    command.arg("-cert").arg(project.path().join("cert.crt"));
+    let mut server = process::start_with_input(command, Some("s_server"))?;
+    talk::wait_until_open(port, || still_runs(&mut server))?;
+
+    let mut client = start_godot(context, &project, "client")?;
+    let is_heard = |line: &str| line.contains("La risposta è... 42!");
+    server.wait_for("message from the client", is_heard, LIMIT)?;
+    server.say("Hello from s_server")?;
+    let is_answer = |line: &str| line == "Connected: Hello from s_server";
+    client.wait_for("answer from s_server", is_answer, LIMIT)?;
+    end_well(client)
+}
+
+fn free_port() -> Result<u16> {
+    Ok(UdpSocket::bind("0.0.0.0:0")?.local_addr()?.port())
+}
+
+fn start_godot(context: &Context, project: &Fixture, scene: &str) -> Result<Running> {
+    let mut command = context.godot.command(project.path());
+    command.arg(format!("res://documented/{scene}.tscn"));
+    process::start(command, Some(scene))
+}
+
+fn still_runs(program: &mut Running) -> Result<()> {
+    program.take_in();
+    ensure!(
+        program.ended()?.is_none(),
+        "it ended early:\n{}",
+        program.lines().join("\n")
+    );
+    Ok(())
+}
+
+fn end_well(godot: Running) -> Result<()> {
+    let finished = godot.stop()?;
+    let problems = check::problems(&finished.lines, &[]);
+    ensure!(
+        problems.is_empty(),
+        "Godot printed an error:\n{}",
+        problems.join("\n")
+    );
+    Ok(())
+}

@@ -1,0 +1,28 @@
+//! Where things are in this working tree, and how progress is told.
+
+use std::path::{Path, PathBuf};
+
+/// The top of the working tree.
+pub(crate) fn root() -> PathBuf {
+    // Cargo sets the variable when it runs this program, so a working tree that was moved is found without a rebuild.
+    let own = std::env::var_os("CARGO_MANIFEST_DIR")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+    own.ancestors()
+        .nth(2)
+        .map_or_else(|| own.clone(), Path::to_path_buf)
+}
+
+/// The Godot project that is run headless.
+pub(crate) fn godot_project() -> PathBuf {
+    root().join("godot_project")
+}
+
+/// The folder that users copy.
+pub(crate) fn addon() -> PathBuf {
+    root().join("addons").join("openssl_dtls")
+}
+
+/// Says on standard error which step begins; standard output is for what a command is asked for.
+pub(crate) fn step(what: &str) {
+    eprintln!("==> {what}");
+}
