@@ -5,7 +5,9 @@ extends Node
 
 const Suite := preload("res://tests/suite.gd")
 
-var _running := false
+# Tests are numbered, so that one which ends after its time does not end the next.
+var _started := 0
+var _finished := 0
 
 
 func _ready() -> void:
@@ -47,11 +49,11 @@ func _run_test(suite: Suite, suite_name: String, test: String) -> bool:
 	print("TEST ", full_name)
 	suite.failures.clear()
 	var deadline := Time.get_ticks_msec() + int(suite.test_seconds * 1000)
-	_running = true
-	_drive(suite, test)
-	while _running and Time.get_ticks_msec() < deadline:
+	_started += 1
+	_drive(suite, test, _started)
+	while _finished != _started and Time.get_ticks_msec() < deadline:
 		await get_tree().process_frame
-	if _running:
+	if _finished != _started:
 		suite.failures.append("not over after %s s" % suite.test_seconds)
 	for failure in suite.failures:
 		print("FAIL %s: %s" % [full_name, failure])
@@ -60,10 +62,10 @@ func _run_test(suite: Suite, suite_name: String, test: String) -> bool:
 	return suite.failures.is_empty()
 
 
-func _drive(suite: Suite, test: String) -> void:
+func _drive(suite: Suite, test: String, number: int) -> void:
 	@warning_ignore("redundant_await")
 	await suite.before_each()
 	await suite.call(test)
 	@warning_ignore("redundant_await")
 	await suite.after_each()
-	_running = false
+	_finished = number

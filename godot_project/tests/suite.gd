@@ -30,8 +30,10 @@ func check(condition: bool, what: String) -> bool:
 
 ## Fails the test unless both are equal and of one type; returns whether they are.
 func equal(got: Variant, want: Variant, what: String) -> bool:
+	# An object variable that holds nothing is of another type than null.
+	var both_nothing := got == null and want == null
 	return check(
-			typeof(got) == typeof(want) and got == want,
+			both_nothing or (typeof(got) == typeof(want) and got == want),
 			"%s: got %s, want %s" % [what, var_to_str(got), var_to_str(want)])
 
 

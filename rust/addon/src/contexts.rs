@@ -90,15 +90,17 @@ pub(crate) fn server(options: &Variant) -> Result<ServerSide, Unusable> {
             "the options hold no certificate: check that load() found the certificate's file",
         )
     })?;
-    if key.is_public_only() {
-        let why = "the options hold a public key where the private key is needed";
-        return Err(Unusable::parameter(why));
-    }
-    let key = pem::of_key(&key);
-    if key.is_empty() {
-        let why = "the private key is empty: its file is missing, broken, or encrypted";
-        return Err(Unusable::parameter(why));
-    }
+    let key = match pem::of_key(&key) {
+        pem::Key::Private(pem) => pem,
+        pem::Key::PublicOnly => {
+            let why = "the options hold a public key where the private key is needed";
+            return Err(Unusable::parameter(why));
+        }
+        pem::Key::Empty => {
+            let why = "the private key is empty: its file is missing, broken, or encrypted";
+            return Err(Unusable::parameter(why));
+        }
+    };
     let certificates = whole_chain(&certificate, "the certificate")?;
     let make = || {
         let identity = Identity::from_pem(key.as_bytes(), certificates.as_bytes(), None)?;

@@ -11,11 +11,32 @@ use godot::obj::{Gd, Inherits, Singleton};
 const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
 const END: &str = "-----END CERTIFICATE-----";
 
-/// A private key's PEM; empty if neither the object nor its file has one.
-pub(crate) fn of_key(key: &Gd<CryptoKey>) -> String {
+/// What a key object is good for.
+pub(crate) enum Key {
+    /// PEM of a private key, as far as can be told without reading it.
+    Private(String),
+    PublicOnly,
+    Empty,
+}
+
+/// A key object's PEM, or its file's.
+pub(crate) fn of_key(key: &Gd<CryptoKey>) -> Key {
     let mut key = key.clone();
     let own = quietly(|| key.save_to_string().to_string());
-    if own.is_empty() { file_of(&key) } else { own }
+    if !own.is_empty() {
+        return Key::Private(own);
+    }
+    // An object that holds nothing says that it is public, too.
+    let public = quietly(|| key.save_to_string_ex().public_only(true).done());
+    if !public.is_empty() {
+        return Key::PublicOnly;
+    }
+    let file = file_of(&key);
+    if file.is_empty() {
+        Key::Empty
+    } else {
+        Key::Private(file)
+    }
 }
 
 /// A certificate and the chain behind it.
@@ -68,12 +89,14 @@ fn file_of<T: Inherits<Resource>>(resource: &Gd<T>) -> String {
     String::from_utf8(bytes.to_vec()).unwrap_or_default()
 }
 
-/// The certificates of a PEM text, each from its first line to its last.
+/// The certificates of a PEM text, each from its first line to its last; those with nothing between
+/// the two, as an empty object gives, are none.
 fn blocks(pem: &str) -> impl Iterator<Item = &str> {
     pem.match_indices(BEGIN).filter_map(|(start, _)| {
         let block = &pem[start..];
-        let end = block.find(END)? + END.len();
-        Some(&block[..end])
+        let end = block.find(END)?;
+        let is_empty = block[BEGIN.len()..end].trim().is_empty();
+        (!is_empty).then(|| &block[..end + END.len()])
     })
 }
 
@@ -88,7 +111,9 @@ mod tests {
 
     #[test]
     fn blocks_are_found_between_other_text_and_compared_without_line_ends() {
-        let text = format!("a\n{BEGIN}\r\nAB\r\nCD\r\n{END}\r\nb\n{BEGIN}\nEF\n{END}\n{BEGIN}\nGH");
+        let text = format!(
+            "{BEGIN}\n{END}\na\n{BEGIN}\r\nAB\r\nCD\r\n{END}\r\nb\n{BEGIN}\nEF\n{END}\n{BEGIN}\nGH"
+        );
         let found: Vec<&str> = blocks(&text).collect();
         assert_eq!(found.len(), 2);
         let other = format!("{BEGIN}\nABCD\n{END}");

@@ -9,10 +9,15 @@ use crate::lock::lock;
 use crate::peer::Peer;
 use crate::scratch;
 use crate::socket::Socket;
-use crate::table::Table;
+use crate::table::{Round, Table};
 
 /// After this many errors in one poll the socket is taken to be broken rather than the senders to be gone.
 const MAX_ERRORS_PER_POLL: usize = 64;
+
+/// How often one round reads the socket at the most ([`Listener::poll_round`]): with the default limit of pending peers,
+/// 64 new ones in a frame. What it takes to serve that many is what bounds it: a handshake costs a server about a
+/// millisecond.
+const READS_PER_ROUND: usize = 4;
 
 /// Listens on one port and sorts what arrives by sender, as the engine's `UDPServer` does.
 ///
@@ -57,6 +62,10 @@ impl Listener {
     /// the reset that Windows reports when a client is gone, does not end the poll (the engine returns `FAILED` and
     /// leaves the rest for later).
     pub fn poll(&self) -> Result<(), Error> {
+        self.read(WhenFull::Refuse)
+    }
+
+    fn read(&self, when_full: WhenFull) -> Result<(), Error> {
         let _turn = lock(&self.polling);
         let socket = lock(&self.table)
             .socket()
@@ -67,7 +76,10 @@ impl Listener {
             for _ in 0..MAX_DATAGRAMS_PER_POLL {
                 match socket.receive(buffer) {
                     Ok(Some((length, from))) => {
-                        if !lock(&self.table).deliver(&socket, from, &buffer[..length]) {
+                        let mut table = lock(&self.table);
+                        if !table.deliver(&socket, from, &buffer[..length])
+                            || when_full == WhenFull::Stop && table.is_full()
+                        {
                             break;
                         }
                     }
@@ -84,23 +96,44 @@ impl Listener {
     /// pending, polling by itself.
     ///
     /// The documented scripts never call `poll()`, so asking has to poll; yet a loop that polled at every step would
-    /// not end as long as new addresses keep coming. So steps form rounds: a step polls if no round is in progress or
-    /// if `tick` (the frame counter) is not that of the round in progress, and the answer `false` ends the round. A
-    /// `while` loop hands out what one poll made pending; an `if` once a frame polls in every frame.
+    /// not end as long as new addresses keep coming. So steps form rounds: a step begins one, and polls, if none is in
+    /// progress or if `tick` (the frame counter) is not that of the round in progress, and the answer `false` ends it.
+    /// Within a round the socket is read a few times, each time as far as there is room among the pending, so that many
+    /// clients that come at once are not refused; the last time to its end. A `while` loop hands out what that brought;
+    /// an `if` once a frame polls in every frame.
     ///
     /// Returns false while not listening.
     pub fn poll_round(&self, tick: u64) -> bool {
-        let begins = {
+        let (mut round, when_full) = {
             let table = lock(&self.table);
-            table.socket().is_some() && table.round() != Some(tick)
+            let round = table.round().filter(|round| round.tick == tick);
+            let begins = round.is_none();
+            let mut round = round.unwrap_or(Round {
+                tick,
+                reads_left: READS_PER_ROUND,
+            });
+            let reads = begins || !table.has_pending() && round.reads_left > 0;
+            let when_full = reads.then(|| {
+                round.reads_left -= 1;
+                // A script that leaves peers pending must not keep the others from being served.
+                if round.reads_left == 0 || table.has_pending() {
+                    WhenFull::Refuse
+                } else {
+                    WhenFull::Stop
+                }
+            });
+            (round, when_full)
         };
-        if begins {
+        if let Some(when_full) = when_full {
             // What arrived before a failure counts, and `poll` itself reports it to those who ask.
-            let _ = self.poll();
+            let _ = self.read(when_full);
+            if when_full == WhenFull::Refuse || !lock(&self.table).is_full() {
+                round.reads_left = 0;
+            }
         }
         let mut table = lock(&self.table);
         let pending = table.has_pending();
-        table.set_round(pending.then_some(tick));
+        table.set_round(pending.then_some(round));
         pending
     }
 
@@ -161,6 +194,15 @@ impl Listener {
         let _turn = lock(&self.polling);
         lock(&self.table).close();
     }
+}
+
+/// What reading does when no further peer may be pending.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum WhenFull {
+    /// Leaves the rest to the next time.
+    Stop,
+    /// Reads on for those that are known, and refuses the new.
+    Refuse,
 }
 
 impl Default for Listener {

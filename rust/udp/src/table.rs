@@ -21,7 +21,16 @@ pub(crate) struct Table {
     pending: VecDeque<Arc<Route>>,
     max_pending: usize,
     refused: u64,
-    round: Option<u64>,
+    round: Option<Round>,
+}
+
+/// A round of [`crate::Listener::poll_round`] in progress.
+#[derive(Clone, Copy)]
+pub(crate) struct Round {
+    /// The frame it belongs to.
+    pub(crate) tick: u64,
+    /// How often it may still read the socket.
+    pub(crate) reads_left: usize,
 }
 
 impl Table {
@@ -76,7 +85,7 @@ impl Table {
         }
         if let Some(route) = self.routes.get(&from) {
             route.deliver(datagram);
-        } else if self.pending.len() < self.max_pending {
+        } else if !self.is_full() {
             let route = Arc::new(Route::new(from, socket, self.itself.clone()));
             route.deliver(datagram);
             self.routes.insert(from, Arc::clone(&route));
@@ -89,6 +98,11 @@ impl Table {
 
     pub(crate) fn has_pending(&self) -> bool {
         !self.pending.is_empty()
+    }
+
+    /// Whether every new sender would be refused.
+    pub(crate) fn is_full(&self) -> bool {
+        self.pending.len() >= self.max_pending
     }
 
     pub(crate) fn take_oldest_pending(&mut self) -> Option<Arc<Route>> {
@@ -115,12 +129,12 @@ impl Table {
         self.refused
     }
 
-    /// The tick of the round in progress ([`crate::Listener::poll_round`]).
-    pub(crate) fn round(&self) -> Option<u64> {
+    /// The round in progress.
+    pub(crate) fn round(&self) -> Option<Round> {
         self.round
     }
 
-    pub(crate) fn set_round(&mut self, round: Option<u64>) {
+    pub(crate) fn set_round(&mut self, round: Option<Round>) {
         self.round = round;
     }
 

@@ -63,6 +63,20 @@ fn the_loop_ends_with_what_one_poll_found_and_the_next_loop_polls_again() {
 }
 
 #[test]
+fn clients_that_come_at_once_are_found_in_one_frame_though_few_may_be_pending() {
+    const COUNT: usize = 60;
+    let (listener, address) = listener();
+    let clients: Vec<UdpSocket> = (0..COUNT).map(|_| plain_socket()).collect();
+    for client in &clients {
+        client.send_to(b"hello", address).unwrap();
+    }
+    std::thread::sleep(Duration::from_millis(50));
+    assert_eq!(listener.max_pending(), 16);
+    assert_eq!(frame(&listener, 1), COUNT);
+    assert_eq!(listener.refused(), 0);
+}
+
+#[test]
 fn an_if_once_a_frame_polls_in_every_frame() {
     let (listener, address) = listener();
     let first = plain_socket();
@@ -127,6 +141,7 @@ fn a_flood_of_new_addresses_does_not_keep_the_loop_from_ending() {
         eventually("the flood", || sent.load(Ordering::Relaxed) > 100);
         let mut accepted = Vec::new();
         let mut longest = Duration::ZERO;
+        let mut most = 0;
         for tick in 0..FRAMES {
             let start = Instant::now();
             let before = accepted.len();
@@ -134,10 +149,11 @@ fn a_flood_of_new_addresses_does_not_keep_the_loop_from_ending() {
                 accepted.extend(listener.accept());
             }
             longest = longest.max(start.elapsed());
-            assert!(accepted.len() - before <= listener.max_pending());
+            most = most.max(accepted.len() - before);
             std::thread::sleep(Duration::from_micros(500));
         }
         stop.store(true, Ordering::Relaxed);
+        assert!(most <= 4 * listener.max_pending(), "{most} in one frame");
         assert!(accepted.len() > 100, "the flood was real");
         assert!(
             listener.refused() > 0,

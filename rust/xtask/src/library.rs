@@ -45,47 +45,53 @@ pub(crate) fn cargo() -> Command {
 
 fn compile(profile: Profile) -> Result<PathBuf> {
     let mut command = cargo();
-    command.args([
-        "build",
-        "--package",
-        PACKAGE,
-        "--message-format=json-render-diagnostics",
-    ]);
+    command.args(["build", "--package", PACKAGE]);
     if profile == Profile::Release {
         command.arg("--release");
     }
+    let mut library = None;
+    follow_build(command, |message| {
+        library = built_library(message).or(library.take());
+    })
+    .context("the addon")?;
+    library.context("cargo built the addon, but named no library")
+}
+
+/// Runs a build of cargo's, whose complaints are shown, and hands over its messages.
+pub(crate) fn follow_build(
+    mut command: Command,
+    mut each: impl FnMut(&serde_json::Value),
+) -> Result<()> {
+    command.arg("--message-format=json-render-diagnostics");
     let mut child = command
         .stdout(Stdio::piped())
         .spawn()
         .context("cargo could not be started")?;
     let messages = child.stdout.take().context("cargo has no output")?;
-    let mut library = None;
-    for message in std::io::BufReader::new(messages).lines() {
-        library = built_library(&message?).or(library);
+    for line in std::io::BufReader::new(messages).lines() {
+        if let Ok(message) = serde_json::from_str(&line?) {
+            each(&message);
+        }
     }
     if !child.wait()?.success() {
-        bail!("the addon did not build; what cargo says is above");
+        bail!("did not build; what cargo says is above");
     }
-    library.context("cargo built the addon, but named no library")
+    Ok(())
 }
 
 /// The path of the addon's library, if this message of cargo's tells it.
-fn built_library(message: &str) -> Option<PathBuf> {
-    let message: serde_json::Value = serde_json::from_str(message).ok()?;
+fn built_library(message: &serde_json::Value) -> Option<PathBuf> {
     if message["reason"] != "compiler-artifact" || message["target"]["name"] != PACKAGE {
         return None;
     }
-    let files = message["filenames"]
+    let mut files = message["filenames"]
         .as_array()?
         .iter()
         .filter_map(|name| name.as_str());
+    let ending = std::env::consts::DLL_EXTENSION;
     files
-        .map(Path::new)
-        .find(|file| {
-            file.extension()
-                .is_some_and(|extension| extension == std::env::consts::DLL_EXTENSION)
-        })
-        .map(Path::to_path_buf)
+        .find(|file| Path::new(file).extension().is_some_and(|own| own == ending))
+        .map(PathBuf::from)
 }
 
 /// The library's name in `bin/`, as openssl_dtls.gdextension has it.
@@ -118,15 +124,9 @@ mod tests {
             "target": { "name": PACKAGE, "kind": ["cdylib"] },
             "filenames": ["/t/debug/other.rlib", library],
         });
-        assert_eq!(
-            built_library(&message.to_string()),
-            Some(PathBuf::from(library))
-        );
-        assert_eq!(
-            built_library("{\"reason\":\"build-finished\",\"success\":true}"),
-            None
-        );
-        assert_eq!(built_library("not JSON"), None);
+        assert_eq!(built_library(&message), Some(PathBuf::from(library)));
+        let end = serde_json::json!({ "reason": "build-finished", "success": true });
+        assert_eq!(built_library(&end), None);
     }
 
     #[test]

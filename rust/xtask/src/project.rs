@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use tempfile::TempDir;
 
+use crate::files::{self, Access};
 use crate::godot::Godot;
 use crate::{check, process, workspace};
 
@@ -54,6 +55,7 @@ impl Headless {
 
     /// Has Godot look through the project, so that a later run knows its extensions and class names.
     pub(crate) fn import(&self, project: &Path) -> Result<()> {
+        list_the_addon(project)?;
         let mut command = self.command(project);
         command.arg("--import");
         let finished = process::run(command, IMPORT_LIMIT)?;
@@ -69,12 +71,19 @@ impl Headless {
                 finished.tail()
             );
         }
-        let list = project.join(".godot/extension_list.cfg");
-        let extensions = std::fs::read_to_string(&list)
-            .with_context(|| format!("the import did not write {}", list.display()))?;
-        if !extensions.contains("openssl_dtls.gdextension") {
-            bail!("{} does not list the addon", list.display());
-        }
         Ok(())
     }
+}
+
+/// Names the addon to Godot before its first look, as that look would do.
+///
+/// A headless editor that finds an extension by itself crashes when it ends (godotengine/godot#123511).
+fn list_the_addon(project: &Path) -> Result<()> {
+    let list = project.join(".godot/extension_list.cfg");
+    let addon = "res://addons/openssl_dtls/openssl_dtls.gdextension\n";
+    let listed = std::fs::read_to_string(&list).unwrap_or_default();
+    if !listed.contains(addon.trim_end()) {
+        files::write(&list, (listed + addon).as_bytes(), Access::Usual)?;
+    }
+    Ok(())
 }

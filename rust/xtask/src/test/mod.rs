@@ -67,7 +67,9 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
     };
     let mut tally = Tally::default();
     workspace::step("Rust tests");
-    rust::run(filter, &mut tally)?;
+    if let Err(error) = rust::run(filter, &mut tally) {
+        tally.fail(format!("{error:#}"));
+    }
 
     let suites = suites::find(filter)?;
     let scenarios = scenarios::find(filter);

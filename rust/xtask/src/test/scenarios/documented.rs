@@ -104,19 +104,13 @@ pub(crate) fn on_the_wire(context: &Context) -> Result<()> {
     }
     let hello = Some(records::CLIENT_HELLO);
     let request = Some(records::HELLO_VERIFY_REQUEST);
-    let is = |index: usize, direction, handshake| {
-        passed
-            .get(index)
-            .is_some_and(|(way, record)| *way == direction && record.handshake == handshake)
-    };
-    ensure!(
-        is(0, Direction::ToServer, hello),
-        "the first record is no ClientHello"
-    );
-    ensure!(
-        is(1, Direction::ToClient, request),
-        "the server's first answer is no HelloVerifyRequest"
-    );
+    for (from, first) in [(Direction::ToServer, hello), (Direction::ToClient, request)] {
+        let record = passed.iter().find(|(way, _)| *way == from);
+        ensure!(
+            record.is_some_and(|(_, record)| record.handshake == first),
+            "{from:?}: the first record is not of handshake type {first:?}: {record:?}"
+        );
+    }
     for (way, record) in &passed {
         let may_be_older = record.handshake == hello || record.handshake == request;
         let version_is_right = record.version == records::DTLS_1_2

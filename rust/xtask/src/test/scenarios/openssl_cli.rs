@@ -32,7 +32,7 @@ pub(crate) fn s_client(context: &Context) -> Result<()> {
         .args(["-CAfile"])
         .arg(project.path().join("cert.crt"));
     command.args(["-verify_return_error", "-verify_hostname", "localhost"]);
-    let mut client = process::start_with_input(command, Some("s_client"))?;
+    let mut client = process::start_with_input(command, None)?;
     client.wait_for(
         "verified chain",
         |line| line.contains("Verify return code: 0"),
@@ -61,7 +61,7 @@ pub(crate) fn s_server(context: &Context) -> Result<()> {
     ]);
     command.arg("-key").arg(project.path().join("key.key"));
     command.arg("-cert").arg(project.path().join("cert.crt"));
-    let mut server = process::start_with_input(command, Some("s_server"))?;
+    let mut server = process::start_with_input(command, None)?;
     talk::wait_until_open(port, || still_runs(&mut server))?;
 
     let mut client = start_godot(context, &project, "client")?;

@@ -1,12 +1,18 @@
 //! Other programs: started, read line by line as they run, and never left behind.
 
-use std::io::{BufRead, BufReader, PipeReader, Write};
-use std::process::{Child, ChildStdin, Command, ExitCode, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError, channel};
+use std::io::{PipeReader, Read, Write};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+
+mod lines;
+mod tie;
+
+use lines::Lines;
+pub(crate) use tie::become_program;
 
 /// How long the output of a program that has ended may still take to arrive.
 const LAST_WORDS: Duration = Duration::from_secs(2);
@@ -21,8 +27,8 @@ pub(crate) struct Running {
     child: Child,
     input: Option<ChildStdin>,
     status: Option<ExitStatus>,
-    incoming: Receiver<String>,
-    lines: Vec<String>,
+    incoming: Receiver<Vec<u8>>,
+    output: Lines,
 }
 
 /// What is left of a program that has ended.
@@ -41,7 +47,7 @@ impl Finished {
 
     /// The last lines of what it printed, for an error message.
     pub(crate) fn tail(&self) -> String {
-        self.lines[self.lines.len().saturating_sub(15)..].join("\n")
+        tail(&self.lines)
     }
 
     /// How it ended, in words.
@@ -51,6 +57,14 @@ impl Finished {
             |status| status.to_string(),
         )
     }
+}
+
+fn tail(lines: &[String]) -> String {
+    let last = &lines[lines.len().saturating_sub(15)..];
+    let short = last
+        .iter()
+        .map(|line| line.chars().take(300).collect::<String>());
+    short.collect::<Vec<_>>().join("\n")
 }
 
 /// Starts a program that gets no input. With a label, each line is shown as `label | line` when it comes.
@@ -70,7 +84,7 @@ fn start_with(mut command: Command, label: Option<&str>, input: Stdio) -> Result
         .stdin(input)
         .stdout(writer.try_clone()?)
         .stderr(writer);
-    tie_to_us(&mut command);
+    tie::to_us(&mut command);
     let mut child = command
         .spawn()
         .with_context(|| format!("{name} could not be started"))?;
@@ -79,11 +93,13 @@ fn start_with(mut command: Command, label: Option<&str>, input: Stdio) -> Result
     let (sender, incoming) = channel();
     let label = label.map(str::to_owned);
     thread::spawn(move || {
-        read_lines(reader, |line| {
+        let mut shown = Lines::default();
+        read(reader, |bytes| {
             if let Some(label) = &label {
-                println!("{label} | {line}");
+                shown.feed(bytes);
+                shown.take().for_each(|line| println!("{label} | {line}"));
             }
-            sender.send(line).is_ok()
+            sender.send(bytes.to_vec()).is_ok()
         });
     });
     let input = child.stdin.take();
@@ -93,7 +109,7 @@ fn start_with(mut command: Command, label: Option<&str>, input: Stdio) -> Result
         input,
         status: None,
         incoming,
-        lines: Vec::new(),
+        output: Lines::default(),
     })
 }
 
@@ -103,9 +119,9 @@ pub(crate) fn run(command: Command, limit: Duration) -> Result<Finished> {
 }
 
 impl Running {
-    /// The lines that [`Running::take_in`] and the waits have seen.
+    /// The whole lines that [`Running::take_in`] and the waits have seen.
     pub(crate) fn lines(&self) -> &[String] {
-        &self.lines
+        self.output.whole()
     }
 
     /// Writes a line to the program's input.
@@ -117,18 +133,14 @@ impl Running {
         writeln!(input, "{line}").with_context(|| format!("{} takes no input", self.name))
     }
 
-    /// Takes in the lines that have come; whether the program still runs or has lines to come.
-    pub(crate) fn take_in(&mut self) -> bool {
-        loop {
-            match self.incoming.try_recv() {
-                Ok(line) => self.lines.push(line),
-                Err(TryRecvError::Empty) => return true,
-                Err(TryRecvError::Disconnected) => return false,
-            }
+    /// Takes in what has been printed.
+    pub(crate) fn take_in(&mut self) {
+        while let Ok(bytes) = self.incoming.try_recv() {
+            self.output.feed(&bytes);
         }
     }
 
-    /// Waits for a line that `is_it` accepts, those already seen included, and returns it.
+    /// Waits for a line that `is_it` accepts, those already seen and one that has only begun included.
     ///
     /// # Errors
     /// When the time is over or the output ends without such a line.
@@ -137,28 +149,29 @@ impl Running {
         what: &str,
         is_it: impl Fn(&str) -> bool,
         limit: Duration,
-    ) -> Result<String> {
+    ) -> Result<()> {
         let deadline = Instant::now() + limit;
         let mut looked_at = 0;
         loop {
-            while let Some(line) = self.lines.get(looked_at) {
-                if is_it(line) {
-                    return Ok(line.clone());
-                }
-                looked_at += 1;
+            let whole = self.output.whole();
+            if whole[looked_at..].iter().any(|line| is_it(line)) || is_it(&self.output.begun()) {
+                return Ok(());
             }
-            match self
-                .incoming
-                .recv_timeout(deadline.saturating_duration_since(Instant::now()))
-            {
-                Ok(line) => self.lines.push(line),
-                Err(RecvTimeoutError::Timeout) => {
-                    bail!("{}: no {what} within {} s", self.name, limit.as_secs())
+            looked_at = whole.len();
+            let left = deadline.saturating_duration_since(Instant::now());
+            let problem = match self.incoming.recv_timeout(left) {
+                Ok(bytes) => {
+                    self.output.feed(&bytes);
+                    continue;
                 }
-                Err(RecvTimeoutError::Disconnected) => {
-                    bail!("{} ended without {what}", self.name)
-                }
-            }
+                Err(RecvTimeoutError::Timeout) => format!("within {} s", limit.as_secs()),
+                Err(RecvTimeoutError::Disconnected) => "before its end".to_owned(),
+            };
+            bail!(
+                "{}: no {what} {problem}, but:\n{}",
+                self.name,
+                tail(self.output.whole())
+            );
         }
     }
 
@@ -176,10 +189,7 @@ impl Running {
         let deadline = Instant::now() + limit;
         while self.ended()?.is_none() && Instant::now() < deadline {
             match self.incoming.recv_timeout(PAUSE) {
-                Ok(line) => {
-                    each(&line);
-                    self.lines.push(line);
-                }
+                Ok(bytes) => self.feed(&bytes, &mut each),
                 Err(RecvTimeoutError::Timeout) => {}
                 // It closed its output and still runs.
                 Err(RecvTimeoutError::Disconnected) => thread::sleep(PAUSE),
@@ -197,23 +207,38 @@ impl Running {
         let status = self.ended()?;
         self.kill();
         let deadline = Instant::now() + LAST_WORDS;
-        while let Ok(line) = self
+        while let Ok(bytes) = self
             .incoming
             .recv_timeout(deadline.saturating_duration_since(Instant::now()))
         {
-            each(&line);
-            self.lines.push(line);
+            self.feed(&bytes, &mut each);
         }
-        Ok(Finished {
-            lines: std::mem::take(&mut self.lines),
-            status,
-        })
+        let output = std::mem::take(&mut self.output);
+        let unterminated = output.begun();
+        let mut lines: Vec<String> = output.whole().to_vec();
+        if !unterminated.is_empty() {
+            each(&unterminated);
+            lines.push(unterminated);
+        }
+        Ok(Finished { lines, status })
+    }
+
+    fn feed(&mut self, bytes: &[u8], each: &mut impl FnMut(&str)) {
+        let before = self.output.whole().len();
+        self.output.feed(bytes);
+        self.output.whole()[before..]
+            .iter()
+            .for_each(|line| each(line));
     }
 
     /// How the program ended, if it has.
     pub(crate) fn ended(&mut self) -> Result<Option<ExitStatus>> {
         if self.status.is_none() {
             self.status = self.child.try_wait()?;
+            if self.status.is_some() {
+                // What it started and did not wait for.
+                tie::kill_group(&self.child);
+            }
         }
         Ok(self.status)
     }
@@ -221,7 +246,8 @@ impl Running {
     fn kill(&mut self) {
         // Once its end is known, the number may belong to another program.
         if self.status.is_none() {
-            kill_group(&mut self.child);
+            tie::kill_group(&self.child);
+            let _ = self.child.kill();
             self.status = self.child.wait().ok();
         }
     }
@@ -233,95 +259,13 @@ impl Drop for Running {
     }
 }
 
-fn read_lines(reader: PipeReader, mut take: impl FnMut(String) -> bool) {
-    let mut reader = BufReader::new(reader);
-    let mut line = Vec::new();
-    loop {
-        line.clear();
-        match reader.read_until(b'\n', &mut line) {
-            Ok(0) | Err(_) => return,
-            Ok(_) => {}
-        }
-        let text = String::from_utf8_lossy(&line);
-        if !take(without_colours(text.trim_end_matches(['\r', '\n']))) {
+fn read(mut reader: PipeReader, mut take: impl FnMut(&[u8]) -> bool) {
+    let mut buffer = vec![0; 64 * 1024];
+    while let Ok(size) = reader.read(&mut buffer) {
+        if size == 0 || !take(&buffer[..size]) {
             return;
         }
     }
-}
-
-/// Takes out the escape sequences that colour a terminal's text.
-fn without_colours(text: &str) -> String {
-    let mut plain = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once("\u{1b}[") {
-        plain += before;
-        // Parameters are digits and signs; a byte from `@` on ends the sequence.
-        let end = after.find(|c: char| ('@'..='~').contains(&c));
-        rest = end.map_or("", |end| &after[end + 1..]);
-    }
-    plain + rest
-}
-
-#[cfg(unix)]
-fn kill_group(child: &mut Child) {
-    use rustix::process::{Pid, Signal, kill_process_group};
-    let killed = i32::try_from(child.id())
-        .ok()
-        .and_then(Pid::from_raw)
-        .is_some_and(|group| kill_process_group(group, Signal::KILL).is_ok());
-    if !killed {
-        let _ = child.kill();
-    }
-}
-
-#[cfg(not(unix))]
-fn kill_group(child: &mut Child) {
-    let _ = child.kill();
-}
-
-/// Puts the program into a group of its own, and has Linux kill it when the thread that starts it ends.
-#[cfg(unix)]
-fn tie_to_us(command: &mut Command) {
-    use std::os::unix::process::CommandExt;
-    command.process_group(0);
-    #[cfg(target_os = "linux")]
-    {
-        use rustix::process::{Signal, getpid, getppid, set_parent_process_death_signal};
-        let us = getpid();
-        let tie = move || {
-            set_parent_process_death_signal(Some(Signal::KILL))?;
-            // We may have ended before the signal was set.
-            if getppid() == Some(us) {
-                Ok(())
-            } else {
-                Err(std::io::ErrorKind::NotFound.into())
-            }
-        };
-        // SAFETY: between fork and exec only async-signal-safe calls are allowed; these are two plain system calls,
-        // and nothing in there allocates or takes a lock.
-        unsafe { command.pre_exec(tie) };
-    }
-}
-
-#[cfg(not(unix))]
-fn tie_to_us(_: &mut Command) {}
-
-/// Becomes the program: its input, output, signals and exit code are ours.
-#[cfg(unix)]
-pub(crate) fn become_program(mut command: Command) -> Result<ExitCode> {
-    use std::os::unix::process::CommandExt;
-    let error = command.exec();
-    Err(error).with_context(|| format!("{} could not be started", command.get_program().display()))
-}
-
-/// Runs the program on our input and output, and returns its exit code.
-#[cfg(not(unix))]
-pub(crate) fn become_program(mut command: Command) -> Result<ExitCode> {
-    let status = command.status()?;
-    Ok(status
-        .code()
-        .and_then(|code| u8::try_from(code).ok())
-        .map_or(ExitCode::FAILURE, Into::into))
 }
 
 #[cfg(all(test, unix))]
@@ -384,8 +328,9 @@ mod tests {
     fn waiting_for_a_line_finds_it_or_says_what_is_missing() {
         let mut running = start(shell("echo one; echo two; sleep 60"), None).unwrap();
         let limit = Duration::from_secs(10);
-        let found = running.wait_for("second line", |line| line.starts_with("tw"), limit);
-        assert_eq!(found.unwrap(), "two");
+        running
+            .wait_for("second line", |line| line.starts_with("tw"), limit)
+            .unwrap();
         let missing = running.wait_for("third line", |_| false, Duration::from_millis(100));
         assert!(missing.unwrap_err().to_string().contains("no third line"));
         assert!(running.ended().unwrap().is_none());
@@ -404,11 +349,19 @@ mod tests {
     }
 
     #[test]
-    fn colours_are_taken_out() {
-        assert_eq!(
-            without_colours("\u{1b}[1;31mERROR:\u{1b}[0m bad è"),
-            "ERROR: bad è"
-        );
-        assert_eq!(without_colours("cut \u{1b}[1;3"), "cut ");
+    fn a_line_that_has_only_begun_is_found() {
+        let mut running = start(shell("echo one; printf tw; sleep 60"), None).unwrap();
+        let limit = Duration::from_secs(10);
+        running
+            .wait_for("begun line", |line| line == "tw", limit)
+            .unwrap();
+        assert_eq!(running.stop().unwrap().lines, ["one", "tw"]);
+    }
+
+    #[test]
+    fn what_a_program_leaves_behind_is_killed() {
+        let finished = run(shell("sleep 60 & echo $!"), Duration::from_secs(10)).unwrap();
+        assert!(finished.succeeded());
+        assert!(ends_soon(&finished.lines[0]));
     }
 }

@@ -1,0 +1,61 @@
+//! What differs between systems: ending a program with all it started, and with us.
+
+use std::process::{Child, Command, ExitCode};
+
+use anyhow::Result;
+
+/// Puts the program into a group of its own, and has Linux kill it when the thread that starts it ends.
+#[cfg(unix)]
+pub(super) fn to_us(command: &mut Command) {
+    use std::os::unix::process::CommandExt;
+    command.process_group(0);
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::process::{Signal, getpid, getppid, set_parent_process_death_signal};
+        let us = getpid();
+        let tie = move || {
+            set_parent_process_death_signal(Some(Signal::KILL))?;
+            // We may have ended before the signal was set.
+            if getppid() == Some(us) {
+                Ok(())
+            } else {
+                Err(std::io::ErrorKind::NotFound.into())
+            }
+        };
+        // SAFETY: between fork and exec only async-signal-safe calls are allowed; these are two plain system calls,
+        // and nothing in there allocates or takes a lock.
+        unsafe { command.pre_exec(tie) };
+    }
+}
+
+#[cfg(not(unix))]
+pub(super) fn to_us(_: &mut Command) {}
+
+/// Kills the group that [`to_us`] made, or what is left of it.
+#[cfg(unix)]
+pub(super) fn kill_group(child: &Child) {
+    use rustix::process::{Pid, Signal, kill_process_group};
+    if let Some(group) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
+        let _ = kill_process_group(group, Signal::KILL);
+    }
+}
+
+#[cfg(not(unix))]
+pub(super) fn kill_group(_: &Child) {}
+
+/// Becomes the program: its input, output, signals and exit code are ours.
+#[cfg(unix)]
+pub(crate) fn become_program(mut command: Command) -> Result<ExitCode> {
+    use anyhow::Context;
+    use std::os::unix::process::CommandExt;
+    let error = command.exec();
+    Err(error).with_context(|| format!("{} could not be started", command.get_program().display()))
+}
+
+/// Runs the program on our input and output, and returns its exit code.
+#[cfg(not(unix))]
+pub(crate) fn become_program(mut command: Command) -> Result<ExitCode> {
+    let status = command.status()?;
+    let code = status.code().and_then(|code| u8::try_from(code).ok());
+    Ok(code.map_or(ExitCode::FAILURE, Into::into))
+}
