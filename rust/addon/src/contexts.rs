@@ -4,13 +4,14 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use dtls::{ClientContext, ConfigError, CookieJar, Identity, Roots, ServerContext, Verification};
-use godot::builtin::{GString, Variant};
+use godot::builtin::Variant;
 use godot::classes::{CryptoKey, TlsOptions, X509Certificate};
 use godot::global::Error;
 use godot::obj::Gd;
 use once_cell::sync::Lazy;
 
 use crate::peer::ServerSide;
+use crate::pem::Credential;
 use crate::tls_options::OpenSslTlsOptions;
 use crate::{pem, roots};
 
@@ -37,36 +38,30 @@ pub(crate) struct ClientSide {
 }
 
 /// Options of either class, read once.
-struct Options {
-    is_server: bool,
-    is_unsafe: bool,
-    common_name: GString,
-    trusted: Option<Gd<X509Certificate>>,
-    key: Option<Gd<CryptoKey>>,
-    certificate: Option<Gd<X509Certificate>>,
+pub(crate) struct Options {
+    pub(crate) is_server: bool,
+    pub(crate) is_unsafe: bool,
+    pub(crate) common_name: String,
+    pub(crate) trusted: Option<Credential<X509Certificate>>,
+    pub(crate) key: Option<Credential<CryptoKey>>,
+    pub(crate) certificate: Option<Credential<X509Certificate>>,
+    pub(crate) password: String,
 }
 
 impl Options {
     fn from_variant(value: &Variant) -> Option<Self> {
         if let Ok(ours) = value.try_to::<Gd<OpenSslTlsOptions>>() {
-            let ours = ours.bind();
-            return Some(Self {
-                is_server: ours.is_server(),
-                is_unsafe: ours.is_unsafe_client(),
-                common_name: ours.get_common_name_override(),
-                trusted: ours.get_trusted_ca_chain(),
-                key: ours.get_private_key(),
-                certificate: ours.get_own_certificate(),
-            });
+            return Some(ours.bind().credentials());
         }
         let engine = value.try_to::<Gd<TlsOptions>>().ok()?;
         Some(Self {
             is_server: engine.is_server(),
             is_unsafe: engine.is_unsafe_client(),
-            common_name: engine.get_common_name_override(),
-            trusted: engine.get_trusted_ca_chain(),
-            key: engine.get_private_key(),
-            certificate: engine.get_own_certificate(),
+            common_name: engine.get_common_name_override().to_string(),
+            trusted: engine.get_trusted_ca_chain().map(Credential::Object),
+            key: engine.get_private_key().map(Credential::Object),
+            certificate: engine.get_own_certificate().map(Credential::Object),
+            password: String::new(),
         })
     }
 }
@@ -102,8 +97,9 @@ pub(crate) fn server(options: &Variant) -> Result<ServerSide, Unusable> {
         }
     };
     let certificates = whole_chain(&certificate, "the certificate")?;
+    let password = (!options.password.is_empty()).then_some(options.password.as_str());
     let make = || {
-        let identity = Identity::from_pem(key.as_bytes(), certificates.as_bytes(), None)?;
+        let identity = Identity::from_pem(key.as_bytes(), certificates.as_bytes(), password)?;
         Ok(ServerSide {
             context: ServerContext::new(&identity)?,
             cookies: Mutex::new(CookieJar::new(Instant::now())?),
@@ -113,12 +109,12 @@ pub(crate) fn server(options: &Variant) -> Result<ServerSide, Unusable> {
 }
 
 /// A certificate object's PEM; an error if it holds more certificates than it gives.
-fn whole_chain(certificate: &Gd<X509Certificate>, what: &str) -> Result<String, Unusable> {
+fn whole_chain(certificate: &Credential<X509Certificate>, what: &str) -> Result<String, Unusable> {
     let pem::Certificates { pem, missing } = pem::of_certificate(certificate);
     if missing > 0 {
         return Err(Unusable::parameter(format_args!(
             "{what} has {missing} more behind it that the engine's X509Certificate does not give out: \
-             get it from load(\"res://…\"), so that they can be read from its file"
+             get it from load(\"res://…\"), or give its PEM text to OpenSSLTLSOptions"
         )));
     }
     if pem.is_empty() {
@@ -145,10 +141,9 @@ pub(crate) fn client(options: &Variant) -> Result<ClientSide, Unusable> {
         (true, Some(pem)) => Kind::DangerousAnyName(pem),
         (false, trusted) => Kind::Full(trusted),
     };
-    let name_override = options.common_name.to_string();
     Ok(ClientSide {
         context: context(kind)?,
-        name_override: (!name_override.is_empty()).then_some(name_override),
+        name_override: Some(options.common_name).filter(|name| !name.is_empty()),
     })
 }
 

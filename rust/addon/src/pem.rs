@@ -5,8 +5,25 @@
 //! `X509CertificateMbedTLS::save_to_string`); of a key that mbedTLS cannot read, such as Ed25519, it
 //! is nothing. A resource that `load()` made knows its file, which holds the rest.
 
+use godot::builtin::GString;
 use godot::classes::{CryptoKey, Engine, FileAccess, Resource, X509Certificate};
-use godot::obj::{Gd, Inherits, Singleton};
+use godot::global::Error;
+use godot::obj::{Gd, GodotClass, Inherits, NewGd, Singleton};
+
+/// A key or certificate as a script gave it.
+pub(crate) enum Credential<T: GodotClass> {
+    Object(Gd<T>),
+    Pem(String),
+}
+
+impl<T: GodotClass> Clone for Credential<T> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Object(object) => Self::Object(object.clone()),
+            Self::Pem(pem) => Self::Pem(pem.clone()),
+        }
+    }
+}
 
 const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
 const END: &str = "-----END CERTIFICATE-----";
@@ -19,9 +36,12 @@ pub(crate) enum Key {
     Empty,
 }
 
-/// A key object's PEM, or its file's.
-pub(crate) fn of_key(key: &Gd<CryptoKey>) -> Key {
-    let mut key = key.clone();
+/// A key's PEM: the object's, or its file's.
+pub(crate) fn of_key(key: &Credential<CryptoKey>) -> Key {
+    let mut key = match key {
+        Credential::Object(key) => key.clone(),
+        Credential::Pem(pem) => return Key::Private(pem.clone()),
+    };
     let own = quietly(|| key.save_to_string().to_string());
     if !own.is_empty() {
         return Key::Private(own);
@@ -47,11 +67,14 @@ pub(crate) struct Certificates {
 }
 
 /// A certificate's PEM, with its chain where that can be had.
-pub(crate) fn of_certificate(certificate: &Gd<X509Certificate>) -> Certificates {
-    let mut certificate = certificate.clone();
+pub(crate) fn of_certificate(certificate: &Credential<X509Certificate>) -> Certificates {
+    let complete = |pem| Certificates { pem, missing: 0 };
+    let mut certificate = match certificate {
+        Credential::Object(certificate) => certificate.clone(),
+        Credential::Pem(pem) => return complete(pem.clone()),
+    };
     let own = quietly(|| certificate.save_to_string().to_string());
     let file = file_of(&certificate);
-    let complete = |pem| Certificates { pem, missing: 0 };
     let Some(first) = blocks(&own).next() else {
         return complete(file);
     };
@@ -81,12 +104,43 @@ fn quietly<R>(run: impl FnOnce() -> R) -> R {
 
 fn file_of<T: Inherits<Resource>>(resource: &Gd<T>) -> String {
     let path = resource.clone().upcast::<Resource>().get_path();
-    if path.is_empty() || !FileAccess::file_exists(&path) {
-        return String::new();
+    of_file(&path).unwrap_or_default()
+}
+
+/// The text of a file at a path of the engine's; `None` if it is not there or is no text.
+pub(crate) fn of_file(path: &GString) -> Option<String> {
+    if path.is_empty() || !FileAccess::file_exists(path) {
+        return None;
     }
     // Not as a string of the engine's: a file in DER is no text, and the engine would say so.
-    let bytes = FileAccess::get_file_as_bytes(&path);
-    String::from_utf8(bytes.to_vec()).unwrap_or_default()
+    let bytes = FileAccess::get_file_as_bytes(path);
+    String::from_utf8(bytes.to_vec()).ok()
+}
+
+/// A certificate as the engine's object.
+pub(crate) fn certificate_object(
+    certificate: &Credential<X509Certificate>,
+) -> Option<Gd<X509Certificate>> {
+    match certificate {
+        Credential::Object(object) => Some(object.clone()),
+        Credential::Pem(pem) => {
+            let mut object = X509Certificate::new_gd();
+            let loaded = quietly(|| object.load_from_string(pem));
+            (loaded == Error::OK).then_some(object)
+        }
+    }
+}
+
+/// A private key as the engine's object, if the engine can hold it.
+pub(crate) fn key_object(key: &Credential<CryptoKey>) -> Option<Gd<CryptoKey>> {
+    match key {
+        Credential::Object(object) => Some(object.clone()),
+        Credential::Pem(pem) => {
+            let mut object = CryptoKey::new_gd();
+            let loaded = quietly(|| object.load_from_string(pem));
+            (loaded == Error::OK).then_some(object)
+        }
+    }
 }
 
 /// The certificates of a PEM text, each from its first line to its last; those with nothing between

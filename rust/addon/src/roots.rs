@@ -1,19 +1,21 @@
 //! The authorities that are trusted where the options name none.
 
 use dtls::Roots;
-use godot::classes::{FileAccess, Os, ProjectSettings};
+use godot::classes::{Os, ProjectSettings};
 use godot::global::Error;
 use godot::obj::Singleton;
 use once_cell::sync::OnceCell;
 
 use crate::contexts::Unusable;
+use crate::pem;
 
 /// The engine's project setting for a bundle of one's own, which comes before the system's.
 const OVERRIDE: &str = "network/tls/certificate_bundle_override";
 
 static DEFAULT: OnceCell<Roots> = OnceCell::new();
 
-/// The project's bundle, or else the system's; read and parsed once.
+/// The project's bundle, else the system's, else Mozilla's as of the addon's build; read and parsed
+/// once.
 pub(crate) fn default() -> Result<Roots, Unusable> {
     DEFAULT.get_or_try_init(load).cloned()
 }
@@ -22,22 +24,37 @@ fn load() -> Result<Roots, Unusable> {
     let path = ProjectSettings::singleton()
         .get_setting(OVERRIDE)
         .to_string();
-    let (bundle, source) = if path.is_empty() {
-        (
-            Os::singleton().get_system_ca_certificates().to_string(),
-            "the system's certificates",
-        )
+    let roots = if path.is_empty() {
+        let system = Os::singleton().get_system_ca_certificates().to_string();
+        Roots::from_bundle(system.as_bytes()).or_else(|_| mozilla())
     } else {
-        (
-            FileAccess::get_file_as_string(path.as_str()).to_string(),
-            "the certificates of network/tls/certificate_bundle_override",
-        )
+        let bundle = pem::of_file(&path.as_str().into()).unwrap_or_default();
+        Roots::from_bundle(bundle.as_bytes())
     };
-    Roots::from_bundle(bundle.as_bytes()).map_err(|error| Unusable {
+    roots.map_err(|error| Unusable {
         code: Error::ERR_UNCONFIGURED,
         why: format!(
-            "no server can be verified, since {source} are missing or broken ({error}); \
-             pass the certificates to trust to TLSOptions.client()"
+            "no server can be verified: {error}; the project setting {OVERRIDE} is \"{path}\", and \
+             the certificates to trust can also be given to TLSOptions.client()"
         ),
     })
+}
+
+fn mozilla() -> Result<Roots, dtls::ConfigError> {
+    Roots::from_der(
+        webpki_root_certs::TLS_SERVER_ROOT_CERTS
+            .iter()
+            .map(AsRef::as_ref),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_certificate_of_mozillas_can_be_read() {
+        assert!(mozilla().is_ok());
+        assert!(webpki_root_certs::TLS_SERVER_ROOT_CERTS.len() > 100);
+    }
 }

@@ -3,12 +3,14 @@
 use godot::classes::{CryptoKey, X509Certificate};
 use godot::prelude::*;
 
+use crate::contexts::Options;
 use crate::optional::Optional;
+use crate::pem::{self, Credential};
 use crate::report::mistake;
 
 /// How a client or server proves who it is and whom it trusts. Mirrors the engine's [TLSOptions].
 ///
-/// Every method that takes options takes this class and the engine's alike.
+/// Every method that takes options takes this class and the engine's alike. Beyond the engine's, keys and certificates can be given as PEM text or as paths of PEM files ([code]res://[/code], [code]user://[/code] or absolute), so that what the engine's [CryptoKey] and [X509Certificate] cannot hold can be used: encrypted keys, and chains that were not loaded from a file.
 ///
 /// Engine page: https://docs.godotengine.org/en/stable/classes/class_tlsoptions.html
 #[derive(GodotClass)]
@@ -16,9 +18,10 @@ use crate::report::mistake;
 pub(crate) struct OpenSslTlsOptions {
     mode: Mode,
     common_name_override: GString,
-    trusted_ca_chain: Option<Gd<X509Certificate>>,
-    private_key: Option<Gd<CryptoKey>>,
-    own_certificate: Option<Gd<X509Certificate>>,
+    trusted: Option<Credential<X509Certificate>>,
+    key: Option<Credential<CryptoKey>>,
+    certificate: Option<Credential<X509Certificate>>,
+    password: GString,
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
@@ -29,23 +32,37 @@ enum Mode {
     Server,
 }
 
+impl OpenSslTlsOptions {
+    /// What `contexts` makes a session of.
+    pub(crate) fn credentials(&self) -> Options {
+        Options {
+            is_server: self.is_server(),
+            is_unsafe: self.is_unsafe_client(),
+            common_name: self.common_name_override.to_string(),
+            trusted: self.trusted.clone(),
+            key: self.key.clone(),
+            certificate: self.certificate.clone(),
+            password: self.password.to_string(),
+        }
+    }
+}
+
 #[godot_api]
 impl OpenSslTlsOptions {
     /// Options of a client that verifies the server's certificate and its host name.
     ///
-    /// [param trusted_chain] is an [X509Certificate] with the authorities to trust, or with the server's own certificate; without it, the system's authorities are trusted. [param common_name_override] is the name that the certificate must be for, where that is not the host name connected to.
+    /// [param trusted_chain] holds the authorities to trust, or the server's own certificate, as an [X509Certificate], PEM text or a path; without it, the system's authorities are trusted. [param common_name_override] is the name that the certificate must be for, where that is not the host name connected to.
     #[func]
     fn client(
         #[opt(default = Optional::default())] trusted_chain: Optional,
         #[opt(default = "")] common_name_override: GString,
     ) -> Option<Gd<Self>> {
-        let trusted_ca_chain = object(&trusted_chain.0, "TLSOptions.client()", "trusted_chain");
+        const WHAT: &str = "TLSOptions.client()";
         Some(Gd::from_object(Self {
             mode: Mode::Client,
             common_name_override,
-            trusted_ca_chain,
-            private_key: None,
-            own_certificate: None,
+            trusted: credential(&trusted_chain.0, WHAT, "trusted_chain"),
+            ..Self::empty()
         }))
     }
 
@@ -57,75 +74,108 @@ impl OpenSslTlsOptions {
         const WHAT: &str = "TLSOptions.client_unsafe()";
         Some(Gd::from_object(Self {
             mode: Mode::ClientUnsafe,
-            common_name_override: GString::new(),
-            trusted_ca_chain: object(&trusted_chain.0, WHAT, "trusted_chain"),
-            private_key: None,
-            own_certificate: None,
+            trusted: credential(&trusted_chain.0, WHAT, "trusted_chain"),
+            ..Self::empty()
         }))
     }
 
-    /// Options of a server. [param key] is its private [CryptoKey], [param certificate] the [X509Certificate] that belongs to it, with the intermediate certificates, if any, behind it in the same file.
+    /// Options of a server. [param key] is its private key: a [CryptoKey], PEM text or a path. [param certificate] is the certificate that belongs to it, with the intermediate certificates, if any, behind it: an [X509Certificate], PEM text or a path. [param password] opens an encrypted key that is given as text or path.
     #[func]
-    fn server(key: Optional, certificate: Optional) -> Option<Gd<Self>> {
+    fn server(
+        key: Optional,
+        certificate: Optional,
+        #[opt(default = "")] password: GString,
+    ) -> Option<Gd<Self>> {
         const WHAT: &str = "TLSOptions.server()";
         Some(Gd::from_object(Self {
             mode: Mode::Server,
-            common_name_override: GString::new(),
-            trusted_ca_chain: None,
-            private_key: object(&key.0, WHAT, "key"),
-            own_certificate: object(&certificate.0, WHAT, "certificate"),
+            key: credential(&key.0, WHAT, "key"),
+            certificate: credential(&certificate.0, WHAT, "certificate"),
+            password,
+            ..Self::empty()
         }))
     }
 
     /// Returns whether these are a server's options.
     #[func]
-    pub(crate) fn is_server(&self) -> bool {
+    fn is_server(&self) -> bool {
         self.mode == Mode::Server
     }
 
     /// Returns whether these are options of [method client_unsafe].
     #[func]
-    pub(crate) fn is_unsafe_client(&self) -> bool {
+    fn is_unsafe_client(&self) -> bool {
         self.mode == Mode::ClientUnsafe
     }
 
     /// Returns the name that the server's certificate must be for, or an empty string for the host name connected to.
     #[func]
-    pub(crate) fn get_common_name_override(&self) -> GString {
+    fn get_common_name_override(&self) -> GString {
         self.common_name_override.clone()
     }
 
-    /// Returns the certificates that a client trusts, or [code]null[/code] for the system's.
+    /// Returns the certificates that a client trusts, or [code]null[/code] for the system's. Of certificates given as text or path, it is what the engine can hold of them.
     #[func]
-    pub(crate) fn get_trusted_ca_chain(&self) -> Option<Gd<X509Certificate>> {
-        self.trusted_ca_chain.clone()
+    fn get_trusted_ca_chain(&self) -> Option<Gd<X509Certificate>> {
+        self.trusted.as_ref().and_then(pem::certificate_object)
     }
 
-    /// Returns a server's private key.
+    /// Returns a server's private key, or [code]null[/code] if there is none or the engine cannot hold it.
     #[func]
-    pub(crate) fn get_private_key(&self) -> Option<Gd<CryptoKey>> {
-        self.private_key.clone()
+    fn get_private_key(&self) -> Option<Gd<CryptoKey>> {
+        self.key.as_ref().and_then(pem::key_object)
     }
 
-    /// Returns a server's certificate.
+    /// Returns a server's certificate, or [code]null[/code] if there is none.
     #[func]
-    pub(crate) fn get_own_certificate(&self) -> Option<Gd<X509Certificate>> {
-        self.own_certificate.clone()
+    fn get_own_certificate(&self) -> Option<Gd<X509Certificate>> {
+        self.certificate.as_ref().and_then(pem::certificate_object)
     }
 }
 
-/// The object in a parameter; null is fine and anything else is a mistake, and counts as null.
-fn object<T>(value: &Variant, what: &str, parameter: &str) -> Option<Gd<T>>
+impl OpenSslTlsOptions {
+    fn empty() -> Self {
+        Self {
+            mode: Mode::Client,
+            common_name_override: GString::new(),
+            trusted: None,
+            key: None,
+            certificate: None,
+            password: GString::new(),
+        }
+    }
+}
+
+/// The key or certificate in a parameter; null is none, and anything else that is none is a mistake.
+fn credential<T>(value: &Variant, what: &str, parameter: &str) -> Option<Credential<T>>
 where
     T: GodotClass + Inherits<RefCounted>,
 {
     if value.is_nil() {
         return None;
     }
-    let object = value.try_to::<Gd<T>>().ok();
-    if object.is_none() {
-        let class = T::class_id();
-        mistake(what, format_args!("{parameter} must be a {class}"));
+    if let Ok(object) = value.try_to::<Gd<T>>() {
+        return Some(Credential::Object(object));
     }
-    object
+    let Ok(text) = value.try_to::<GString>() else {
+        let class = T::class_id();
+        mistake(
+            what,
+            format_args!("{parameter} must be a {class}, PEM text, or the path of a PEM file"),
+        );
+        return None;
+    };
+    if text.contains("-----BEGIN") {
+        return Some(Credential::Pem(text.to_string()));
+    }
+    let Some(pem) = pem::of_file(&text) else {
+        mistake(
+            what,
+            format_args!(
+                "{parameter} is \"{text}\", which is no PEM text and no file that can be read"
+            ),
+        );
+        return None;
+    };
+    Some(Credential::Pem(pem))
 }

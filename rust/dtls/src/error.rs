@@ -40,6 +40,8 @@ pub enum ConfigError {
     RootsUnreadable(String),
     /// The private key is not the one that the certificate is for.
     KeyMismatch,
+    /// The private key is of this kind, which OpenSSL does not offer in DTLS 1.2.
+    KeyUnsuitable(&'static str),
     /// OpenSSL does not accept the certificate or key, for instance because it is too weak.
     Refused(String),
     /// A session that verifies host names was given none.
@@ -83,6 +85,11 @@ impl fmt::Display for ConfigError {
                 f,
                 "the private key does not belong to the certificate: use the key that the certificate was \
                  made with, and put the server's own certificate first in its file"
+            ),
+            Self::KeyUnsuitable(kind) => write!(
+                f,
+                "OpenSSL does not offer {kind} keys in DTLS 1.2: make a new key and certificate, ECDSA P-256 \
+                 or RSA with 2,048 bits or more"
             ),
             Self::Refused(why) => write!(
                 f,

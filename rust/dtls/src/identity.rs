@@ -1,6 +1,6 @@
 //! A server's private key and certificate chain, read from PEM.
 
-use openssl::pkey::{PKey, Private};
+use openssl::pkey::{Id, PKey, Private};
 use openssl::x509::X509;
 
 use crate::error::{ConfigError, forget_earlier_errors, reason};
@@ -20,7 +20,8 @@ impl Identity {
     ///
     /// # Errors
     /// [`ConfigError::KeyUnreadable`], [`ConfigError::KeyEncrypted`],
-    /// [`ConfigError::CertificateUnreadable`] or [`ConfigError::KeyMismatch`].
+    /// [`ConfigError::KeyUnsuitable`], [`ConfigError::CertificateUnreadable`] or
+    /// [`ConfigError::KeyMismatch`].
     pub fn from_pem(
         key: &[u8],
         certificates: &[u8],
@@ -28,6 +29,13 @@ impl Identity {
     ) -> Result<Self, ConfigError> {
         forget_earlier_errors();
         let key = read_key(key, password)?;
+        // `ssl_set_masks` (OpenSSL 3.6) takes Edwards curves for TLS 1.2 and 1.3 alone; without this
+        // every handshake would fail with nothing but "no shared cipher".
+        match key.id() {
+            Id::ED25519 => return Err(ConfigError::KeyUnsuitable("ED25519")),
+            Id::ED448 => return Err(ConfigError::KeyUnsuitable("ED448")),
+            _ => {}
+        }
         let mut chain = read_certificates(certificates)
             .map_err(ConfigError::CertificateUnreadable)?
             .into_iter();

@@ -7,7 +7,7 @@ use openssl::x509::X509;
 use openssl::x509::store::{X509Store, X509StoreBuilder};
 use openssl::x509::verify::X509VerifyFlags;
 
-use crate::error::ConfigError;
+use crate::error::{ConfigError, forget_earlier_errors, reason};
 use crate::identity::read_certificates;
 
 /// Certificates that a client trusts, parsed once and shared by every context that is made of them.
@@ -45,6 +45,19 @@ impl Roots {
             rest = after;
         }
         Self::from_certificates(readable)
+    }
+
+    /// Trusts these certificates, each in DER.
+    ///
+    /// # Errors
+    /// [`ConfigError::RootsUnreadable`] if there is none or one cannot be read.
+    pub fn from_der<'a>(
+        certificates: impl IntoIterator<Item = &'a [u8]>,
+    ) -> Result<Self, ConfigError> {
+        forget_earlier_errors();
+        let read: Result<Vec<X509>, ErrorStack> =
+            certificates.into_iter().map(X509::from_der).collect();
+        Self::from_certificates(read.map_err(|stack| ConfigError::RootsUnreadable(reason(&stack)))?)
     }
 
     fn from_certificates(certificates: Vec<X509>) -> Result<Self, ConfigError> {

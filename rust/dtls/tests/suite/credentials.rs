@@ -21,6 +21,21 @@ fn a_key_of_another_certificate_is_refused() {
     assert_eq!(read.unwrap_err(), ConfigError::KeyMismatch);
 }
 
+#[test]
+fn a_kind_of_key_that_dtls_1_2_lacks_in_openssl_is_refused() {
+    let leaf = Leaf {
+        key: pki::KeyKind::Ed25519,
+        ..Leaf::localhost()
+    };
+    let server = authority().issue(&leaf).unwrap();
+    let read = Identity::from_pem(
+        &server.key_pem().unwrap(),
+        &server.chain_pem().unwrap(),
+        None,
+    );
+    assert_eq!(read.unwrap_err(), ConfigError::KeyUnsuitable("ED25519"));
+}
+
 /// Without a password OpenSSL would ask for it at the terminal, and a server would hang.
 #[test]
 fn an_encrypted_key_opens_with_its_password_alone_and_nobody_is_asked_for_it() {
