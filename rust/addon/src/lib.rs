@@ -4,6 +4,7 @@
 //! enters in `link.rs`, goes through `peer.rs`, and is handed to scripts by `packet_peer_dtls.rs`.
 
 mod address;
+mod class_reference;
 mod codes;
 mod contexts;
 mod dtls_server;
@@ -32,10 +33,14 @@ struct OpenSslDtls;
 unsafe impl ExtensionLibrary for OpenSslDtls {
     fn on_stage_init(stage: InitStage) {
         // Scripts are not loaded yet at this stage: the last moment to change what they will be.
-        if stage == InitStage::Scene {
-            status::register();
-            settings::register();
-            overlay::apply();
+        match stage {
+            InitStage::Scene => {
+                status::register();
+                settings::register();
+                overlay::apply();
+            }
+            InitStage::Editor => class_reference::add_constants(),
+            _ => {}
         }
     }
 

@@ -22,22 +22,42 @@ pub(crate) enum Status {
     ErrorHostnameMismatch = 4,
 }
 
-const ALL: [(&str, Status); 5] = [
-    ("STATUS_DISCONNECTED", Status::Disconnected),
-    ("STATUS_HANDSHAKING", Status::Handshaking),
-    ("STATUS_CONNECTED", Status::Connected),
-    ("STATUS_ERROR", Status::Error),
-    (
-        "STATUS_ERROR_HOSTNAME_MISMATCH",
-        Status::ErrorHostnameMismatch,
-    ),
-];
+impl Status {
+    /// Every value with its name and what the class reference says of it.
+    pub(crate) const ALL: [(&str, Self, &str); 5] = [
+        (
+            "STATUS_DISCONNECTED",
+            Self::Disconnected,
+            "There is no connection: none was made, or either side has ended it.",
+        ),
+        (
+            "STATUS_HANDSHAKING",
+            Self::Handshaking,
+            "The two sides are agreeing on keys; [method poll] goes on with it.",
+        ),
+        (
+            "STATUS_CONNECTED",
+            Self::Connected,
+            "Packets can be sent and taken.",
+        ),
+        (
+            "STATUS_ERROR",
+            Self::Error,
+            "The connection failed; a printed line says why. Of a server's peer: the client was just given its cookie, and comes back.",
+        ),
+        (
+            "STATUS_ERROR_HOSTNAME_MISMATCH",
+            Self::ErrorHostnameMismatch,
+            "The server's certificate is for another host name than the one connected to.",
+        ),
+    ];
+}
 
 /// Registers the enum and its constants with the class; gdext has no attribute for that yet.
 pub(crate) fn register() {
-    let enumerators = ALL
+    let enumerators = Status::ALL
         .iter()
-        .map(|&(name, status)| IntegerConstant::new(name, status as i64))
+        .map(|&(name, status, _)| IntegerConstant::new(name, status as i64))
         .collect();
     let kind = ConstantKind::Enum {
         name: "Status".into(),
@@ -53,8 +73,9 @@ impl GodotConvert for Status {
         GodotShape::Enum {
             variant_type: VariantType::INT,
             enumerators: Cow::Owned(
-                ALL.iter()
-                    .map(|&(name, status)| EnumeratorShape::new_int(name, status as i64))
+                Self::ALL
+                    .iter()
+                    .map(|&(name, status, _)| EnumeratorShape::new_int(name, status as i64))
                     .collect(),
             ),
             godot_name: Some("OpenSSLPacketPeerDTLS.Status".into()),
@@ -73,8 +94,9 @@ impl ToGodot for Status {
 
 impl FromGodot for Status {
     fn try_from_godot(via: i64) -> Result<Self, ConvertError> {
-        ALL.iter()
-            .map(|&(_, status)| status)
+        Self::ALL
+            .iter()
+            .map(|&(_, status, _)| status)
             .find(|&status| status as i64 == via)
             .ok_or_else(|| ConvertError::new(format!("{via} is no Status")))
     }

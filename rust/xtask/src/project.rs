@@ -78,7 +78,7 @@ impl Headless {
 /// Names the addon to Godot before its first look, as that look would do.
 ///
 /// A headless editor that finds an extension by itself crashes when it ends (godotengine/godot#123511).
-fn list_the_addon(project: &Path) -> Result<()> {
+pub(crate) fn list_the_addon(project: &Path) -> Result<()> {
     let list = project.join(".godot/extension_list.cfg");
     let addon = "res://addons/openssl_dtls/openssl_dtls.gdextension\n";
     let listed = std::fs::read_to_string(&list).unwrap_or_default();

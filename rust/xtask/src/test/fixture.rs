@@ -20,9 +20,7 @@ impl Fixture {
         let source = workspace::godot_project();
         let fixture = Self::empty()?;
         let own = source.join("fixtures").join(name);
-        files::copy_folder(&own, fixture.path(), &|name| {
-            is_generated(name) || name == "addons"
-        })?;
+        files::copy_folder(&own, fixture.path(), &is_generated)?;
         fixture.bring(&source, &["key.key", "cert.crt"])?;
         Ok(fixture)
     }

@@ -4,6 +4,7 @@ use anyhow::Result;
 
 use super::Context;
 
+mod class_reference;
 mod documented;
 mod openssl_cli;
 mod typed;
@@ -24,6 +25,10 @@ const SCENARIOS: &[(&str, Scenario)] = &[
         openssl_cli::s_server,
     ),
     ("a_typed_pair_runs_on_openssl", typed::runs),
+    (
+        "the_class_reference_is_complete",
+        class_reference::is_complete,
+    ),
 ];
 
 /// The scenarios whose names contain the filter. They run one after another: the documented port is taken by one alone.
