@@ -10,6 +10,32 @@ use godot::obj::Gd;
 use crate::address;
 use crate::packet_peer_udp::OpenSslPacketPeerUdp;
 
+/// What a look at the network brings.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Arrival {
+    Datagram,
+    Nothing,
+    Broken(Break),
+}
+
+/// Why nothing can come through a UDP peer any more.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Break {
+    /// The script closed the UDP peer, or stopped the server that it belongs to.
+    Closed,
+    /// The other side's machine says that nobody listens there.
+    Refused,
+}
+
+impl std::fmt::Display for Break {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Closed => "the UDP peer beneath was closed, or its server was stopped",
+            Self::Refused => "nobody listens there any more",
+        })
+    }
+}
+
 /// Where a DTLS peer's datagrams come from and go to.
 pub(crate) enum Link {
     Ours(Arc<udp::Peer>),
@@ -53,26 +79,38 @@ impl Link {
     }
 
     /// Takes the oldest datagram that has arrived, if any.
-    pub(crate) fn receive(&mut self, into: &mut Vec<u8>) -> bool {
+    pub(crate) fn receive(&mut self, into: &mut Vec<u8>) -> Arrival {
         match self {
-            Self::Ours(peer) => peer.receive(into).is_ok(),
-            Self::Engine(peer) => {
-                if peer.get_available_packet_count() <= 0 {
-                    return false;
+            Self::Ours(peer) => match peer.receive(into) {
+                Ok(_) => Arrival::Datagram,
+                Err(udp::Error::Refused) => Arrival::Broken(Break::Refused),
+                Err(_) if !peer.is_bound() => Arrival::Broken(Break::Closed),
+                Err(_) => Arrival::Nothing,
+            },
+            Self::Engine(peer) => match peer.get_available_packet_count() {
+                0 => Arrival::Nothing,
+                1.. => {
+                    into.clear();
+                    into.extend_from_slice(peer.get_packet().as_slice());
+                    Arrival::Datagram
                 }
-                into.clear();
-                into.extend_from_slice(peer.get_packet().as_slice());
-                true
-            }
+                _ if peer.is_bound() => Arrival::Broken(Break::Refused),
+                _ => Arrival::Broken(Break::Closed),
+            },
         }
     }
 
-    /// Sends one datagram. What the network does not take is lost, as datagrams may be.
-    pub(crate) fn send(&mut self, datagram: &[u8]) {
+    /// Sends one datagram. What the network does not take is lost, as datagrams may be; that nobody
+    /// listens at the other end is worth knowing.
+    pub(crate) fn send(&mut self, datagram: &[u8]) -> Result<(), Break> {
         match self {
-            Self::Ours(peer) => drop(peer.send(datagram)),
+            Self::Ours(peer) => match peer.send(datagram) {
+                Err(udp::Error::Refused) => Err(Break::Refused),
+                _ => Ok(()),
+            },
             Self::Engine(peer) => {
                 peer.put_packet(&PackedByteArray::from(datagram));
+                Ok(())
             }
         }
     }

@@ -11,7 +11,7 @@ use crate::contexts::{self, ClientSide, Unusable};
 use crate::link::Link;
 use crate::optional::Optional;
 use crate::packet_peer_udp::OpenSslPacketPeerUdp;
-use crate::peer::{Peer, PutError, ServerSide};
+use crate::peer::{Got, Notice, Peer, PutError, ServerSide};
 use crate::report::mistake;
 use crate::status::Status;
 use crate::{packet_memory, slices};
@@ -43,19 +43,19 @@ impl OpenSslPacketPeerDtls {
 impl OpenSslPacketPeerDtls {
     /// Connects to a server through a UDP peer that is connected to it. The handshake goes on in [method poll].
     ///
-    /// With a [String] (the engine's form), [param hostname_or_validate] is the name that the server's certificate must be for, and [param client_options] are a client's options, of either class; without them the certificate must come from an authority that the system trusts.
+    /// With a [String] (the engine's form), [param hostname] is the name that the server's certificate must be for, and [param client_options] are a client's options, of either class; without them the certificate must come from an authority that the system trusts.
     ///
-    /// With a [bool] (the form of Godot 3, still in documented examples), [code]false[/code] verifies nothing; [code]true[/code] verifies the certificate and the host name: the one given as third argument, else the one that [param packet_peer] was connected to.
+    /// With a [bool] in its place (the form of Godot 3, still in documented examples), [code]false[/code] verifies nothing; [code]true[/code] verifies the certificate and the host name: the one given as third argument, else the one that [param packet_peer] was connected to.
     ///
     /// Returns [constant OK], [constant ERR_INVALID_PARAMETER] for a peer that is not connected or for wrong options, [constant ERR_ALREADY_IN_USE] while this peer has a connection; a printed line says what is wrong.
     #[func]
     fn connect_to_peer(
         &self,
         packet_peer: Variant,
-        hostname_or_validate: Variant,
+        hostname: Variant,
         #[opt(default = Optional::default())] client_options: Optional,
     ) -> Error {
-        let connected = self.connect(&packet_peer, &hostname_or_validate, &client_options.0);
+        let connected = self.connect(&packet_peer, &hostname, &client_options.0);
         match connected {
             Ok(()) => Error::OK,
             Err(unusable) => {
@@ -99,7 +99,7 @@ impl OpenSslPacketPeerDtls {
     fn connect(
         &self,
         packet_peer: &Variant,
-        hostname_or_validate: &Variant,
+        hostname: &Variant,
         third: &Variant,
     ) -> Result<(), Unusable> {
         let link = Link::from_variant(packet_peer)
@@ -107,14 +107,14 @@ impl OpenSslPacketPeerDtls {
             .ok_or_else(|| {
                 invalid("the first argument must be a PacketPeerUDP on which connect_to_host() succeeded")
             })?;
-        let (side, host) = if let Ok(host) = hostname_or_validate.try_to::<GString>() {
+        let (side, host) = if let Ok(host) = hostname.try_to::<GString>() {
             let options = if third.is_nil() {
                 contexts::verified_client()
             } else {
                 contexts::client(third)
             };
             (options?, host.to_string())
-        } else if let Ok(validate) = hostname_or_validate.try_to::<bool>() {
+        } else if let Ok(validate) = hostname.try_to::<bool>() {
             godot_3_form(packet_peer, validate, third)?
         } else {
             return Err(invalid(
@@ -191,15 +191,21 @@ impl IPacketPeerExtension for OpenSslPacketPeerDtls {
         buffer_size: RawPtr<*mut i32>,
     ) -> Error {
         let class = this.bind();
-        let mut notice = None;
+        let mut said = Notice::None;
         let filled = packet_memory::fill(|memory| {
             let got = class.peer().get(|packet| memory.extend_from_slice(packet));
-            notice = got.map(|((), notice)| notice);
-            notice.as_ref().map(drop).ok_or(Error::ERR_UNCONFIGURED)
+            let (result, notice) = match got {
+                Got::Packet((), notice) => (Ok(()), notice),
+                Got::Ended(notice) => (Err(Error::ERR_CONNECTION_ERROR), notice),
+                Got::NotConnected => (Err(Error::ERR_UNCONFIGURED), Notice::None),
+            };
+            said = notice;
+            result
         });
-        match notice {
-            Some(notice) => notice.print(),
-            None => mistake("PacketPeerDTLS.get_packet()", "the peer is not connected"),
+        // A script's logger may take packets of other peers.
+        packet_memory::keep_during(|| said.print());
+        if filled == Err(Error::ERR_UNCONFIGURED) {
+            mistake("PacketPeerDTLS.get_packet()", "the peer is not connected");
         }
         // SAFETY: the engine passes two valid out pointers to this virtual method.
         unsafe { slices::give(filled, buffer, buffer_size) }
