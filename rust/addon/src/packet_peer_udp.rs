@@ -132,7 +132,7 @@ impl OpenSslPacketPeerUdp {
         let Some(port) = port_in(1..=65535, port, WHAT) else {
             return Error::ERR_INVALID_PARAMETER;
         };
-        let Some(ip) = address::resolve(&host) else {
+        let Some(ip) = address::literal_or_name(&host) else {
             mistake(
                 WHAT,
                 format_args!("\"{host}\" is no IP address and no host name that can be found"),
