@@ -61,6 +61,7 @@ pub(crate) enum Notice {
     ServerFailed(Failure, Option<SocketAddr>),
     ServerRefused(dtls::ConfigError),
     LinkBroken(Break, Side, Option<SocketAddr>),
+    NobodyThere(Option<SocketAddr>),
 }
 
 impl Notice {
@@ -86,13 +87,17 @@ impl Notice {
             Self::LinkBroken(why, Side::Server, remote) => {
                 report::stranger(format_args!("DTLSServer: {}: {why}", named(remote)));
             }
-            Self::LinkBroken(Break::Refused, Side::Client, Some(remote)) => {
-                let why = format_args!(
-                    "nobody listens at {remote}: is the server running, and is this its address and port"
-                );
-                report::mistake("PacketPeerDTLS", why);
-            }
             Self::LinkBroken(why, Side::Client, _) => report::mistake("PacketPeerDTLS", why),
+            Self::NobodyThere(remote) => {
+                let place =
+                    remote.map_or_else(|| "there".to_owned(), |remote| format!("at {remote}"));
+                report::mistake(
+                    "PacketPeerDTLS",
+                    format_args!(
+                        "nobody listens {place}: start the server first, and check its address and port"
+                    ),
+                );
+            }
         }
     }
 }
@@ -163,11 +168,21 @@ impl Peer {
     /// Begins a client's connection.
     pub(crate) fn connect(
         &mut self,
-        link: Link,
+        mut link: Link,
         context: &ClientContext,
         host: &str,
     ) -> Result<(), dtls::ConfigError> {
         let session = Session::connect(context, host, Instant::now())?;
+        // What is there before the first hello answers another one: a cookie in it would be taken
+        // for this session's.
+        let mut datagram = DATAGRAM.take();
+        for _ in 0..DATAGRAMS_PER_POLL {
+            match link.receive(&mut datagram) {
+                Arrival::Datagram | Arrival::Broken(Break::Refused) => {}
+                Arrival::Nothing | Arrival::Broken(Break::Closed) => break,
+            }
+        }
+        DATAGRAM.set(datagram);
         self.go_live(link, session, Side::Client);
         self.flush();
         Ok(())
@@ -380,12 +395,17 @@ impl Peer {
             return Notice::None;
         };
         match session.status() {
-            dtls::Status::Handshaking | dtls::Status::Connected
+            status @ (dtls::Status::Handshaking | dtls::Status::Connected)
                 if broken.is_some() && session.packet_count() == 0 =>
             {
-                let notice = broken.map_or(Notice::None, |why| {
-                    Notice::LinkBroken(why, *side, link.remote())
-                });
+                let remote = link.remote();
+                let notice = match (*broken, *side, status) {
+                    (Some(Break::Refused), Side::Client, dtls::Status::Handshaking) => {
+                        Notice::NobodyThere(remote)
+                    }
+                    (Some(why), side, _) => Notice::LinkBroken(why, side, remote),
+                    (None, ..) => Notice::None,
+                };
                 self.state = State::Idle(Status::Error);
                 notice
             }
