@@ -2,6 +2,7 @@
 extends "res://tests/differential.gd"
 
 const Pair := preload("res://tests/pair.gd")
+const CallingLogger := preload("res://tests/calling_logger.gd")
 
 
 ## Makes objects of the engine's UDP classes and of our DTLS classes, as a script does with the drop-in off.
@@ -56,6 +57,25 @@ func test_the_engines_udp_server_freed_before_our_peers() -> void:
 	pair.served.poll()
 	equal(pair.served.get_status(), 3, "the server's peer")
 	pair.served = null
+
+
+func test_a_script_may_send_what_the_engines_udp_peer_logs() -> void:
+	# The engine prints a warning when its queue is full, in the middle of our poll.
+	if not CallingLogger.is_possible() or not OS.has_feature("editor"):
+		print("This engine has no script loggers, or does not warn.")
+		return
+	var pair := Pair.new(EngineUdp.new(true))
+	check(pair.establish(), "connected")
+	var logger := CallingLogger.new(func() -> void:
+		pair.client.get_status()
+		pair.client.put_packet(Kit.bytes(3)))
+	for i in 100:
+		pair.served.put_packet(Kit.bytes(4000))
+	Kit.settle()
+	pair.client.poll()
+	logger.remove()
+	check(logger.calls > 0, "it warned")
+	check(pair.packet_of(pair.served) == Kit.bytes(3), "what was sent from the logger arrives")
 
 
 func test_our_client_and_the_engines_server() -> void:

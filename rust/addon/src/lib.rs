@@ -7,6 +7,7 @@ mod address;
 mod codes;
 mod contexts;
 mod dtls_server;
+mod engine_link;
 mod link;
 mod optional;
 mod overlay;

@@ -8,6 +8,7 @@ use godot::meta::conv::RawPtr;
 use godot::prelude::*;
 
 use crate::contexts::{self, ClientSide, Unusable};
+use crate::engine_link;
 use crate::link::Link;
 use crate::optional::Optional;
 use crate::packet_peer_udp::OpenSslPacketPeerUdp;
@@ -32,10 +33,31 @@ impl OpenSslPacketPeerDtls {
         self.peer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Runs `work` on the locked peer, and sends what it leaves for an engine's UDP peer after that.
+    fn run<R>(&self, work: impl FnOnce(&mut Peer) -> R) -> R {
+        let mut peer = self.peer();
+        // Kept beyond the lock: if this is the last reference, the object's end can run a script.
+        let _engine_peer = peer.engine_peer();
+        let result = work(&mut peer);
+        let outbox = peer.take_outbox();
+        drop(peer);
+        outbox.send();
+        result
+    }
+
+    /// Fetches what has arrived at an engine's UDP peer.
+    fn fetch(&self) {
+        let engine_peer = self.peer().engine_peer_to_read();
+        if let Some(mut engine_peer) = engine_peer {
+            let fetched = engine_link::fetch(&mut engine_peer);
+            self.peer().bring(&engine_peer, fetched);
+        }
+    }
+
     /// Begins a server's side of the connection.
-    pub(crate) fn accept(&self, link: Link, server: Arc<ServerSide>) {
-        let notice = self.peer().accept(link, server);
-        notice.print();
+    pub(crate) fn accept(&self, mut link: Link, server: Arc<ServerSide>) {
+        link.fetch();
+        self.run(|peer| peer.accept(link, server)).print();
     }
 }
 
@@ -68,8 +90,8 @@ impl OpenSslPacketPeerDtls {
     /// Takes what has arrived and sends what is due: call it each frame, also while connecting.
     #[func]
     fn poll(&self) {
-        let notice = self.peer().poll();
-        notice.print();
+        self.fetch();
+        self.run(Peer::poll).print();
     }
 
     /// Returns where the connection stands.
@@ -81,7 +103,7 @@ impl OpenSslPacketPeerDtls {
     /// Ends the connection and tells the other side.
     #[func]
     fn disconnect_from_peer(&self) {
-        self.peer().disconnect();
+        self.run(Peer::disconnect);
     }
 
     /// Returns the protocol that the two sides agreed on, such as [code]DTLSv1.2[/code], or an empty string before that.
@@ -102,7 +124,7 @@ impl OpenSslPacketPeerDtls {
         hostname: &Variant,
         third: &Variant,
     ) -> Result<(), Unusable> {
-        let link = Link::from_variant(packet_peer)
+        let mut link = Link::from_variant(packet_peer)
             .filter(Link::is_connected)
             .ok_or_else(|| {
                 invalid("the first argument must be a PacketPeerUDP on which connect_to_host() succeeded")
@@ -121,16 +143,26 @@ impl OpenSslPacketPeerDtls {
                 "the second argument must be the server's host name, or true or false as in Godot 3",
             ));
         };
-        let mut peer = self.peer();
-        if peer.is_active() {
-            return Err(Unusable {
-                code: Error::ERR_ALREADY_IN_USE,
-                why: "this peer has a connection: call disconnect_from_peer() first".to_owned(),
-            });
+        let has_connection = || Unusable {
+            code: Error::ERR_ALREADY_IN_USE,
+            why: "this peer has a connection: call disconnect_from_peer() first".to_owned(),
+        };
+        let is_active = self.peer().is_active();
+        if is_active {
+            return Err(has_connection());
         }
+        // What is there before the first hello answers another one: a cookie in it would be taken
+        // for this session's.
+        link.forget_arrived();
         let host = side.name_override.as_deref().unwrap_or(&host);
-        peer.connect(link, &side.context, host)
-            .map_err(|error| invalid(&error.to_string()))
+        self.run(|peer| {
+            // Another thread may have been faster.
+            if peer.is_active() {
+                return Err(has_connection());
+            }
+            peer.connect(link, &side.context, host)
+                .map_err(|error| invalid(&error.to_string()))
+        })
     }
 }
 
@@ -191,9 +223,10 @@ impl IPacketPeerExtension for OpenSslPacketPeerDtls {
         buffer_size: RawPtr<*mut i32>,
     ) -> Error {
         let class = this.bind();
+        class.fetch();
         let mut said = Notice::None;
         let filled = packet_memory::fill(|memory| {
-            let got = class.peer().get(|packet| memory.extend_from_slice(packet));
+            let got = class.run(|peer| peer.get(|packet| memory.extend_from_slice(packet)));
             let (result, notice) = match got {
                 Got::Packet((), notice) => (Ok(()), notice),
                 Got::Ended(notice) => (Err(Error::ERR_CONNECTION_ERROR), notice),
@@ -216,7 +249,8 @@ impl IPacketPeerExtension for OpenSslPacketPeerDtls {
         const WHAT: &str = "PacketPeerDTLS.put_packet()";
         let class = this.bind();
         // SAFETY: the engine passes `size` readable bytes to this virtual method.
-        let put = class.peer().put(unsafe { slices::borrow(buffer, size) });
+        let packet = unsafe { slices::borrow(buffer, size) };
+        let put = class.run(|peer| peer.put(packet));
         match put {
             Ok(()) => Error::OK,
             Err(PutError::NotConnected) => {

@@ -9,7 +9,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use dtls::{ClientContext, CookieJar, Failure, Greeting, SendError, ServerContext, Session};
+use godot::classes::PacketPeerUdp;
+use godot::obj::Gd;
 
+use crate::engine_link::{EngineLink, Fetched, Outbox};
 use crate::link::{Arrival, Break, Link};
 use crate::report;
 use crate::status::Status;
@@ -26,6 +29,7 @@ pub(crate) struct ServerSide {
 /// A DTLS connection, from either end.
 pub(crate) struct Peer {
     state: State,
+    outbox: Outbox,
 }
 
 enum State {
@@ -128,6 +132,7 @@ impl Default for Peer {
     fn default() -> Self {
         Self {
             state: State::Idle(Status::Disconnected),
+            outbox: Outbox::default(),
         }
     }
 }
@@ -165,24 +170,64 @@ impl Peer {
         }
     }
 
+    /// The engine's UDP peer beneath, if it is one.
+    pub(crate) fn engine_peer(&self) -> Option<Gd<PacketPeerUdp>> {
+        match &self.state {
+            State::Greeting { link, .. } | State::Live { link, .. } => match link {
+                Link::Engine(link) => Some(link.peer().clone()),
+                Link::Ours(_) => None,
+            },
+            State::Idle(_) => None,
+        }
+    }
+
+    /// The engine's UDP peer beneath, if something is to be fetched from it.
+    pub(crate) fn engine_peer_to_read(&mut self) -> Option<Gd<PacketPeerUdp>> {
+        let takes_datagrams = match &self.state {
+            State::Live { session, .. } => session.takes_datagrams(),
+            State::Greeting { .. } => true,
+            State::Idle(_) => false,
+        };
+        let link = self.engine_link()?;
+        (takes_datagrams && link.is_drained()).then(|| link.peer().clone())
+    }
+
+    /// Takes what was fetched, unless the peer has another link by now.
+    pub(crate) fn bring(&mut self, from: &Gd<PacketPeerUdp>, fetched: Fetched) {
+        if let Some(link) = self.engine_link()
+            && link.peer() == from
+        {
+            link.bring(fetched);
+        }
+    }
+
+    /// What is to be sent once the peer is not locked any more.
+    pub(crate) fn take_outbox(&mut self) -> Outbox {
+        std::mem::take(&mut self.outbox)
+    }
+
+    fn engine_link(&mut self) -> Option<&mut EngineLink> {
+        match &mut self.state {
+            State::Greeting {
+                link: Link::Engine(link),
+                ..
+            }
+            | State::Live {
+                link: Link::Engine(link),
+                ..
+            } => Some(link),
+            _ => None,
+        }
+    }
+
     /// Begins a client's connection.
     pub(crate) fn connect(
         &mut self,
-        mut link: Link,
+        link: Link,
         context: &ClientContext,
         host: &str,
     ) -> Result<(), dtls::ConfigError> {
         let session = Session::connect(context, host, Instant::now())?;
-        // What is there before the first hello answers another one: a cookie in it would be taken
-        // for this session's.
-        let mut datagram = DATAGRAM.take();
-        for _ in 0..DATAGRAMS_PER_POLL {
-            match link.receive(&mut datagram) {
-                Arrival::Datagram | Arrival::Broken(Break::Refused) => {}
-                Arrival::Nothing | Arrival::Broken(Break::Closed) => break,
-            }
-        }
-        DATAGRAM.set(datagram);
         self.go_live(link, session, Side::Client);
         self.flush();
         Ok(())
@@ -314,7 +359,7 @@ impl Peer {
                 Ok(Greeting::Noise) => continue,
                 Ok(Greeting::Unverified(request)) => {
                     // A client that is gone by now is forgotten all the same.
-                    let _ = link.send(request.as_bytes());
+                    let _ = link.send(request.as_bytes(), &mut self.outbox);
                     continue;
                 }
                 Ok(Greeting::Verified) => Session::accept(&server.context, datagram, now),
@@ -375,7 +420,7 @@ impl Peer {
             && session.has_datagrams()
         {
             session.drain_datagrams(|datagram| {
-                if let Err(why) = link.send(datagram) {
+                if let Err(why) = link.send(datagram, &mut self.outbox) {
                     *broken = Some(why);
                 }
             });
@@ -448,5 +493,6 @@ impl Peer {
 impl Drop for Peer {
     fn drop(&mut self) {
         self.disconnect();
+        self.take_outbox().send();
     }
 }
