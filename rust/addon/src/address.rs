@@ -30,6 +30,13 @@ pub(crate) fn resolve(host: &str) -> Option<IpAddr> {
     })
 }
 
+/// As [`resolve`], but an address with a mistake in it is not taken for a name: systems read `1.2.3`
+/// as 1.2.0.3.
+pub(crate) fn literal_or_name(host: &str) -> Option<IpAddr> {
+    let may_be_name = host.contains(|c: char| c.is_alphabetic()) && !host.contains(':');
+    literal(host).or_else(|| may_be_name.then(|| resolve(host))?)
+}
+
 /// An IP address written out.
 pub(crate) fn literal(text: &str) -> Option<IpAddr> {
     text.parse().ok()

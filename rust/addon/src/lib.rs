@@ -8,6 +8,7 @@ mod class_reference;
 mod codes;
 mod contexts;
 mod dtls_server;
+mod engine_link;
 mod link;
 mod optional;
 mod overlay;

@@ -3,17 +3,47 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use godot::builtin::{PackedByteArray, Variant};
+use godot::builtin::Variant;
 use godot::classes::PacketPeerUdp;
 use godot::obj::Gd;
 
 use crate::address;
+use crate::engine_link::{self, EngineLink, Outbox};
 use crate::packet_peer_udp::OpenSslPacketPeerUdp;
+
+/// How many stale datagrams are forgotten at the most, however fast more arrive.
+const DATAGRAMS_FORGOTTEN: usize = 4096;
+
+/// What a look at the network brings.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Arrival {
+    Datagram,
+    Nothing,
+    Broken(Break),
+}
+
+/// Why nothing can come through a UDP peer any more.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Break {
+    /// The script closed the UDP peer, or stopped the server that it belongs to.
+    Closed,
+    /// The other side's machine says that nobody listens there.
+    Refused,
+}
+
+impl std::fmt::Display for Break {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Closed => "the UDP peer beneath was closed, or its server was stopped",
+            Self::Refused => "nobody listens there any more",
+        })
+    }
+}
 
 /// Where a DTLS peer's datagrams come from and go to.
 pub(crate) enum Link {
     Ours(Arc<udp::Peer>),
-    Engine(Gd<PacketPeerUdp>),
+    Engine(EngineLink),
 }
 
 impl Link {
@@ -22,13 +52,14 @@ impl Link {
         if let Ok(ours) = peer.try_to::<Gd<OpenSslPacketPeerUdp>>() {
             return Some(Self::Ours(ours.bind().shared()));
         }
-        peer.try_to::<Gd<PacketPeerUdp>>().ok().map(Self::Engine)
+        let engine = peer.try_to::<Gd<PacketPeerUdp>>().ok()?;
+        Some(Self::Engine(EngineLink::new(engine)))
     }
 
     pub(crate) fn is_connected(&self) -> bool {
         match self {
             Self::Ours(peer) => peer.is_connected(),
-            Self::Engine(peer) => peer.is_socket_connected(),
+            Self::Engine(link) => link.peer().is_socket_connected(),
         }
     }
 
@@ -36,7 +67,8 @@ impl Link {
     pub(crate) fn remote(&self) -> Option<SocketAddr> {
         match self {
             Self::Ours(peer) => peer.remote(),
-            Self::Engine(peer) => {
+            Self::Engine(link) => {
+                let peer = link.peer();
                 let ip = address::literal(&peer.get_packet_ip().to_string())?;
                 let port = u16::try_from(peer.get_packet_port()).ok()?;
                 Some(SocketAddr::new(ip, port))
@@ -52,27 +84,50 @@ impl Link {
         }
     }
 
-    /// Takes the oldest datagram that has arrived, if any.
-    pub(crate) fn receive(&mut self, into: &mut Vec<u8>) -> bool {
-        match self {
-            Self::Ours(peer) => peer.receive(into).is_ok(),
-            Self::Engine(peer) => {
-                if peer.get_available_packet_count() <= 0 {
-                    return false;
-                }
-                into.clear();
-                into.extend_from_slice(peer.get_packet().as_slice());
-                true
+    /// Has an engine's peer hand over what has arrived: while no DTLS peer is locked.
+    pub(crate) fn fetch(&mut self) {
+        if let Self::Engine(link) = self {
+            let fetched = engine_link::fetch(&mut link.peer().clone());
+            link.bring(fetched);
+        }
+    }
+
+    /// Forgets what has arrived: while no DTLS peer is locked.
+    pub(crate) fn forget_arrived(&mut self) {
+        let mut datagram = Vec::new();
+        self.fetch();
+        for _ in 0..DATAGRAMS_FORGOTTEN {
+            match self.receive(&mut datagram) {
+                Arrival::Datagram | Arrival::Broken(Break::Refused) => {}
+                Arrival::Nothing | Arrival::Broken(Break::Closed) => break,
             }
         }
     }
 
-    /// Sends one datagram. What the network does not take is lost, as datagrams may be.
-    pub(crate) fn send(&mut self, datagram: &[u8]) {
+    /// Takes the oldest datagram that has arrived, if any.
+    pub(crate) fn receive(&mut self, into: &mut Vec<u8>) -> Arrival {
         match self {
-            Self::Ours(peer) => drop(peer.send(datagram)),
-            Self::Engine(peer) => {
-                peer.put_packet(&PackedByteArray::from(datagram));
+            Self::Ours(peer) => match peer.receive(into) {
+                Ok(_) => Arrival::Datagram,
+                Err(udp::Error::Refused) => Arrival::Broken(Break::Refused),
+                Err(_) if !peer.is_bound() => Arrival::Broken(Break::Closed),
+                Err(_) => Arrival::Nothing,
+            },
+            Self::Engine(link) => link.receive(into),
+        }
+    }
+
+    /// Sends one datagram. What the network does not take is lost, as datagrams may be; that nobody
+    /// listens at the other end is worth knowing. What goes to an engine's peer waits in the outbox.
+    pub(crate) fn send(&mut self, datagram: &[u8], outbox: &mut Outbox) -> Result<(), Break> {
+        match self {
+            Self::Ours(peer) => match peer.send(datagram) {
+                Err(udp::Error::Refused) => Err(Break::Refused),
+                _ => Ok(()),
+            },
+            Self::Engine(link) => {
+                outbox.push(link, datagram);
+                Ok(())
             }
         }
     }

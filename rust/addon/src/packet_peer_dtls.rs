@@ -8,10 +8,11 @@ use godot::meta::conv::RawPtr;
 use godot::prelude::*;
 
 use crate::contexts::{self, ClientSide, Unusable};
+use crate::engine_link;
 use crate::link::Link;
 use crate::optional::Optional;
 use crate::packet_peer_udp::OpenSslPacketPeerUdp;
-use crate::peer::{Peer, PutError, ServerSide};
+use crate::peer::{Got, Notice, Peer, PutError, ServerSide};
 use crate::report::mistake;
 use crate::status::Status;
 use crate::{packet_memory, slices};
@@ -32,10 +33,31 @@ impl OpenSslPacketPeerDtls {
         self.peer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Runs `work` on the locked peer, and sends what it leaves for an engine's UDP peer after that.
+    fn run<R>(&self, work: impl FnOnce(&mut Peer) -> R) -> R {
+        let mut peer = self.peer();
+        // Kept beyond the lock: if this is the last reference, the object's end can run a script.
+        let _engine_peer = peer.engine_peer();
+        let result = work(&mut peer);
+        let outbox = peer.take_outbox();
+        drop(peer);
+        outbox.send();
+        result
+    }
+
+    /// Fetches what has arrived at an engine's UDP peer.
+    fn fetch(&self) {
+        let engine_peer = self.peer().engine_peer_to_read();
+        if let Some(mut engine_peer) = engine_peer {
+            let fetched = engine_link::fetch(&mut engine_peer);
+            self.peer().bring(&engine_peer, fetched);
+        }
+    }
+
     /// Begins a server's side of the connection.
-    pub(crate) fn accept(&self, link: Link, server: Arc<ServerSide>) {
-        let notice = self.peer().accept(link, server);
-        notice.print();
+    pub(crate) fn accept(&self, mut link: Link, server: Arc<ServerSide>) {
+        link.fetch();
+        self.run(|peer| peer.accept(link, server)).print();
     }
 }
 
@@ -43,19 +65,19 @@ impl OpenSslPacketPeerDtls {
 impl OpenSslPacketPeerDtls {
     /// Connects to a server through a UDP peer that is connected to it. The handshake goes on in [method poll].
     ///
-    /// With a [String] (the engine's form), [param hostname_or_validate] is the name that the server's certificate must be for, and [param client_options] are a client's options, of either class; without them the certificate must come from an authority that the system trusts.
+    /// With a [String] (the engine's form), [param hostname] is the name that the server's certificate must be for, and [param client_options] are a client's options, of either class; without them the certificate must come from an authority that the system trusts.
     ///
-    /// With a [bool] (the form of Godot 3, still in documented examples), [code]false[/code] verifies nothing; [code]true[/code] verifies the certificate and the host name: the one given as third argument, else the one that [param packet_peer] was connected to.
+    /// With a [bool] in its place (the form of Godot 3, still in documented examples), [code]false[/code] verifies nothing; [code]true[/code] verifies the certificate and the host name: the one given as third argument, else the one that [param packet_peer] was connected to.
     ///
     /// Returns [constant OK], [constant ERR_INVALID_PARAMETER] for a peer that is not connected or for wrong options, [constant ERR_ALREADY_IN_USE] while this peer has a connection; a printed line says what is wrong.
     #[func]
     fn connect_to_peer(
         &self,
         packet_peer: Variant,
-        hostname_or_validate: Variant,
+        hostname: Variant,
         #[opt(default = Optional::default())] client_options: Optional,
     ) -> Error {
-        let connected = self.connect(&packet_peer, &hostname_or_validate, &client_options.0);
+        let connected = self.connect(&packet_peer, &hostname, &client_options.0);
         match connected {
             Ok(()) => Error::OK,
             Err(unusable) => {
@@ -68,8 +90,8 @@ impl OpenSslPacketPeerDtls {
     /// Takes what has arrived and sends what is due: call it each frame, also while connecting.
     #[func]
     fn poll(&self) {
-        let notice = self.peer().poll();
-        notice.print();
+        self.fetch();
+        self.run(Peer::poll).print();
     }
 
     /// Returns where the connection stands.
@@ -81,7 +103,7 @@ impl OpenSslPacketPeerDtls {
     /// Ends the connection and tells the other side.
     #[func]
     fn disconnect_from_peer(&self) {
-        self.peer().disconnect();
+        self.run(Peer::disconnect);
     }
 
     /// Returns the protocol that the two sides agreed on, such as [code]DTLSv1.2[/code], or an empty string before that.
@@ -99,38 +121,48 @@ impl OpenSslPacketPeerDtls {
     fn connect(
         &self,
         packet_peer: &Variant,
-        hostname_or_validate: &Variant,
+        hostname: &Variant,
         third: &Variant,
     ) -> Result<(), Unusable> {
-        let link = Link::from_variant(packet_peer)
+        let mut link = Link::from_variant(packet_peer)
             .filter(Link::is_connected)
             .ok_or_else(|| {
                 invalid("the first argument must be a PacketPeerUDP on which connect_to_host() succeeded")
             })?;
-        let (side, host) = if let Ok(host) = hostname_or_validate.try_to::<GString>() {
+        let (side, host) = if let Ok(host) = hostname.try_to::<GString>() {
             let options = if third.is_nil() {
                 contexts::verified_client()
             } else {
                 contexts::client(third)
             };
             (options?, host.to_string())
-        } else if let Ok(validate) = hostname_or_validate.try_to::<bool>() {
+        } else if let Ok(validate) = hostname.try_to::<bool>() {
             godot_3_form(packet_peer, validate, third)?
         } else {
             return Err(invalid(
                 "the second argument must be the server's host name, or true or false as in Godot 3",
             ));
         };
-        let mut peer = self.peer();
-        if peer.is_active() {
-            return Err(Unusable {
-                code: Error::ERR_ALREADY_IN_USE,
-                why: "this peer has a connection: call disconnect_from_peer() first".to_owned(),
-            });
+        let has_connection = || Unusable {
+            code: Error::ERR_ALREADY_IN_USE,
+            why: "this peer has a connection: call disconnect_from_peer() first".to_owned(),
+        };
+        let is_active = self.peer().is_active();
+        if is_active {
+            return Err(has_connection());
         }
+        // What is there before the first hello answers another one: a cookie in it would be taken
+        // for this session's.
+        link.forget_arrived();
         let host = side.name_override.as_deref().unwrap_or(&host);
-        peer.connect(link, &side.context, host)
-            .map_err(|error| invalid(&error.to_string()))
+        self.run(|peer| {
+            // Another thread may have been faster.
+            if peer.is_active() {
+                return Err(has_connection());
+            }
+            peer.connect(link, &side.context, host)
+                .map_err(|error| invalid(&error.to_string()))
+        })
     }
 }
 
@@ -191,15 +223,22 @@ impl IPacketPeerExtension for OpenSslPacketPeerDtls {
         buffer_size: RawPtr<*mut i32>,
     ) -> Error {
         let class = this.bind();
-        let mut notice = None;
+        class.fetch();
+        let mut said = Notice::None;
         let filled = packet_memory::fill(|memory| {
-            let got = class.peer().get(|packet| memory.extend_from_slice(packet));
-            notice = got.map(|((), notice)| notice);
-            notice.as_ref().map(drop).ok_or(Error::ERR_UNCONFIGURED)
+            let got = class.run(|peer| peer.get(|packet| memory.extend_from_slice(packet)));
+            let (result, notice) = match got {
+                Got::Packet((), notice) => (Ok(()), notice),
+                Got::Ended(notice) => (Err(Error::ERR_CONNECTION_ERROR), notice),
+                Got::NotConnected => (Err(Error::ERR_UNCONFIGURED), Notice::None),
+            };
+            said = notice;
+            result
         });
-        match notice {
-            Some(notice) => notice.print(),
-            None => mistake("PacketPeerDTLS.get_packet()", "the peer is not connected"),
+        // A script's logger may take packets of other peers.
+        packet_memory::keep_during(|| said.print());
+        if filled == Err(Error::ERR_UNCONFIGURED) {
+            mistake("PacketPeerDTLS.get_packet()", "the peer is not connected");
         }
         // SAFETY: the engine passes two valid out pointers to this virtual method.
         unsafe { slices::give(filled, buffer, buffer_size) }
@@ -210,7 +249,8 @@ impl IPacketPeerExtension for OpenSslPacketPeerDtls {
         const WHAT: &str = "PacketPeerDTLS.put_packet()";
         let class = this.bind();
         // SAFETY: the engine passes `size` readable bytes to this virtual method.
-        let put = class.peer().put(unsafe { slices::borrow(buffer, size) });
+        let packet = unsafe { slices::borrow(buffer, size) };
+        let put = class.run(|peer| peer.put(packet));
         match put {
             Ok(()) => Error::OK,
             Err(PutError::NotConnected) => {

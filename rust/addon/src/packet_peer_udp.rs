@@ -35,6 +35,15 @@ impl OpenSslPacketPeerUdp {
         })
     }
 
+    /// The engine looks at this before it looks at any argument.
+    fn not_accepted(&self, what: &str) -> Result<(), Error> {
+        if !self.peer.is_accepted() {
+            return Ok(());
+        }
+        mistake(what, "a server's peer cannot do this");
+        Err(Error::ERR_LOCKED)
+    }
+
     pub(crate) fn shared(&self) -> Arc<udp::Peer> {
         Arc::clone(&self.peer)
     }
@@ -116,11 +125,14 @@ impl OpenSslPacketPeerUdp {
     #[func]
     fn connect_to_host(&self, host: GString, port: i64) -> Error {
         const WHAT: &str = "PacketPeerUDP.connect_to_host()";
+        if let Err(locked) = self.not_accepted(WHAT) {
+            return locked;
+        }
         let host = host.to_string();
         let Some(port) = port_in(1..=65535, port, WHAT) else {
             return Error::ERR_INVALID_PARAMETER;
         };
-        let Some(ip) = address::resolve(&host) else {
+        let Some(ip) = address::literal_or_name(&host) else {
             mistake(
                 WHAT,
                 format_args!("\"{host}\" is no IP address and no host name that can be found"),
@@ -197,6 +209,9 @@ impl OpenSslPacketPeerUdp {
     /// Returns [constant OK], [constant ERR_LOCKED] for a peer of a server, [constant ERR_INVALID_PARAMETER] for a bad address, [constant FAILED] if the system refuses.
     #[func]
     fn join_multicast_group(&self, multicast_address: GString, interface_name: GString) -> Error {
+        if let Err(locked) = self.not_accepted("PacketPeerUDP.join_multicast_group()") {
+            return locked;
+        }
         match address::literal(&multicast_address.to_string()) {
             Some(group) => code(self.peer.join_multicast(group, &interface_name.to_string())),
             None => Error::ERR_INVALID_PARAMETER,
@@ -206,6 +221,9 @@ impl OpenSslPacketPeerUdp {
     /// Leaves a multicast group. Returns as [method join_multicast_group] does, and [constant ERR_UNCONFIGURED] if the socket is not open.
     #[func]
     fn leave_multicast_group(&self, multicast_address: GString, interface_name: GString) -> Error {
+        if let Err(locked) = self.not_accepted("PacketPeerUDP.leave_multicast_group()") {
+            return locked;
+        }
         match address::literal(&multicast_address.to_string()) {
             Some(group) => code(
                 self.peer

@@ -3,14 +3,17 @@
 //! Nothing here prints while it works: what is to be said comes back as [`Notice`]s, so that no
 //! script's logger is called from inside a peer.
 
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use dtls::{ClientContext, CookieJar, Failure, Greeting, SendError, ServerContext, Session};
+use godot::classes::PacketPeerUdp;
+use godot::obj::Gd;
 
-use crate::link::Link;
+use crate::engine_link::{EngineLink, Fetched, Outbox};
+use crate::link::{Arrival, Break, Link};
 use crate::report;
 use crate::status::Status;
 
@@ -26,6 +29,7 @@ pub(crate) struct ServerSide {
 /// A DTLS connection, from either end.
 pub(crate) struct Peer {
     state: State,
+    outbox: Outbox,
 }
 
 enum State {
@@ -38,11 +42,12 @@ enum State {
         session: Box<Session>,
         side: Side,
         announced: bool,
+        broken: Option<Break>,
     },
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Side {
+pub(crate) enum Side {
     Client,
     Server,
 }
@@ -59,6 +64,8 @@ pub(crate) enum Notice {
     ClientFailed(Failure),
     ServerFailed(Failure, Option<SocketAddr>),
     ServerRefused(dtls::ConfigError),
+    LinkBroken(Break, Side, Option<SocketAddr>),
+    NobodyThere(Option<SocketAddr>),
 }
 
 impl Notice {
@@ -81,6 +88,20 @@ impl Notice {
                 report::stranger(format_args!("DTLSServer: {}: {failure}", named(remote)));
             }
             Self::ServerRefused(error) => report::stranger(format_args!("DTLSServer: {error}")),
+            Self::LinkBroken(why, Side::Server, remote) => {
+                report::stranger(format_args!("DTLSServer: {}: {why}", named(remote)));
+            }
+            Self::LinkBroken(why, Side::Client, _) => report::mistake("PacketPeerDTLS", why),
+            Self::NobodyThere(remote) => {
+                let place =
+                    remote.map_or_else(|| "there".to_owned(), |remote| format!("at {remote}"));
+                report::mistake(
+                    "PacketPeerDTLS",
+                    format_args!(
+                        "nobody listens {place}: start the server first, and check its address and port"
+                    ),
+                );
+            }
         }
     }
 }
@@ -92,15 +113,26 @@ pub(crate) enum PutError {
     Failed(Notice),
 }
 
+/// What a look for a packet brought.
+pub(crate) enum Got<R> {
+    /// What `take` made of the packet, or of an empty slice if none waits.
+    Packet(R, Notice),
+    /// The session ended, and no packet is left.
+    Ended(Notice),
+    /// There is no session.
+    NotConnected,
+}
+
 thread_local! {
     /// The datagram being worked on: one for each thread, not one for each peer.
-    static DATAGRAM: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    static DATAGRAM: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
 impl Default for Peer {
     fn default() -> Self {
         Self {
             state: State::Idle(Status::Disconnected),
+            outbox: Outbox::default(),
         }
     }
 }
@@ -138,6 +170,56 @@ impl Peer {
         }
     }
 
+    /// The engine's UDP peer beneath, if it is one.
+    pub(crate) fn engine_peer(&self) -> Option<Gd<PacketPeerUdp>> {
+        match &self.state {
+            State::Greeting { link, .. } | State::Live { link, .. } => match link {
+                Link::Engine(link) => Some(link.peer().clone()),
+                Link::Ours(_) => None,
+            },
+            State::Idle(_) => None,
+        }
+    }
+
+    /// The engine's UDP peer beneath, if something is to be fetched from it.
+    pub(crate) fn engine_peer_to_read(&mut self) -> Option<Gd<PacketPeerUdp>> {
+        let takes_datagrams = match &self.state {
+            State::Live { session, .. } => session.takes_datagrams(),
+            State::Greeting { .. } => true,
+            State::Idle(_) => false,
+        };
+        let link = self.engine_link()?;
+        (takes_datagrams && link.is_drained()).then(|| link.peer().clone())
+    }
+
+    /// Takes what was fetched, unless the peer has another link by now.
+    pub(crate) fn bring(&mut self, from: &Gd<PacketPeerUdp>, fetched: Fetched) {
+        if let Some(link) = self.engine_link()
+            && link.peer() == from
+        {
+            link.bring(fetched);
+        }
+    }
+
+    /// What is to be sent once the peer is not locked any more.
+    pub(crate) fn take_outbox(&mut self) -> Outbox {
+        std::mem::take(&mut self.outbox)
+    }
+
+    fn engine_link(&mut self) -> Option<&mut EngineLink> {
+        match &mut self.state {
+            State::Greeting {
+                link: Link::Engine(link),
+                ..
+            }
+            | State::Live {
+                link: Link::Engine(link),
+                ..
+            } => Some(link),
+            _ => None,
+        }
+    }
+
     /// Begins a client's connection.
     pub(crate) fn connect(
         &mut self,
@@ -163,13 +245,16 @@ impl Peer {
         if !self.is_active() {
             return Notice::None;
         }
-        DATAGRAM.with_borrow_mut(|datagram| {
-            if let Err(error) = self.greet(datagram) {
-                return Notice::ServerRefused(error);
-            }
-            self.exchange(datagram);
-            self.settle()
-        })
+        let mut datagram = DATAGRAM.take();
+        let greeted = self.greet(&mut datagram);
+        if greeted.is_ok() {
+            self.exchange(&mut datagram);
+        }
+        DATAGRAM.set(datagram);
+        match greeted {
+            Ok(()) => self.settle(),
+            Err(error) => Notice::ServerRefused(error),
+        }
     }
 
     /// Sends one packet.
@@ -179,11 +264,13 @@ impl Peer {
         };
         let sent = session.send(packet);
         self.flush();
-        sent.map_err(|error| match error {
-            SendError::TooLarge(_) => PutError::TooLarge(error),
-            SendError::NotConnected => PutError::NotConnected,
-            _ => PutError::Failed(self.settle()),
-        })
+        match sent {
+            Ok(()) if self.is_broken() => Err(PutError::Failed(self.settle())),
+            Ok(()) => Ok(()),
+            Err(error @ SendError::TooLarge(_)) => Err(PutError::TooLarge(error)),
+            Err(SendError::NotConnected) => Err(PutError::NotConnected),
+            Err(_) => Err(PutError::Failed(self.settle())),
+        }
     }
 
     pub(crate) fn packet_count(&self) -> usize {
@@ -193,25 +280,33 @@ impl Peer {
         }
     }
 
-    /// Hands the oldest packet to `take`, after a look at the network if none waits; `None` where no
-    /// connection is there to have packets. An empty slice stands for no packet.
-    pub(crate) fn get<R>(&mut self, take: impl FnOnce(&[u8]) -> R) -> Option<(R, Notice)> {
+    /// Hands the oldest packet to `take`, after a look at the network if none waits.
+    pub(crate) fn get<R>(&mut self, take: impl FnOnce(&[u8]) -> R) -> Got<R> {
         if self.status() != Status::Connected {
-            return None;
+            return Got::NotConnected;
         }
-        let mut notice = Notice::None;
         if self.packet_count() == 0 {
-            notice = self.poll();
+            let notice = self.poll();
+            if self.status() != Status::Connected {
+                return Got::Ended(notice);
+            }
         }
-        let taken = match &mut self.state {
-            State::Live { session, .. } => take(session.next_packet().unwrap_or_default()),
-            _ => take(&[]),
+        let State::Live { session, .. } = &mut self.state else {
+            return Got::NotConnected;
         };
+        let taken = take(session.next_packet().unwrap_or_default());
         // The last packet of a session that the other side closed ends it.
-        if let Notice::None = notice {
-            notice = self.settle();
-        }
-        Some((taken, notice))
+        Got::Packet(taken, self.settle())
+    }
+
+    fn is_broken(&self) -> bool {
+        matches!(
+            self.state,
+            State::Live {
+                broken: Some(_),
+                ..
+            }
+        )
     }
 
     /// Ends the connection, with a word to the other side if there is a session.
@@ -231,6 +326,7 @@ impl Peer {
             session: Box::new(session),
             side,
             announced: false,
+            broken: None,
         };
     }
 
@@ -242,10 +338,14 @@ impl Peer {
         };
         let mut heard_something = false;
         for _ in 0..DATAGRAMS_PER_POLL {
-            if !link.receive(datagram) {
-                break;
+            match link.receive(datagram) {
+                Arrival::Datagram => heard_something = true,
+                Arrival::Nothing => break,
+                Arrival::Broken(_) => {
+                    self.state = State::Idle(Status::Error);
+                    return Ok(());
+                }
             }
-            heard_something = true;
             let now = Instant::now();
             let Some(client) = link.remote() else {
                 continue;
@@ -258,7 +358,8 @@ impl Peer {
             let accepted = match greeting {
                 Ok(Greeting::Noise) => continue,
                 Ok(Greeting::Unverified(request)) => {
-                    link.send(request.as_bytes());
+                    // A client that is gone by now is forgotten all the same.
+                    let _ = link.send(request.as_bytes(), &mut self.outbox);
                     continue;
                 }
                 Ok(Greeting::Verified) => Session::accept(&server.context, datagram, now),
@@ -278,14 +379,27 @@ impl Peer {
     }
 
     fn exchange(&mut self, datagram: &mut Vec<u8>) {
-        let State::Live { link, session, .. } = &mut self.state else {
+        let State::Live {
+            link,
+            session,
+            broken,
+            ..
+        } = &mut self.state
+        else {
             return;
         };
         for _ in 0..DATAGRAMS_PER_POLL {
-            if !session.takes_datagrams() || !link.receive(datagram) {
+            if !session.takes_datagrams() {
                 break;
             }
-            session.handle_datagram(datagram, Instant::now());
+            match link.receive(datagram) {
+                Arrival::Datagram => session.handle_datagram(datagram, Instant::now()),
+                Arrival::Nothing => break,
+                Arrival::Broken(why) => {
+                    *broken = Some(why);
+                    return;
+                }
+            }
         }
         if let Some(at) = session.timeout() {
             let now = Instant::now();
@@ -297,10 +411,19 @@ impl Peer {
     }
 
     fn flush(&mut self) {
-        if let State::Live { link, session, .. } = &mut self.state
+        if let State::Live {
+            link,
+            session,
+            broken,
+            ..
+        } = &mut self.state
             && session.has_datagrams()
         {
-            session.drain_datagrams(|datagram| link.send(datagram));
+            session.drain_datagrams(|datagram| {
+                if let Err(why) = link.send(datagram, &mut self.outbox) {
+                    *broken = Some(why);
+                }
+            });
         }
     }
 
@@ -311,11 +434,26 @@ impl Peer {
             session,
             side,
             announced,
+            broken,
         } = &mut self.state
         else {
             return Notice::None;
         };
         match session.status() {
+            status @ (dtls::Status::Handshaking | dtls::Status::Connected)
+                if broken.is_some() && session.packet_count() == 0 =>
+            {
+                let remote = link.remote();
+                let notice = match (*broken, *side, status) {
+                    (Some(Break::Refused), Side::Client, dtls::Status::Handshaking) => {
+                        Notice::NobodyThere(remote)
+                    }
+                    (Some(why), side, _) => Notice::LinkBroken(why, side, remote),
+                    (None, ..) => Notice::None,
+                };
+                self.state = State::Idle(Status::Error);
+                notice
+            }
             dtls::Status::Handshaking => Notice::None,
             dtls::Status::Connected if *announced => Notice::None,
             dtls::Status::Connected => {
@@ -355,5 +493,6 @@ impl Peer {
 impl Drop for Peer {
     fn drop(&mut self) {
         self.disconnect();
+        self.take_outbox().send();
     }
 }

@@ -5,6 +5,8 @@
 //! `X509CertificateMbedTLS::save_to_string`); of a key that mbedTLS cannot read, such as Ed25519, it
 //! is nothing. A resource that `load()` made knows its file, which holds the rest.
 
+use std::sync::{Mutex, PoisonError};
+
 use godot::builtin::GString;
 use godot::classes::{CryptoKey, Engine, FileAccess, Resource, X509Certificate};
 use godot::global::Error;
@@ -93,7 +95,12 @@ pub(crate) fn of_certificate(certificate: &Credential<X509Certificate>) -> Certi
 
 /// Runs an engine method that prints errors of no use to anyone: an empty object's, and one for
 /// every certificate saved (the engine counts the terminator as part of the text).
+///
+/// The switch is the whole process's: two threads that save and restore it in turns could leave it
+/// off for good.
 fn quietly<R>(run: impl FnOnce() -> R) -> R {
+    static SWITCH: Mutex<()> = Mutex::new(());
+    let _turn = SWITCH.lock().unwrap_or_else(PoisonError::into_inner);
     let mut engine = Engine::singleton();
     let printing = engine.is_printing_error_messages();
     engine.set_print_error_messages(false);

@@ -21,7 +21,13 @@ pub(crate) struct OpenSslUdpServer {
     listener: udp::Listener,
 
     /// How many clients may wait for [method take_connection]; packets of further new clients are dropped. 0 refuses all new clients. When it is lowered, the clients that came last are dropped.
-    #[var(get = get_max_pending_connections, set = set_max_pending_connections)]
+    #[var(
+        get = get_max_pending_connections,
+        set = set_max_pending_connections,
+        hint = RANGE,
+        hint_string = "0,256,1",
+        usage_flags = [DEFAULT]
+    )]
     #[init(val = PhantomVar::default())]
     max_pending_connections: PhantomVar<i32>,
 }

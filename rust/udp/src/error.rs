@@ -26,7 +26,10 @@ pub enum Error {
     CantResolve,
     /// For callers that allocate; never returned by this crate (`ERR_OUT_OF_MEMORY`).
     OutOfMemory,
-    /// The system refused: nobody listens at the destination, datagram too large, socket closed (`FAILED`).
+    /// Nobody listens at the destination: an earlier datagram on a connected socket came back (an ICMP answer; the engine
+    /// has `FAILED` for it).
+    Refused,
+    /// The system refused: datagram too large, out of reach, socket closed (`FAILED`).
     Failed,
 }
 
@@ -43,6 +46,7 @@ impl std::fmt::Display for Error {
             Error::CantOpen => "the system gave no socket to connect",
             Error::CantResolve => "the host name could not be resolved",
             Error::OutOfMemory => "out of memory",
+            Error::Refused => "nobody listens at the destination",
             Error::Failed => "the system refused the operation",
         })
     }

@@ -47,7 +47,7 @@ impl OwnSocket {
     /// Moves what the kernel holds into the inbox, at most [`MAX_DATAGRAMS_PER_POLL`] datagrams.
     ///
     /// # Errors
-    /// [`Error::Failed`] for an ICMP answer to an earlier send, once; what is queued stays, and the next call reads on.
+    /// [`Error::Refused`] for an ICMP answer to an earlier send, once; what is queued stays, and the next call reads on.
     pub(crate) fn poll(&mut self) -> Result<(), Error> {
         scratch::with(|buffer| {
             for _ in 0..MAX_DATAGRAMS_PER_POLL {
@@ -91,6 +91,7 @@ impl OwnSocket {
             }
             Ok(Some((length, from))) => Ok(Read::Datagram(length, from)),
             Err(error) if is_windows_reset(&error) => Ok(Read::Skipped),
+            Err(error) if error.kind() == ErrorKind::ConnectionRefused => Err(Error::Refused),
             Err(_) => Err(Error::Failed),
         }
     }

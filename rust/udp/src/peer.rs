@@ -210,6 +210,12 @@ impl Peer {
         }
     }
 
+    /// Whether the peer belongs to a listener. It then refuses, with [`Error::Locked`], what would change the socket.
+    #[must_use]
+    pub fn is_accepted(&self) -> bool {
+        matches!(self.state().link, Link::Accepted(_))
+    }
+
     /// Whether there is an open socket: `PacketPeerUDP.is_bound`.
     #[must_use]
     pub fn is_bound(&self) -> bool {
@@ -252,7 +258,7 @@ impl Peer {
     /// put there by [`crate::Listener::poll`].
     ///
     /// # Errors
-    /// [`Error::Failed`]: not open; or, once for each, an ICMP answer to an earlier send (nobody listens there). What is
+    /// [`Error::Failed`]: not open. [`Error::Refused`]: an ICMP answer to an earlier send, once for each. What is
     /// queued stays queued.
     pub fn available(&self) -> Result<usize, Error> {
         match &mut self.state().link {
@@ -271,7 +277,7 @@ impl Peer {
     /// datagram. On an error `into` is empty.
     ///
     /// # Errors
-    /// [`Error::Unavailable`]: nothing there. [`Error::Failed`]: as in [`Peer::available`].
+    /// [`Error::Unavailable`]: nothing there. [`Error::Failed`], [`Error::Refused`]: as in [`Peer::available`].
     pub fn receive(&self, into: &mut Vec<u8>) -> Result<SocketAddr, Error> {
         let mut state = self.state();
         let received = match &mut state.link {
@@ -295,8 +301,8 @@ impl Peer {
     ///
     /// # Errors
     /// [`Error::Unconfigured`]: no destination. [`Error::Busy`]: send buffer full, in non-blocking mode.
-    /// [`Error::Failed`]: too large (over 65,507 bytes for IPv4), destination out of reach, closed while waiting; or
-    /// the ICMP answer to an earlier send on a connected socket (this datagram was not sent then).
+    /// [`Error::Refused`]: the ICMP answer to an earlier send on a connected socket (this datagram was not sent then).
+    /// [`Error::Failed`]: too large (over 65,507 bytes for IPv4), destination out of reach, closed while waiting.
     pub fn send(&self, datagram: &[u8]) -> Result<(), Error> {
         let mut opens = true;
         loop {

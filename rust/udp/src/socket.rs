@@ -154,7 +154,8 @@ impl Socket {
     /// Sends one datagram.
     ///
     /// # Errors
-    /// [`Error::Busy`]: send buffer full. [`Error::Failed`]: anything else, such as a datagram that is too large.
+    /// [`Error::Busy`]: send buffer full. [`Error::Refused`]: an earlier datagram came back, and this one was not sent.
+    /// [`Error::Failed`]: anything else, such as a datagram that is too large.
     pub(crate) fn send_to(&self, datagram: &[u8], remote: SocketAddr) -> Result<(), Error> {
         let address = self.outward(remote)?;
         sent(|| self.udp.send_to(datagram, address))
@@ -231,6 +232,7 @@ fn sent(mut attempt: impl FnMut() -> io::Result<usize>) -> Result<(), Error> {
             Err(error) => match error.kind() {
                 ErrorKind::WouldBlock => return Err(Error::Busy),
                 ErrorKind::Interrupted => (),
+                ErrorKind::ConnectionRefused => return Err(Error::Refused),
                 _ => return Err(Error::Failed),
             },
         }
@@ -255,7 +257,7 @@ mod tests {
         assert_eq!(result, Ok(()));
         assert_eq!(
             sent(|| Err(ErrorKind::ConnectionRefused.into())),
-            Err(Error::Failed)
+            Err(Error::Refused)
         );
     }
 

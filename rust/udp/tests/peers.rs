@@ -137,14 +137,14 @@ fn a_refusal_is_seen_once_and_the_peer_goes_on() {
     let peer = Peer::new();
     peer.connect(V4, SILENT_PORT).unwrap();
     be_refused(&peer);
-    assert_eq!(peer.available(), Err(Error::Failed));
+    assert_eq!(peer.available(), Err(Error::Refused));
     assert_eq!(peer.available(), Ok(0));
     be_refused(&peer);
-    assert_eq!(peer.send(b"again"), Err(Error::Failed));
+    assert_eq!(peer.send(b"again"), Err(Error::Refused));
     be_refused(&peer);
     let mut into = Vec::new();
     assert_eq!(peer.wait(), Err(Error::Failed));
-    assert_eq!(peer.receive(&mut into), Err(Error::Failed));
+    assert_eq!(peer.receive(&mut into), Err(Error::Refused));
     assert_eq!(peer.receive(&mut into), Err(Error::Unavailable));
     assert!(peer.is_connected());
 }
@@ -164,7 +164,7 @@ fn a_refusal_loses_nothing_that_was_queued() {
     drop(other);
     be_refused(&peer);
     if cfg!(not(windows)) {
-        assert_eq!(peer.available(), Err(Error::Failed));
+        assert_eq!(peer.available(), Err(Error::Refused));
     }
     assert_eq!(take(&peer), b"one");
     assert_eq!(peer.available(), Ok(1));

@@ -1,0 +1,314 @@
+## Objects of ours are used from many threads at once, as the engine's may be.
+##
+## OPENSSL_DTLS_STRESS_SECONDS sets how long each stress lasts; by default the suite is over in a few seconds.
+extends "res://tests/differential.gd"
+
+const Pair := preload("res://tests/pair.gd")
+const CallingLogger := preload("res://tests/calling_logger.gd")
+const TIME_LIMIT := 600
+
+var _seconds := 1.5
+
+
+func _init() -> void:
+	var asked := OS.get_environment("OPENSSL_DTLS_STRESS_SECONDS")
+	if asked.is_valid_float():
+		_seconds = asked.to_float()
+	test_seconds = 30.0 + 2.0 * _seconds
+
+
+## A server that polls and answers in a thread of its own, until it is told to stop.
+class EchoServer:
+	var port: int
+	var sessions := 0
+	var echoed := 0
+	var _udp := UDPServer.new()
+	var _dtls := DTLSServer.new()
+	var _peers: Array[PacketPeerDTLS] = []
+	var _thread := Thread.new()
+	var _stopping := false
+
+	func _init() -> void:
+		_udp.max_pending_connections = 100
+		_udp.listen(0, "127.0.0.1")
+		port = _udp.get_local_port()
+		_dtls.setup(TLSOptions.server(Kit.identity().key, Kit.identity().certificate))
+		_thread.start(_run)
+
+	func _run() -> void:
+		while not _stopping:
+			_udp.poll()
+			while _udp.is_connection_available():
+				var peer := _dtls.take_connection(_udp.take_connection())
+				if peer.get_status() == PacketPeerDTLS.STATUS_HANDSHAKING:
+					sessions += 1
+					_peers.append(peer)
+			for peer in _peers:
+				peer.poll()
+				while peer.get_available_packet_count() > 0:
+					peer.put_packet(peer.get_packet())
+					echoed += 1
+			_peers.assign(_peers.filter(_is_live))
+			OS.delay_usec(200)
+
+	func _is_live(peer: PacketPeerDTLS) -> bool:
+		return peer.get_status() == PacketPeerDTLS.STATUS_HANDSHAKING or peer.get_status() == PacketPeerDTLS.STATUS_CONNECTED
+
+	func stop() -> void:
+		_stopping = true
+		_thread.wait_to_finish()
+
+
+## A client's connection to a local port, made in whatever thread calls this; null if it fails.
+static func _connect_to(port: int) -> PacketPeerDTLS:
+	var udp_peer := PacketPeerUDP.new()
+	udp_peer.connect_to_host("127.0.0.1", port)
+	var peer := PacketPeerDTLS.new()
+	peer.connect_to_peer(udp_peer, "localhost", TLSOptions.client_unsafe())
+	var deadline := Time.get_ticks_msec() + 20_000
+	while peer.get_status() == PacketPeerDTLS.STATUS_HANDSHAKING and Time.get_ticks_msec() < deadline:
+		peer.poll()
+		OS.delay_usec(500)
+	return peer if peer.get_status() == PacketPeerDTLS.STATUS_CONNECTED else null
+
+
+## Sends a packet and waits for it to come back; returns whether it did, unchanged.
+static func _is_echoed(peer: PacketPeerDTLS, packet: PackedByteArray) -> bool:
+	peer.put_packet(packet)
+	var deadline := Time.get_ticks_msec() + 10_000
+	while Time.get_ticks_msec() < deadline:
+		peer.poll()
+		if peer.get_available_packet_count() > 0:
+			return peer.get_packet() == packet
+		OS.delay_usec(200)
+	return false
+
+
+## Runs a function in some threads at once; returns what each returned.
+func _in_threads(count: int, function: Callable) -> Array:
+	var threads: Array[Thread] = []
+	for i in count:
+		threads.append(Thread.new())
+		threads[i].start(function.bind(i))
+	for thread in threads:
+		while thread.is_alive():
+			await get_tree().process_frame
+	return threads.map(func(thread: Thread) -> Variant: return thread.wait_to_finish())
+
+
+func _deadline() -> int:
+	return Time.get_ticks_msec() + int(_seconds * 1000)
+
+
+func test_a_server_in_one_thread_and_clients_in_others() -> void:
+	var server := EchoServer.new()
+	var deadline := _deadline()
+	var results: Array = await _in_threads(4, func(client: int) -> Array:
+		var rounds := 0
+		while Time.get_ticks_msec() < deadline:
+			var peer := _connect_to(server.port)
+			if peer == null:
+				return [rounds, "client %d did not connect" % client]
+			for i in 5:
+				if not _is_echoed(peer, Kit.bytes(1 + (i * 3000 + client) % 16_384, i)):
+					return [rounds, "client %d: packet %d was not echoed" % [client, i]]
+			if rounds % 2 == 0:
+				peer.disconnect_from_peer()
+			rounds += 1
+		return [rounds, ""])
+	server.stop()
+	for result: Array in results:
+		equal(result[1], "", "a client's failure")
+		check(result[0] > 0, "it had a whole session")
+	print("%d sessions, %d packets" % [server.sessions, server.echoed])
+
+
+func test_objects_made_in_one_thread_are_used_and_freed_in_others() -> void:
+	var server := EchoServer.new()
+	var deadline := _deadline()
+	var handed_on: Array[PacketPeerDTLS] = []
+	var mutex := Mutex.new()
+	var making := [true]
+	var maker := Thread.new()
+	maker.start(func() -> int:
+		var made := 0
+		while Time.get_ticks_msec() < deadline:
+			var peer := _connect_to(server.port)
+			if peer == null:
+				return -1
+			mutex.lock()
+			handed_on.append(peer)
+			mutex.unlock()
+			made += 1
+		making[0] = false
+		return made)
+	var used: Array = await _in_threads(2, func(_user: int) -> int:
+		var count := 0
+		while making[0] or not handed_on.is_empty():
+			mutex.lock()
+			var peer: PacketPeerDTLS = null if handed_on.is_empty() else handed_on.pop_back()
+			mutex.unlock()
+			if peer == null:
+				OS.delay_usec(300)
+			elif _is_echoed(peer, Kit.bytes(700, count)):
+				count += 1
+			else:
+				return -1000
+		return count)
+	var made: int = maker.wait_to_finish()
+	server.stop()
+	check(made > 0, "connections were made: %d" % made)
+	equal(used[0] + used[1], made, "all were used in other threads")
+
+
+func test_many_threads_get_the_packets_of_one_peer() -> void:
+	var pair := Pair.new(Kit.new(true))
+	check(pair.establish(), "connected")
+	pair.steps()
+	var sender: PacketPeerDTLS = pair.served
+	var receiver: PacketPeerDTLS = pair.client
+	var sending := [true]
+	var receivers: Array[Thread] = []
+	for i in 4:
+		receivers.append(Thread.new())
+		receivers[i].start(func() -> Array:
+			var got: Array[int] = []
+			while sending[0] or receiver.get_available_packet_count() > 0:
+				receiver.poll()
+				var packet := receiver.get_packet()
+				if not packet.is_empty():
+					var number := packet.decode_u32(0)
+					got.append(number if packet.size() == _length(number) else -1)
+			return got)
+	var sent := 0
+	var deadline := _deadline()
+	while Time.get_ticks_msec() < deadline:
+		# In small bursts, so that the kernel's buffer holds them.
+		for i in 10:
+			var packet := PackedByteArray()
+			packet.resize(_length(sent))
+			packet.encode_u32(0, sent)
+			equal(sender.put_packet(packet), OK, "put")
+			sent += 1
+		await frames()
+	await get_tree().create_timer(0.1).timeout
+	sending[0] = false
+	var all: Array[int] = []
+	for thread in receivers:
+		all.append_array(thread.wait_to_finish())
+	all.sort()
+	equal(all, range(sent) as Array[int], "each packet arrives once, whole")
+
+
+func _length(number: int) -> int:
+	return 4 + number * 37 % 3000
+
+
+func test_every_method_is_called_from_every_thread_at_once() -> void:
+	expect_errors(["this peer has a connection"])
+	var server := EchoServer.new()
+	var udp_peer := PacketPeerUDP.new()
+	udp_peer.connect_to_host("127.0.0.1", server.port)
+	var shared := PacketPeerDTLS.new()
+	var options := TLSOptions.client_unsafe()
+	shared.connect_to_peer(udp_peer, "localhost", options)
+	equal(shared.connect_to_peer(udp_peer, "localhost", options), ERR_ALREADY_IN_USE, "connect while connecting")
+	await _in_threads(4, _call_anything.bind(shared, udp_peer, _deadline()))
+	shared.disconnect_from_peer()
+	server.stop()
+	equal(shared.get_status() as int, 0, "it ends disconnected")
+
+
+static func _call_anything(which: int, peer: PacketPeerDTLS, udp_peer: PacketPeerUDP, deadline: int) -> void:
+	var random := RandomNumberGenerator.new()
+	random.seed = which
+	while Time.get_ticks_msec() < deadline:
+		match random.randi() % 40:
+			0:
+				peer.disconnect_from_peer()
+			1, 2, 3:
+				if peer.get_status() == PacketPeerDTLS.STATUS_DISCONNECTED:
+					peer.connect_to_peer(udp_peer, "localhost", TLSOptions.client_unsafe())
+			4:
+				peer.put_packet(PackedByteArray())
+			5:
+				peer.get_protocol()
+				peer.get_cipher()
+			6:
+				udp_peer.get_local_port()
+			_:
+				peer.poll()
+				peer.get_available_packet_count()
+
+
+func test_a_udp_server_is_stopped_and_started_while_others_use_it() -> void:
+	var server := UDPServer.new()
+	server.listen(0, "127.0.0.1")
+	var port := server.get_local_port()
+	var deadline := _deadline()
+	var taken: Array = await _in_threads(4, func(which: int) -> int:
+		var count := 0
+		var rounds := 0
+		while Time.get_ticks_msec() < deadline:
+			rounds += 1
+			if which == 0 and rounds % 50 == 0:
+				server.stop()
+				server.listen(port, "127.0.0.1")
+			var client := PacketPeerUDP.new()
+			client.set_dest_address("127.0.0.1", port)
+			client.put_packet(Kit.bytes(20, which))
+			server.poll()
+			var peer := server.take_connection()
+			if peer != null:
+				count += 1
+				peer.get_packet()
+				peer.put_packet(Kit.bytes(10))
+				if rounds % 3 == 0:
+					peer.close()
+			server.max_pending_connections = 1 + rounds % 16
+		return count)
+	check(taken.reduce(func(sum: int, count: int) -> int: return sum + count, 0) > 0, "clients were taken: %s" % [taken])
+
+
+func test_error_printing_stays_on_whatever_threads_read_certificates() -> void:
+	# The addon turns it off while it reads the engine's objects, which print errors of no use to anyone.
+	var certificate: X509Certificate = Kit.identity().certificate
+	var deadline := _deadline()
+	await _in_threads(4, func(_which: int) -> void:
+		var udp_peer := PacketPeerUDP.new()
+		udp_peer.connect_to_host("127.0.0.1", 9)
+		while Time.get_ticks_msec() < deadline:
+			DTLSServer.new().setup(Kit.server_options())
+			PacketPeerDTLS.new().connect_to_peer(udp_peer, "localhost", TLSOptions.client(certificate)))
+	var prints := Engine.print_error_messages
+	Engine.print_error_messages = true
+	check(prints, "the engine prints errors")
+
+
+func test_a_script_that_logs_may_call_what_is_being_logged_about() -> void:
+	if not CallingLogger.is_possible():
+		print("This engine has no script loggers.")
+		return
+	expect_errors(["the peer is not connected", "this peer has a connection", "nobody listens at", "the server listens already"])
+	var gone := PacketPeerUDP.new()
+	gone.bind(0, "127.0.0.1")
+	var udp_peer := PacketPeerUDP.new()
+	udp_peer.connect_to_host("127.0.0.1", gone.get_local_port())
+	gone.close()
+	var peer := PacketPeerDTLS.new()
+	var server := UDPServer.new()
+	server.listen(0, "127.0.0.1")
+	var logger := CallingLogger.new(func() -> void:
+		peer.poll()
+		peer.get_packet()
+		peer.get_status()
+		server.poll()
+		server.is_listening())
+	peer.put_packet(Kit.bytes(3))
+	server.listen(0)
+	peer.connect_to_peer(udp_peer, "localhost", TLSOptions.client_unsafe())
+	peer.connect_to_peer(udp_peer, "localhost", TLSOptions.client_unsafe())
+	Kit.settle()
+	peer.poll()
+	logger.remove()
+	check(logger.calls >= 3, "the logger was called: %d times" % logger.calls)
