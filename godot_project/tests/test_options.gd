@@ -17,11 +17,11 @@ func test_options_take_pem_text_paths_and_objects() -> void:
 
 
 func test_an_encrypted_key_is_opened_by_its_password() -> void:
-	var options := OpenSSLTLSOptions.server(PKI + "encrypted.key", PKI + "rsa.crt", "secret")
+	var options := OpenSSLTLSOptions.server_with_password(PKI + "encrypted.key", PKI + "rsa.crt", "secret")
 	await _accepts("rsa", TLSOptions.client(_ca()), "localhost", options)
 	for password: String in ["", "wrong"]:
 		expect_error("DTLSServer.setup(): the private key is encrypted")
-		options = OpenSSLTLSOptions.server(PKI + "encrypted.key", PKI + "rsa.crt", password)
+		options = OpenSSLTLSOptions.server_with_password(PKI + "encrypted.key", PKI + "rsa.crt", password)
 		equal(DTLSServer.new().setup(options), ERR_INVALID_PARAMETER, "password '%s'" % password)
 
 

@@ -43,7 +43,25 @@ enum State {
         side: Side,
         announced: bool,
         broken: Option<Break>,
+        absence: Absence,
     },
+}
+
+/// Whether a client that is connecting was told that nobody listens at the other end. A server may
+/// be about to start, so the handshake goes on; the script's author hears of it once.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Absence {
+    None,
+    ToBeSaid,
+    Said,
+}
+
+impl Absence {
+    fn hear(&mut self) {
+        if *self == Self::None {
+            *self = Self::ToBeSaid;
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -95,10 +113,11 @@ impl Notice {
             Self::NobodyThere(remote) => {
                 let place =
                     remote.map_or_else(|| "there".to_owned(), |remote| format!("at {remote}"));
-                report::mistake(
+                report::warning(
                     "PacketPeerDTLS",
                     format_args!(
-                        "nobody listens {place}: start the server first, and check its address and port"
+                        "nobody listens {place} so far; trying again for {} seconds",
+                        dtls::HANDSHAKE_LIMIT.as_secs()
                     ),
                 );
             }
@@ -327,6 +346,7 @@ impl Peer {
             side,
             announced: false,
             broken: None,
+            absence: Absence::None,
         };
     }
 
@@ -382,7 +402,9 @@ impl Peer {
         let State::Live {
             link,
             session,
+            side,
             broken,
+            absence,
             ..
         } = &mut self.state
         else {
@@ -395,6 +417,9 @@ impl Peer {
             match link.receive(datagram) {
                 Arrival::Datagram => session.handle_datagram(datagram, Instant::now()),
                 Arrival::Nothing => break,
+                Arrival::Broken(Break::Refused) if is_joining(*side, session) => {
+                    absence.hear();
+                }
                 Arrival::Broken(why) => {
                     *broken = Some(why);
                     return;
@@ -414,15 +439,18 @@ impl Peer {
         if let State::Live {
             link,
             session,
+            side,
             broken,
+            absence,
             ..
         } = &mut self.state
             && session.has_datagrams()
         {
-            session.drain_datagrams(|datagram| {
-                if let Err(why) = link.send(datagram, &mut self.outbox) {
-                    *broken = Some(why);
-                }
+            let is_joining = is_joining(*side, session);
+            session.drain_datagrams(|datagram| match link.send(datagram, &mut self.outbox) {
+                Ok(()) => {}
+                Err(Break::Refused) if is_joining => absence.hear(),
+                Err(why) => *broken = Some(why),
             });
         }
     }
@@ -435,24 +463,23 @@ impl Peer {
             side,
             announced,
             broken,
+            absence,
         } = &mut self.state
         else {
             return Notice::None;
         };
+        if let Some(why) = *broken
+            && session.failure().is_none()
+            && session.packet_count() == 0
+        {
+            let notice = Notice::LinkBroken(why, *side, link.remote());
+            self.state = State::Idle(Status::Error);
+            return notice;
+        }
         match session.status() {
-            status @ (dtls::Status::Handshaking | dtls::Status::Connected)
-                if broken.is_some() && session.packet_count() == 0 =>
-            {
-                let remote = link.remote();
-                let notice = match (*broken, *side, status) {
-                    (Some(Break::Refused), Side::Client, dtls::Status::Handshaking) => {
-                        Notice::NobodyThere(remote)
-                    }
-                    (Some(why), side, _) => Notice::LinkBroken(why, side, remote),
-                    (None, ..) => Notice::None,
-                };
-                self.state = State::Idle(Status::Error);
-                notice
+            dtls::Status::Handshaking if *absence == Absence::ToBeSaid => {
+                *absence = Absence::Said;
+                Notice::NobodyThere(link.remote())
             }
             dtls::Status::Handshaking => Notice::None,
             dtls::Status::Connected if *announced => Notice::None,
@@ -488,6 +515,11 @@ impl Peer {
             }
         }
     }
+}
+
+/// Whether this is a client that has not reached its server yet.
+fn is_joining(side: Side, session: &Session) -> bool {
+    side == Side::Client && session.status() == dtls::Status::Handshaking
 }
 
 impl Drop for Peer {

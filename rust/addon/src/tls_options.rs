@@ -79,21 +79,20 @@ impl OpenSslTlsOptions {
         }))
     }
 
-    /// Options of a server. [param key] is its private key: a [CryptoKey], PEM text or a path. [param certificate] is the certificate that belongs to it, with the intermediate certificates, if any, behind it: an [X509Certificate], PEM text or a path. [param password] opens an encrypted key that is given as text or path.
+    /// Options of a server. [param key] is its private key: a [CryptoKey], PEM text or a path. [param certificate] is the certificate that belongs to it, with the intermediate certificates, if any, behind it: an [X509Certificate], PEM text or a path.
     #[func]
-    fn server(
+    fn server(key: Optional, certificate: Optional) -> Option<Gd<Self>> {
+        Some(Self::of_server(&key, &certificate, GString::new()))
+    }
+
+    /// As [method server], with a private key that [param password] opens. An encrypted key must be given as PEM text or a path, since a [CryptoKey] cannot hold one.
+    #[func]
+    fn server_with_password(
         key: Optional,
         certificate: Optional,
-        #[opt(default = "")] password: GString,
+        password: GString,
     ) -> Option<Gd<Self>> {
-        const WHAT: &str = "TLSOptions.server()";
-        Some(Gd::from_object(Self {
-            mode: Mode::Server,
-            key: credential(&key.0, WHAT, "key"),
-            certificate: credential(&certificate.0, WHAT, "certificate"),
-            password,
-            ..Self::empty()
-        }))
+        Some(Self::of_server(&key, &certificate, password))
     }
 
     /// Returns whether these are a server's options.
@@ -134,6 +133,17 @@ impl OpenSslTlsOptions {
 }
 
 impl OpenSslTlsOptions {
+    fn of_server(key: &Optional, certificate: &Optional, password: GString) -> Gd<Self> {
+        const WHAT: &str = "TLSOptions.server()";
+        Gd::from_object(Self {
+            mode: Mode::Server,
+            key: credential(&key.0, WHAT, "key"),
+            certificate: credential(&certificate.0, WHAT, "certificate"),
+            password,
+            ..Self::empty()
+        })
+    }
+
     fn empty() -> Self {
         Self {
             mode: Mode::Client,

@@ -18,7 +18,7 @@ const CLASSES: [(&str, &str); 5] = [
         "How many clients may wait for take_connection()",
     ),
     ("OpenSSLPacketPeerUDP", "Joins a multicast group"),
-    ("OpenSSLTLSOptions", "opens an encrypted key"),
+    ("OpenSSLTLSOptions", "An encrypted key must be given"),
 ];
 
 /// Every class, method, property and constant has a description.
