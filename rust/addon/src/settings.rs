@@ -1,6 +1,6 @@
 //! The addon's project settings, as the editor shows them.
 
-use godot::builtin::{VarDictionary, Variant, VariantType, vdict};
+use godot::builtin::{GString, VarDictionary, Variant, VariantType, vdict};
 use godot::classes::ProjectSettings;
 use godot::obj::Singleton;
 
@@ -22,9 +22,20 @@ pub(crate) fn register() {
     settings.add_property_info(&info);
 }
 
-/// The value of `openssl_dtls/drop_in`.
+/// The value of `openssl_dtls/drop_in` in this process, overrides for its features included.
 pub(crate) fn drop_in() -> bool {
     ProjectSettings::singleton()
-        .get_setting(DROP_IN)
+        .get_setting_with_override(DROP_IN)
         .booleanize()
+}
+
+/// The value of `openssl_dtls/drop_in` in a game that has the given features.
+pub(crate) fn drop_in_for(features: &[GString]) -> bool {
+    let settings = ProjectSettings::singleton();
+    let overridden = features
+        .iter()
+        .map(|feature| format!("{DROP_IN}.{feature}"))
+        .find(|name| settings.has_setting(name.as_str()));
+    let name = overridden.as_deref().unwrap_or(DROP_IN);
+    settings.get_setting(name).booleanize()
 }

@@ -13,7 +13,7 @@ use godot::classes::{Engine, Os, PckPacker, ProjectSettings};
 use godot::global::Error;
 use godot::obj::{NewGd, Singleton};
 
-use super::Changed;
+use crate::project::Changed;
 
 /// Lays the files over the project; on an error the project is as it was.
 pub(crate) fn load(root: &Path, files: &[Changed]) -> Result<(), String> {

@@ -1,0 +1,121 @@
+//! The project's own files: which of them name the engine's classes, and how they read renamed.
+//!
+//! One plan for the whole project, the same in play and in export: peers travel between scripts, so
+//! all of them are renamed or none.
+
+mod autoloads;
+mod scan;
+
+use std::path::Path;
+
+use drop_in::scene::Scene;
+use drop_in::{Autoload, Names, Script, Source};
+
+use scan::File;
+pub(crate) use scan::project_folder;
+
+/// A file whose text is replaced.
+pub(crate) struct Changed {
+    /// `res://…`
+    pub(crate) path: String,
+    /// What it says with the names renamed.
+    pub(crate) text: String,
+}
+
+/// A script of the project, on its own or built into a scene or resource.
+struct Unit<'f> {
+    path: String,
+    uid: Option<String>,
+    script: &'f Script<'f>,
+}
+
+enum Scanned<'f> {
+    Script(Script<'f>),
+    Scene(Scene<'f>),
+}
+
+/// Every file of the project in that folder that reads otherwise with the names renamed.
+pub(crate) fn changed_files(root: &Path) -> Vec<Changed> {
+    let mut project = scan::read(root);
+    if !project.mentions_dtls {
+        return Vec::new();
+    }
+    let names_of = |files: &[File]| {
+        let scripts = scanned(files);
+        units(files, &scripts)
+            .iter()
+            .fold(Names::NONE, |all, unit| all.union(unit.script.declares()))
+    };
+    if !names_of(&project.files).is_empty() {
+        // Some script declares one of the names itself; its heirs inherit it, through scripts that
+        // may mention none.
+        project.read_all();
+    }
+
+    let files = &project.files;
+    let scanned = scanned(files);
+    let units = units(files, &scanned);
+    let sources: Vec<Source<'_, '_>> = units
+        .iter()
+        .map(|unit| Source {
+            path: &unit.path,
+            uid: unit.uid.as_deref(),
+            script: unit.script,
+        })
+        .collect();
+    let autoloads = autoloads::globals();
+    let autoloads: Vec<Autoload<'_>> = autoloads
+        .iter()
+        .map(|(name, path)| Autoload { name, path })
+        .collect();
+    let plan = drop_in::plan(&sources, &autoloads);
+
+    let mut changed = Vec::new();
+    let mut first_unit = 0;
+    for (file, scanned) in files.iter().zip(&scanned) {
+        let (text, count) = match scanned {
+            Scanned::Script(script) => (script.renamed(plan.kept(first_unit)), 1),
+            Scanned::Scene(scene) => (
+                scene.renamed(|index| plan.kept(first_unit + index)),
+                scene.scripts().len(),
+            ),
+        };
+        first_unit += count;
+        if text != file.text {
+            changed.push(Changed {
+                path: file.path.clone(),
+                text: text.into_owned(),
+            });
+        }
+    }
+    changed
+}
+
+fn scanned(files: &[File]) -> Vec<Scanned<'_>> {
+    files
+        .iter()
+        .map(|file| match file.kind {
+            scan::Kind::Script => Scanned::Script(Script::scan(file.text.as_str())),
+            scan::Kind::Scene => Scanned::Scene(Scene::scan(&file.text)),
+        })
+        .collect()
+}
+
+fn units<'f>(files: &[File], scanned: &'f [Scanned<'f>]) -> Vec<Unit<'f>> {
+    let mut units = Vec::new();
+    for (file, scanned) in files.iter().zip(scanned) {
+        match scanned {
+            Scanned::Script(script) => units.push(Unit {
+                path: file.path.clone(),
+                uid: file.uid(),
+                script,
+            }),
+            Scanned::Scene(scene) => units.extend(scene.scripts().iter().map(|built_in| Unit {
+                path: format!("{}::{}", file.path, built_in.id),
+                uid: None,
+                script: &built_in.script,
+            })),
+        }
+    }
+    units
+}
