@@ -29,6 +29,11 @@ mod udp_server;
 
 use godot::init::{ExtensionLibrary, InitStage, gdextension};
 
+// The library exports its entry point alone. gdext brings a function of its own in place of glibc's
+// with that name, for this library only: with it hidden, no other library meets it.
+#[cfg(target_os = "linux")]
+std::arch::global_asm!(".hidden __cxa_thread_atexit_impl");
+
 struct OpenSslDtls;
 
 // SAFETY: the entry point that the macro makes is called by the engine alone.

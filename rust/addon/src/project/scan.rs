@@ -13,6 +13,10 @@ pub(crate) fn project_folder() -> Option<PathBuf> {
         .to_string();
     let folder = PathBuf::from(folder);
     let has_project = |name: &str| folder.join(name).is_file();
+    // In a game that is one pack, the path is empty: the folder that it is started in is not its.
+    if !folder.is_absolute() {
+        return None;
+    }
     (has_project("project.godot") || has_project("project.binary")).then_some(folder)
 }
 
