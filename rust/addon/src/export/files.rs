@@ -4,9 +4,11 @@ use std::collections::HashMap;
 
 use godot::builtin::{GString, PackedByteArray, PackedStringArray};
 use godot::classes::{EditorExportPlugin, IEditorExportPlugin, Node, Resource};
+use godot::global::godot_warn;
 use godot::obj::{Base, Gd, WithBaseField};
 use godot::register::{GodotClass, godot_api};
 
+use super::reach;
 use crate::{project, settings};
 
 /// Hands out renamed scripts and scenes during an export.
@@ -37,10 +39,23 @@ impl IEditorExportPlugin for OpenSslDtlsExportFiles {
         if !settings::drop_in_for(features.as_slice()) {
             return;
         }
-        if let Some(root) = project::project_folder() {
-            let changed = project::changed_files(&root).into_iter();
-            self.renamed = changed.map(|file| (file.path, file.text)).collect();
+        let Some(root) = project::project_folder() else {
+            return;
+        };
+        let changed = project::changed_files(&root);
+        let preset = self.base().get_export_preset();
+        if !changed.is_empty()
+            && let Some(addon) = preset.as_ref().and_then(reach::left_out)
+        {
+            godot_warn!(
+                "OpenSSL DTLS: the exported game runs on the engine's own DTLS classes, since its preset leaves out {addon}; add *.gdextension to the preset's filter of further resources."
+            );
+            return;
         }
+        self.renamed = changed
+            .into_iter()
+            .map(|file| (file.path, file.text))
+            .collect();
     }
 
     fn export_file(&mut self, path: GString, _type: GString, _features: PackedStringArray) {

@@ -4,6 +4,7 @@
 //! editor hands out the renamed text instead, while the project's own files stay as they are.
 
 mod files;
+mod reach;
 
 use godot::classes::{EditorPlugin, IEditorPlugin};
 use godot::obj::{Base, Gd, NewGd, WithBaseField};

@@ -39,8 +39,7 @@ pub(crate) fn check_system() -> Result<()> {
 /// Downloads the packages and all that they depend on; what `folder` holds of them already is kept.
 pub(crate) fn download(folder: &Path, packages: &[&str]) -> Result<Vec<PathBuf>> {
     let apt = Apt::set_up(folder)?;
-    workspace::step("Reading Debian's list of packages");
-    apt.get(["update", "-o", "APT::Update::Error-Mode=any"])?;
+    apt.update()?;
     // Versions that Debian has replaced since an earlier, interrupted download.
     apt.get(["autoclean"])?;
     workspace::step("Downloading the packages (it goes on where it stopped if you interrupt it)");
@@ -49,14 +48,16 @@ pub(crate) fn download(folder: &Path, packages: &[&str]) -> Result<Vec<PathBuf>>
             .iter()
             .chain(packages),
     )?;
-    let mut found = Vec::new();
-    for entry in fs::read_dir(apt.archives())? {
-        let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "deb") {
-            found.push(path);
-        }
-    }
-    Ok(found)
+    apt.downloaded()
+}
+
+/// Downloads the packages themselves, without what they depend on.
+pub(crate) fn download_alone(folder: &Path, packages: &[&str]) -> Result<Vec<PathBuf>> {
+    let apt = Apt::set_up(folder)?;
+    apt.update()?;
+    workspace::step(&format!("Downloading {}", packages.join(", ")));
+    apt.get(["download"].iter().chain(packages))?;
+    apt.downloaded()
 }
 
 /// Unpacks the packages into one folder; their installation scripts are not run.
@@ -101,6 +102,22 @@ impl Apt {
         Ok(apt)
     }
 
+    fn update(&self) -> Result<()> {
+        workspace::step("Reading Debian's list of packages");
+        self.get(["update", "-o", "APT::Update::Error-Mode=any"])
+    }
+
+    fn downloaded(&self) -> Result<Vec<PathBuf>> {
+        let mut found = Vec::new();
+        for entry in fs::read_dir(self.archives())? {
+            let path = entry?.path();
+            if path.extension().is_some_and(|extension| extension == "deb") {
+                found.push(path);
+            }
+        }
+        Ok(found)
+    }
+
     fn settings(&self) -> PathBuf {
         self.folder.join("apt.conf")
     }
@@ -113,6 +130,8 @@ impl Apt {
         let mut command = Command::new("apt-get");
         command
             .env("LC_ALL", "C")
+            // `apt-get download` puts files there.
+            .current_dir(self.archives())
             .arg("--config-file")
             .arg(self.settings())
             .args(arguments);

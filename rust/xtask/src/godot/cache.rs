@@ -17,6 +17,9 @@ const PACKAGES: &[&str] = &["godot", "openssl", "patchelf"];
 /// Their programs that shall run as they are, from `usr/bin`.
 const PROGRAMS: &[&str] = &["godot", "openssl"];
 
+/// What exported games are made of: unpacked on demand beside the programs, whose libraries it uses.
+const TEMPLATE: &str = "godot-template-release";
+
 /// The unpacked programs.
 pub(crate) struct Programs {
     /// Godot's editor build.
@@ -44,6 +47,20 @@ pub(crate) fn programs() -> Result<Programs> {
         godot: bin.join("godot"),
         openssl: bin.join("openssl"),
     })
+}
+
+/// Debian's export template for release builds; fetched if that has not been done.
+pub(crate) fn release_template() -> Result<PathBuf> {
+    programs()?;
+    let tree = Tree::new(&folder()?);
+    let template = tree.root().join("usr/bin").join(TEMPLATE);
+    if !tree.has_template() {
+        let _lock = lock(&tree.folder.join("lock"))?;
+        if !tree.has_template() {
+            tree.add_template()?;
+        }
+    }
+    Ok(template)
 }
 
 fn folder() -> Result<PathBuf> {
@@ -89,9 +106,44 @@ impl Tree {
         self.folder.join("ready")
     }
 
+    fn template_marker(&self) -> PathBuf {
+        self.folder.join("template-ready")
+    }
+
     /// The programs have the tree's place written into them, so a tree that was moved is not ready.
     fn is_ready(&self) -> bool {
-        fs::read_to_string(self.marker()).is_ok_and(|place| Path::new(&place) == self.root())
+        self.is_marked(&self.marker())
+    }
+
+    fn has_template(&self) -> bool {
+        self.is_ready()
+            && self.is_marked(&self.template_marker())
+            && self.root().join("usr/bin").join(TEMPLATE).is_file()
+    }
+
+    fn is_marked(&self, marker: &Path) -> bool {
+        fs::read_to_string(marker).is_ok_and(|place| Path::new(&place) == self.root())
+    }
+
+    fn mark(&self, marker: &Path) -> Result<()> {
+        let place = self.root();
+        let place = place
+            .to_str()
+            .context("the cache folder's name is not UTF-8")?;
+        files::write(marker, place.as_bytes(), files::Access::Usual)
+    }
+
+    fn add_template(&self) -> Result<()> {
+        workspace::step(&format!("Getting Debian's {TEMPLATE}"));
+        let downloads = self.folder.join("apt-template");
+        let packages = apt::download_alone(&downloads, &[TEMPLATE])?;
+        apt::unpack(&packages, &self.root())?;
+        patch::make_independent(&self.root(), &[TEMPLATE])?;
+        patch::verify_libraries(&self.root(), &[TEMPLATE])
+            .with_context(|| format!("remove {} and try again", self.folder.display()))?;
+        self.mark(&self.template_marker())?;
+        fs::remove_dir_all(downloads)?;
+        Ok(())
     }
 
     fn make(&self) -> Result<()> {
@@ -116,11 +168,7 @@ impl Tree {
         workspace::step("Preparing the unpacked programs");
         patch::make_independent(&self.root(), PROGRAMS)?;
         patch::verify(&self.root(), PROGRAMS)?;
-        let place = self.root();
-        let place = place
-            .to_str()
-            .context("the cache folder's name is not UTF-8")?;
-        files::write(&self.marker(), place.as_bytes(), files::Access::Usual)?;
+        self.mark(&self.marker())?;
         fs::remove_dir_all(downloads)?;
         Ok(())
     }

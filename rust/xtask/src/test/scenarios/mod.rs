@@ -5,8 +5,13 @@ use anyhow::Result;
 use super::Context;
 
 mod class_reference;
+mod cost;
 mod documented;
+mod drop_in;
+mod export;
+mod kinds;
 mod openssl_cli;
+mod reload;
 mod typed;
 
 /// A scenario; its failure says what was not as it should be.
@@ -29,6 +34,31 @@ const SCENARIOS: &[(&str, Scenario)] = &[
         "the_class_reference_is_complete",
         class_reference::is_complete,
     ),
+    ("drop_in_renames_every_kind_of_script", drop_in::every_kind),
+    ("drop_in_leaves_names_of_the_project", drop_in::own_names),
+    (
+        "drop_in_leaves_a_project_without_dtls",
+        drop_in::without_dtls,
+    ),
+    (
+        "drop_in_works_however_a_project_starts",
+        drop_in::every_start,
+    ),
+    (
+        "drop_in_serves_many_processes_at_once",
+        drop_in::many_at_once,
+    ),
+    (
+        "drop_in_says_where_it_cannot_write",
+        drop_in::nowhere_to_write,
+    ),
+    ("drop_in_costs_little_at_start", cost::start_up),
+    ("exported_games_run_on_openssl", export::every_preset),
+    ("exported_packs_run_on_openssl", export::pack),
+    ("exports_are_not_stale_after_an_edit", export::after_an_edit),
+    ("exports_without_the_drop_in", export::without_drop_in),
+    ("exports_without_the_addon", export::without_addon),
+    ("the_editor_reloads_the_addon", reload::with_live_objects),
 ];
 
 /// The scenarios whose names contain the filter. They run one after another: the documented port is taken by one alone.

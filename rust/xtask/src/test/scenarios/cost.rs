@@ -1,0 +1,103 @@
+//! What the drop-in costs when a project starts.
+//!
+//! The limits here are far above what a release build takes, so that a busy machine and a debug build pass: they find
+//! what grows with the square of something, not what is a little slow.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+
+use super::drop_in::turn_off;
+use super::{Context, kinds};
+use crate::test::fixture::Fixture;
+
+const SCRIPTS: usize = 2000;
+/// Bytes of each, so that all come to 10 MB.
+const SIZE: usize = 5_000;
+const ADDED_WITHOUT_DTLS: Duration = Duration::from_millis(1_500);
+const ADDED_WITH_DTLS: Duration = Duration::from_millis(3_000);
+
+/// A project of 2,000 scripts starts nearly as fast as without the drop-in, whether none or 50 use DTLS.
+pub(crate) fn start_up(context: &Context) -> Result<()> {
+    let without = project(0)?;
+    let with = project(50)?;
+    for project in [&without, &with] {
+        // The import as such would take a minute, and the addon need only be known.
+        let known = project.path().join(".godot");
+        fs::create_dir_all(&known)?;
+        fs::write(
+            known.join("extension_list.cfg"),
+            "res://addons/openssl_dtls/openssl_dtls.gdextension\n",
+        )?;
+    }
+    let without_dtls = fastest(context, &without)?;
+    let first = started(context, &with)?;
+    let with_dtls = fastest(context, &with)?;
+    turn_off(without.path())?;
+    let off = fastest(context, &without)?;
+    println!(
+        "start-up: {off:?} with the drop-in off, {without_dtls:?} without DTLS, {first:?} and then {with_dtls:?} with DTLS in 50 scripts"
+    );
+    ensure!(
+        without_dtls < off + ADDED_WITHOUT_DTLS,
+        "{without_dtls:?} instead of {off:?}"
+    );
+    for time in [first, with_dtls] {
+        ensure!(time < off + ADDED_WITH_DTLS, "{time:?} instead of {off:?}");
+    }
+    Ok(())
+}
+
+fn fastest(context: &Context, project: &Fixture) -> Result<Duration> {
+    let times: Vec<Duration> = (0..5)
+        .map(|_| started(context, project))
+        .collect::<Result<_>>()?;
+    Ok(times.into_iter().min().unwrap_or_default())
+}
+
+fn started(context: &Context, project: &Fixture) -> Result<Duration> {
+    let start = Instant::now();
+    let finished = kinds::run(context.godot.command(project.path()), &[])?;
+    let time = start.elapsed();
+    kinds::has(&finished.lines, "up")?;
+    Ok(time)
+}
+
+/// A project of many scripts, some of which use DTLS.
+fn project(users: usize) -> Result<Fixture> {
+    let project = Fixture::empty()?;
+    let line = "\tvar table := { \"one\": 1, 'two': [1, 2, 3] } # and so on\n";
+    let plain = format!(
+        "extends Node\n\n\nfunc step(delta: float) -> void:\n\tprint(delta)\n{}",
+        line.repeat(SIZE / line.len())
+    );
+    for number in 0..SCRIPTS {
+        let folder = project.path().join(format!("part_{}", number / 50));
+        fs::create_dir_all(&folder)?;
+        let uses = number % (SCRIPTS / 50) == 0 && number / (SCRIPTS / 50) < users;
+        let more = if uses {
+            "\n\nvar dtls := PacketPeerDTLS.new()\nvar udp: PacketPeerUDP\n"
+        } else {
+            ""
+        };
+        fs::write(
+            folder.join(format!("script_{number}.gd")),
+            format!("{plain}{more}"),
+        )?;
+    }
+    let write = |name: &str, text: &str| fs::write(project.path().join(name), text);
+    write(
+        "project.godot",
+        "config_version=5\n[application]\nconfig/name=\"Big\"\nrun/main_scene=\"res://main.tscn\"\n",
+    )?;
+    write(
+        "main.tscn",
+        "[gd_scene load_steps=2 format=3]\n[ext_resource type=\"Script\" path=\"res://main.gd\" id=\"1\"]\n[node name=\"Main\" type=\"Node\"]\nscript = ExtResource(\"1\")\n",
+    )?;
+    write(
+        "main.gd",
+        "extends Node\nfunc _ready() -> void:\n\tprint(\"up\")\n\tget_tree().quit()\n",
+    )?;
+    Ok(project)
+}

@@ -1,0 +1,194 @@
+//! The drop-in at play: every kind of script, every kind of start, and when it cannot work.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context as _, Result, ensure};
+
+use super::Context;
+use super::kinds::{self, Classes};
+use crate::files;
+use crate::process;
+use crate::test::fixture::Fixture;
+
+/// Every kind of GDScript runs on OpenSSL, and with the drop-in off on the engine's classes.
+pub(crate) fn every_kind(context: &Context) -> Result<()> {
+    let project = imported(context, "every_kind")?;
+    let finished = kinds::run(context.godot.command(project.path()), &[])?;
+    kinds::check(&finished.lines, Classes::OpenSsl)?;
+    kinds::has(&finished.lines, "ignored: var server := DTLSServer.new()")?;
+    ensure!(kinds::own_lines(&finished.lines).len() == 1);
+
+    turn_off(project.path())?;
+    let finished = kinds::run(context.godot.command(project.path()), &[])?;
+    kinds::check(&finished.lines, Classes::Engine)?;
+    ensure!(kinds::own_lines(&finished.lines).is_empty());
+    Ok(())
+}
+
+/// Names that a project gives to things of its own keep their meaning.
+pub(crate) fn own_names(context: &Context) -> Result<()> {
+    let project = imported(context, "own_names")?;
+    let finished = kinds::run(context.godot.command(project.path()), &[])?;
+    for line in [
+        "class: the project's own",
+        "parameter: 4",
+        "local: a text",
+        "loop: 3",
+        "used: OpenSSLDTLSServer and OpenSSLUDPServer",
+    ] {
+        kinds::has(&finished.lines, line)?;
+    }
+    Ok(())
+}
+
+/// A project that does not use DTLS stays as it is, UDP included: no file, no line.
+pub(crate) fn without_dtls(context: &Context) -> Result<()> {
+    let project = Fixture::empty()?;
+    let write = |name: &str, text: &str| fs::write(project.path().join(name), text);
+    write(
+        "project.godot",
+        "config_version=5\n[application]\nconfig/name=\"Without\"\nrun/main_scene=\"res://main.tscn\"\n",
+    )?;
+    write(
+        "main.tscn",
+        "[gd_scene load_steps=2 format=3]\n[ext_resource type=\"Script\" path=\"res://main.gd\" id=\"1\"]\n[node name=\"Main\" type=\"Node\"]\nscript = ExtResource(\"1\")\n",
+    )?;
+    write(
+        "main.gd",
+        "extends Node\nfunc _ready() -> void:\n\tprint(\"kind udp: \", PacketPeerUDP.new().get_class())\n\tget_tree().quit()\n",
+    )?;
+    project.import(context)?;
+    let finished = kinds::run(context.godot.command(project.path()), &[])?;
+    kinds::check_each(&finished.lines, Classes::Engine, 1)?;
+    ensure!(kinds::own_lines(&finished.lines).is_empty());
+    let user = context.godot.user_folders().join("Without");
+    for folder in [project.path().join(".godot"), user] {
+        ensure!(
+            !folder.join("openssl_dtls").exists(),
+            "something was written into {}",
+            folder.display()
+        );
+    }
+    Ok(())
+}
+
+/// However a project is started: from elsewhere, from its folder, through a link, by one script, in a
+/// folder of any name, with folders that are links.
+pub(crate) fn every_start(context: &Context) -> Result<()> {
+    let home = tempfile::tempdir()?;
+    let folder = home.path().join("a game, “größer” & 新しい");
+    let project = Fixture::named("every_kind")?;
+    files::copy_folder(project.path(), &folder, &|_| false)?;
+    #[cfg(unix)]
+    {
+        fs::rename(folder.join("kinds"), home.path().join("shared kinds"))?;
+        std::os::unix::fs::symlink(home.path().join("shared kinds"), folder.join("kinds"))?;
+    }
+    context.godot.import(&folder)?;
+
+    let finished = kinds::run(context.godot.command(&folder), &[])?;
+    kinds::check(&finished.lines, Classes::OpenSsl).context("from elsewhere")?;
+
+    let mut command = context.godot.command_here();
+    command.current_dir(&folder);
+    let finished = kinds::run(command, &[])?;
+    kinds::check(&finished.lines, Classes::OpenSsl).context("from its folder")?;
+
+    let mut command = context.godot.command(&folder);
+    command.args(["--script", "res://direct.gd"]);
+    let finished = kinds::run(command, &[])?;
+    kinds::check_each(&finished.lines, Classes::OpenSsl, 2).context("by one script")?;
+
+    #[cfg(unix)]
+    {
+        let link = home.path().join("link");
+        std::os::unix::fs::symlink(&folder, &link)?;
+        let finished = kinds::run(context.godot.command(&link), &[])?;
+        kinds::check(&finished.lines, Classes::OpenSsl).context("through a link")?;
+    }
+    Ok(())
+}
+
+/// Several processes that start at once share one pack; an edited script is not stale.
+pub(crate) fn many_at_once(context: &Context) -> Result<()> {
+    const PROCESSES: usize = 8;
+    let project = imported(context, "every_kind")?;
+    let started: Vec<_> = (0..PROCESSES)
+        .map(|_| process::start(context.godot.command(project.path()), None))
+        .collect::<Result<_>>()?;
+    for running in started {
+        let finished = running.finish(std::time::Duration::from_secs(120))?;
+        kinds::check(&finished.lines, Classes::OpenSsl)?;
+    }
+    let packs = project.path().join(".godot/openssl_dtls");
+    let left: Vec<_> = fs::read_dir(&packs)?
+        .flatten()
+        .map(|entry| entry.path())
+        .collect();
+    ensure!(left.len() == 1, "left behind: {left:?}");
+
+    let script = project.path().join("main.gd");
+    let text = fs::read_to_string(&script)?;
+    fs::write(
+        &script,
+        text.replace("kind untyped", "kind edited")
+            .replace("\"untyped\"", "\"edited\""),
+    )?;
+    let finished = kinds::run(context.godot.command(project.path()), &[])?;
+    kinds::check(&finished.lines, Classes::OpenSsl)?;
+    kinds::has(&finished.lines, "kind edited: OpenSSLDTLSServer")
+}
+
+/// Where `.godot/` takes no files, the user's folder does; where that does not either, one line says so
+/// and scripts run on the engine's classes.
+pub(crate) fn nowhere_to_write(context: &Context) -> Result<()> {
+    let project = imported(context, "every_kind")?;
+    // A file in a folder's place stops even root.
+    fs::write(project.path().join(".godot/openssl_dtls"), "")?;
+    let finished = kinds::run(context.godot.command(project.path()), &[])?;
+    kinds::check(&finished.lines, Classes::OpenSsl)?;
+    let user = context.godot.user_folders().join("Every kind/openssl_dtls");
+    ensure!(
+        fs::read_dir(&user)?.count() == 1,
+        "no pack alone in {}",
+        user.display()
+    );
+
+    fs::remove_dir_all(&user)?;
+    fs::write(&user, "")?;
+    let why = "run on the engine's own DTLS classes";
+    let finished = kinds::run(context.godot.command(project.path()), &[why])?;
+    fs::remove_file(&user)?;
+    kinds::check(&finished.lines, Classes::Engine)?;
+    let said = kinds::own_lines(&finished.lines);
+    ensure!(
+        said.len() == 1 && said[0].contains(why) && said[0].contains("cannot be written"),
+        "not one line that says why: {said:?}"
+    );
+    let errors = finished
+        .lines
+        .iter()
+        .filter(|line| line.starts_with("ERROR"))
+        .count();
+    ensure!(
+        errors == 1,
+        "{errors} errors instead of one:\n{}",
+        finished.lines.join("\n")
+    );
+    Ok(())
+}
+
+fn imported(context: &Context, fixture: &str) -> Result<Fixture> {
+    let project = Fixture::named(fixture)?;
+    project.import(context)?;
+    Ok(project)
+}
+
+/// Turns the drop-in off, as the project settings of the editor do.
+pub(super) fn turn_off(project: &Path) -> Result<()> {
+    let file = project.join("project.godot");
+    let text = fs::read_to_string(&file)?;
+    fs::write(&file, text + "\n[openssl_dtls]\n\ndrop_in=false\n")?;
+    Ok(())
+}

@@ -1,0 +1,282 @@
+//! Exported games: the project's scripts run on OpenSSL in a game that has no project folder.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result, ensure};
+
+use super::Context;
+use super::drop_in::turn_off;
+use super::kinds::{self, Classes};
+use crate::godot;
+use crate::test::fixture::Fixture;
+
+/// An export preset, as far as these tests vary it.
+struct Preset {
+    name: &'static str,
+    /// 0 is text, 1 binary tokens, 2 compressed ones.
+    script_mode: u8,
+    /// What is exported, as lines of the preset.
+    filter: &'static str,
+    include: &'static str,
+    exclude: &'static str,
+    feature: &'static str,
+}
+
+const COMPRESSED: Preset = Preset {
+    name: "compressed",
+    script_mode: 2,
+    filter: "export_filter=\"all_resources\"",
+    include: "",
+    exclude: "",
+    feature: "",
+};
+
+const PRESETS: &[Preset] = &[
+    COMPRESSED,
+    Preset {
+        name: "text",
+        script_mode: 0,
+        ..COMPRESSED
+    },
+    Preset {
+        name: "binary",
+        script_mode: 1,
+        ..COMPRESSED
+    },
+    Preset {
+        name: "selected scenes",
+        filter: "export_filter=\"scenes\"\nexport_files=PackedStringArray(\"res://main.tscn\")",
+        // What scripts load or preload, no preset of this kind finds.
+        include: "*.gdextension, *.key, *.crt, kinds/*, addons/neighbour/*",
+        ..COMPRESSED
+    },
+    Preset {
+        name: "dedicated server",
+        filter: "dedicated_server=true\nexport_filter=\"customized\"\ncustomized_files={ \"res://\": \"strip\" }",
+        ..COMPRESSED
+    },
+    Preset {
+        name: "for the engine's classes",
+        feature: "stock",
+        ..COMPRESSED
+    },
+    Preset {
+        name: "without the addon",
+        exclude: "addons/openssl_dtls/*",
+        ..COMPRESSED
+    },
+];
+
+/// Every kind of script, in text, binary and compressed form, with all scenes or some, and stripped.
+pub(crate) fn every_preset(context: &Context) -> Result<()> {
+    let exports = Exports::new(context)?;
+    for preset in [
+        "text",
+        "binary",
+        "compressed",
+        "selected scenes",
+        "dedicated server",
+    ] {
+        let game = exports.release(preset)?;
+        exports
+            .play(&game, Classes::OpenSsl)
+            .with_context(|| format!("exported as {preset}"))?;
+    }
+    Ok(())
+}
+
+/// `--export-pack` gives the same scripts as `--export-release`.
+pub(crate) fn pack(context: &Context) -> Result<()> {
+    let exports = Exports::new(context)?;
+    let game = exports.release("compressed")?;
+    let pack = game.with_extension("pck");
+    fs::remove_file(&pack)?;
+    exports.export("--export-pack", "compressed", &pack)?;
+    exports.play(&game, Classes::OpenSsl).map(drop)
+}
+
+/// What was edited after an export, in a script, a scene or a resource, is in the next one.
+pub(crate) fn after_an_edit(context: &Context) -> Result<()> {
+    let exports = Exports::new(context)?;
+    exports.release("compressed")?;
+    for (file, from, to) in [
+        ("main.gd", "\"untyped\"", "\"edited\""),
+        (
+            "hub.tscn",
+            "var udp := UDPServer.new()",
+            "var udp := DTLSServer.new()",
+        ),
+        (
+            "kinds/built_in.tres",
+            "return DTLSServer.new()",
+            "return PacketPeerUDP.new()",
+        ),
+        ("kinds/built_in.tres", "-> DTLSServer", "-> PacketPeerUDP"),
+    ] {
+        let path = exports.project.path().join(file);
+        let text = fs::read_to_string(&path)?;
+        ensure!(text.contains(from), "{file} has no {from}");
+        fs::write(&path, text.replace(from, to))?;
+    }
+    let game = exports.release("compressed")?;
+    let lines = exports.play(&game, Classes::OpenSsl)?;
+    for line in [
+        "kind edited: OpenSSLDTLSServer",
+        "kind scene autoload's variable: OpenSSLDTLSServer",
+        "kind script in a resource: OpenSSLPacketPeerUDP",
+    ] {
+        kinds::has(&lines, line)?;
+    }
+    Ok(())
+}
+
+/// With the drop-in off, for a feature of the preset or for all, scripts run on the engine's classes.
+pub(crate) fn without_drop_in(context: &Context) -> Result<()> {
+    let exports = Exports::new(context)?;
+    let settings = exports.project.path().join("project.godot");
+    let text = fs::read_to_string(&settings)?;
+    fs::write(
+        &settings,
+        text.clone() + "\n[openssl_dtls]\n\ndrop_in.stock=false\n",
+    )?;
+    let game = exports.release("for the engine's classes")?;
+    exports
+        .play(&game, Classes::Engine)
+        .context("off for a feature")?;
+    let game = exports.release("compressed")?;
+    exports
+        .play(&game, Classes::OpenSsl)
+        .context("off for another preset's feature")?;
+
+    fs::write(&settings, text)?;
+    turn_off(exports.project.path())?;
+    let game = exports.release("compressed")?;
+    exports.play(&game, Classes::Engine).context("off")?;
+    Ok(())
+}
+
+/// A preset that leaves the addon out exports a game that runs as if there was none, and says so.
+pub(crate) fn without_addon(context: &Context) -> Result<()> {
+    let exports = Exports::new(context)?;
+    let preset = "without the addon";
+    let folder = exports.folder(preset)?;
+    let lines = exports.export("--export-release", preset, &folder.join("game"))?;
+    let said = kinds::own_lines(&lines);
+    ensure!(
+        said.len() == 1 && said[0].contains("its preset leaves out res://addons/openssl_dtls"),
+        "not one line that says why: {said:?}"
+    );
+    exports
+        .play(&folder.join("game"), Classes::Engine)
+        .map(drop)
+}
+
+/// A project and the games exported from it.
+struct Exports<'c> {
+    context: &'c Context,
+    project: Fixture,
+    games: tempfile::TempDir,
+}
+
+impl<'c> Exports<'c> {
+    fn new(context: &'c Context) -> Result<Self> {
+        let template = godot::release_template()?;
+        let project = Fixture::named("every_kind")?;
+        fs::write(
+            project.path().join("export_presets.cfg"),
+            presets(&template),
+        )?;
+        project.import(context)?;
+        Ok(Self {
+            context,
+            project,
+            games: tempfile::tempdir()?,
+        })
+    }
+
+    /// Exports a game into a folder of its own; the result is its program.
+    fn release(&self, preset: &str) -> Result<PathBuf> {
+        let game = self.folder(preset)?.join("game");
+        let lines = self.export("--export-release", preset, &game)?;
+        ensure!(kinds::own_lines(&lines).is_empty());
+        let library = fs::read_dir(self.folder(preset)?)?
+            .flatten()
+            .any(|entry| entry.file_name().to_string_lossy().contains("openssl_dtls"));
+        ensure!(library, "the addon's library did not travel with the game");
+        Ok(game)
+    }
+
+    fn folder(&self, preset: &str) -> Result<PathBuf> {
+        let folder = self.games.path().join(preset);
+        fs::create_dir_all(&folder)?;
+        Ok(folder)
+    }
+
+    fn export(&self, how: &str, preset: &str, to: &Path) -> Result<Vec<String>> {
+        let mut command = self.context.godot.command(self.project.path());
+        command.args([how, preset]).arg(to);
+        let finished = kinds::run(command, &[]).with_context(|| format!("{how} {preset}"))?;
+        ensure!(to.is_file(), "{how} {preset} made no {}", to.display());
+        Ok(finished.lines)
+    }
+
+    /// Runs a game while the project is away.
+    fn play(&self, game: &Path, expected: Classes) -> Result<Vec<String>> {
+        let folder = game.parent().context("a game lies in a folder")?;
+        let away = self.games.path().join("project");
+        fs::rename(self.project.path(), &away)?;
+        let mut command: Command = self.context.godot.run(game);
+        command.current_dir(folder);
+        let finished = kinds::run(command, &[]);
+        fs::rename(&away, self.project.path())?;
+        let lines = finished?.lines;
+        kinds::check(&lines, expected)?;
+        ensure!(kinds::own_lines(&lines).is_empty());
+        Ok(lines)
+    }
+}
+
+fn presets(template: &Path) -> String {
+    let template = template.display();
+    let architecture = if cfg!(target_arch = "aarch64") {
+        "arm64"
+    } else {
+        "x86_64"
+    };
+    let mut text = String::new();
+    for (number, preset) in PRESETS.iter().enumerate() {
+        let Preset {
+            name,
+            script_mode,
+            filter,
+            include,
+            exclude,
+            feature,
+        } = preset;
+        text += &format!(
+            r#"[preset.{number}]
+
+name="{name}"
+platform="Linux"
+runnable=false
+custom_features="{feature}"
+{filter}
+include_filter="{include}"
+exclude_filter="{exclude}"
+export_path=""
+script_export_mode={script_mode}
+
+[preset.{number}.options]
+
+custom_template/release="{template}"
+binary_format/embed_pck=false
+binary_format/architecture="{architecture}"
+texture_format/s3tc_bptc=true
+
+"#
+        );
+    }
+    text
+}

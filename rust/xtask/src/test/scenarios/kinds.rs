@@ -1,0 +1,119 @@
+//! What `fixtures/every_kind` says when it runs: which class each kind of use turned out to be.
+
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+
+use crate::check;
+use crate::process::{self, Finished};
+
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// How many lines `kind WHAT: CLASS` the fixture prints.
+const KINDS: usize = 31;
+
+/// What it prints wherever it runs.
+const ALWAYS: &[&str] = &[
+    "text: DTLSServer $PacketPeerDTLS UDPServer DTLSServer",
+    "key: PacketPeerDTLS",
+    "status: true",
+    "kept values: 7",
+];
+
+/// Whose classes scripts got.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Classes {
+    /// The addon's.
+    OpenSsl,
+    /// The engine's.
+    Engine,
+}
+
+impl Classes {
+    /// What their names begin with.
+    fn prefix(self) -> &'static str {
+        match self {
+            Self::OpenSsl => "OpenSSL",
+            Self::Engine => "",
+        }
+    }
+
+    fn are(self, name: &str) -> bool {
+        name.starts_with("OpenSSL") == (self == Self::OpenSsl)
+    }
+}
+
+/// Runs a program to its end; it must end well, and print no error but the announced and `allowed`.
+pub(super) fn run(command: Command, allowed: &[&str]) -> Result<Finished> {
+    let finished = process::run(command, LIMIT)?;
+    let problems = check::problems(&finished.lines, allowed);
+    ensure!(
+        problems.is_empty(),
+        "it printed an error:\n{}",
+        problems.join("\n")
+    );
+    ensure!(
+        finished.succeeded(),
+        "it ended with {}:\n{}",
+        finished.end(),
+        finished.tail()
+    );
+    Ok(finished)
+}
+
+/// Checks everything that the fixture prints.
+pub(super) fn check(lines: &[String], expected: Classes) -> Result<()> {
+    check_each(lines, expected, KINDS)?;
+    for line in ALWAYS {
+        has(lines, line)?;
+    }
+    let prefix = expected.prefix();
+    has(
+        lines,
+        &format!("talked: {prefix}PacketPeerDTLS to {prefix}PacketPeerDTLS: there and back"),
+    )
+}
+
+/// Checks that the lines `kind WHAT: CLASS` are so many, and name classes of that kind alone.
+pub(super) fn check_each(lines: &[String], expected: Classes, count: usize) -> Result<()> {
+    let kinds: Vec<&str> = lines
+        .iter()
+        .filter_map(|line| line.strip_prefix("kind "))
+        .collect();
+    for kind in &kinds {
+        let (_, class) = kind
+            .rsplit_once(": ")
+            .context("a line of an unknown form")?;
+        ensure!(
+            expected.are(class),
+            "of the classes {expected:?} was expected, but: {kind}"
+        );
+    }
+    ensure!(
+        kinds.len() == count,
+        "{} kinds instead of {count}:\n{}",
+        kinds.len(),
+        lines.join("\n")
+    );
+    Ok(())
+}
+
+/// Checks that a line was printed.
+pub(super) fn has(lines: &[String], line: &str) -> Result<()> {
+    ensure!(
+        lines.iter().any(|said| said == line),
+        "not printed: {line}, but:\n{}",
+        lines.join("\n")
+    );
+    Ok(())
+}
+
+/// The lines that the addon itself printed, and not a script.
+pub(super) fn own_lines(lines: &[String]) -> Vec<&str> {
+    lines
+        .iter()
+        .filter(|line| line.contains("OpenSSL DTLS:"))
+        .map(String::as_str)
+        .collect()
+}

@@ -1,0 +1,42 @@
+//! The editor reloads the addon, as it does when the library was replaced.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+
+use super::{Context, kinds};
+use crate::test::fixture::Fixture;
+use crate::{check, process};
+
+/// Objects of every class live, two of them talk, and a thread that used the library is still to end.
+pub(crate) fn with_live_objects(context: &Context) -> Result<()> {
+    let project = Fixture::named("reloaded")?;
+    project.import(context)?;
+    let mut command = context.godot.command(project.path());
+    command.args(["--editor", "--", "--reload"]);
+    let finished = process::run(command, Duration::from_secs(120))?;
+    let problems = check::problems(&finished.lines, &[]);
+    ensure!(
+        problems.is_empty(),
+        "the editor printed an error:\n{}",
+        problems.join("\n")
+    );
+    kinds::has(&finished.lines, "reloaded 3 times")?;
+    let said = |line: &str| finished.lines.iter().filter(|said| *said == line).count();
+    for line in [
+        "before: status 2",
+        "reload: 0",
+        "status: 0",
+        "rebound: 0",
+        "listens: 0",
+        "set up: 0",
+    ] {
+        ensure!(
+            said(line) == 3,
+            "not said three times: {line}\n{}",
+            finished.tail()
+        );
+    }
+    ensure!(finished.succeeded(), "it ended with {}", finished.end());
+    Ok(())
+}
