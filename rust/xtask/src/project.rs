@@ -45,12 +45,29 @@ impl Headless {
 
     /// A call of Godot on the project; arguments can be added.
     pub(crate) fn command(&self, project: &Path) -> Command {
-        let mut command = Command::new(&self.godot.program);
-        command.args(["--headless", "--path"]).arg(project);
+        let mut command = self.run(&self.godot.program);
+        command.arg("--path").arg(project);
+        command
+    }
+
+    /// A call of Godot in the folder that it is started in.
+    pub(crate) fn command_here(&self) -> Command {
+        self.run(&self.godot.program)
+    }
+
+    /// A call of an exported game, or of another program that Godot is part of.
+    pub(crate) fn run(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
+        command.arg("--headless");
         for (variable, folder) in private_folders(self.home.path()) {
             command.env(variable, folder);
         }
         command
+    }
+
+    /// Where Godot keeps the `user://` folders of all projects.
+    pub(crate) fn user_folders(&self) -> PathBuf {
+        self.home.path().join("data/godot/app_userdata")
     }
 
     /// Has Godot look through the project, so that a later run knows its extensions and class names.
