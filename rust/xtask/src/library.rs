@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use crate::{files, workspace};
 
 /// The addon's package, and the stem of its library's name.
-const PACKAGE: &str = "openssl_dtls";
+pub(crate) const PACKAGE: &str = "openssl_dtls";
 
 /// How the library is compiled. Editors and exported games load the same file, whichever was built last.
 #[derive(Clone, Copy, Eq, PartialEq)]
@@ -43,7 +43,8 @@ pub(crate) fn cargo() -> Command {
     command
 }
 
-fn compile(profile: Profile) -> Result<PathBuf> {
+/// Builds the addon for this machine; the result is where cargo put the library.
+pub(crate) fn compile(profile: Profile) -> Result<PathBuf> {
     let mut command = cargo();
     command.args(["build", "--package", PACKAGE]);
     if profile == Profile::Release {
@@ -95,7 +96,7 @@ fn built_library(message: &serde_json::Value) -> Option<PathBuf> {
 }
 
 /// The library's name in `bin/`, as openssl_dtls.gdextension has it.
-fn file_name() -> Result<String> {
+pub(crate) fn file_name() -> Result<String> {
     let architecture = match ARCH {
         "x86_64" => "x86_64",
         "aarch64" => "arm64",

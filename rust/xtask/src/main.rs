@@ -10,6 +10,7 @@ mod demo;
 mod files;
 mod godot;
 mod library;
+mod package;
 mod process;
 mod project;
 mod talk;
@@ -49,6 +50,12 @@ const COMMANDS: &[Command] = &[
         arguments: "[FILTER]",
         about: "Rust tests, GDScript tests and scenarios; FILTER is part of a name",
         run: test::run,
+    },
+    Command {
+        name: "package",
+        arguments: "",
+        about: "pack the addon as users get it into dist/",
+        run: package::run,
     },
 ];
 

@@ -11,6 +11,7 @@ mod drop_in;
 mod export;
 mod kinds;
 mod openssl_cli;
+mod package;
 mod reload;
 mod typed;
 
@@ -58,6 +59,10 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ("exports_are_not_stale_after_an_edit", export::after_an_edit),
     ("exports_without_the_drop_in", export::without_drop_in),
     ("exports_without_the_addon", export::without_addon),
+    (
+        "a_package_works_in_an_empty_project",
+        package::in_an_empty_project,
+    ),
     ("the_editor_reloads_the_addon", reload::with_live_objects),
 ];
 

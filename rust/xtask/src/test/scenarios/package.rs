@@ -1,0 +1,123 @@
+//! The package, as a user meets it: unzipped into a project that knows nothing of it.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use zip::ZipArchive;
+
+use super::Context;
+use super::kinds::{self, Classes};
+use crate::{files, godot, library, package, process, workspace};
+
+/// Scripts that name the engine's classes run on OpenSSL, also where another OpenSSL is in the process, and the library
+/// offers its entry point alone.
+pub(crate) fn in_an_empty_project(context: &Context) -> Result<()> {
+    let home = tempfile::tempdir()?;
+    let archive = package::make(home.path())?;
+    let project = home.path().join("project");
+    let source = workspace::godot_project();
+    files::copy_folder(&source.join("fixtures/every_kind"), &project, &|name| {
+        name == ".godot"
+    })?;
+    for file in ["key.key", "cert.crt"] {
+        fs::copy(source.join(file), project.join(file))?;
+    }
+    let mut archive = ZipArchive::new(fs::File::open(archive)?)?;
+    let library = format!("bin/{}", library::file_name()?);
+    let expected = [
+        "LICENSE",
+        "README.md",
+        "THIRD_PARTY.txt",
+        &library,
+        "openssl_dtls.gdextension",
+    ];
+    let expected: BTreeSet<String> = expected
+        .iter()
+        .map(|name| format!("addons/openssl_dtls/{name}"))
+        .collect();
+    let packed: BTreeSet<String> = archive
+        .file_names()
+        .map(|name| Ok(name?.into_owned()))
+        .collect::<Result<_>>()?;
+    ensure!(packed == expected, "packed: {packed:?}");
+    archive.extract(&project)?;
+
+    context.godot.import(&project)?;
+    let finished = kinds::run(context.godot.command(&project), &[])?;
+    kinds::check(&finished.lines, Classes::OpenSsl)?;
+
+    let library = project.join("addons/openssl_dtls").join(library);
+    check_symbols(&library)?;
+    if let Some(other) = other_openssl()? {
+        let mut command = context.godot.command(&project);
+        command.env("LD_PRELOAD", &other);
+        let beside = kinds::run(command, &[])?;
+        kinds::check(&beside.lines, Classes::OpenSsl)
+            .with_context(|| format!("beside {}", other.display()))?;
+        ensure!(kinds::own_lines(&beside.lines) == kinds::own_lines(&finished.lines));
+    }
+    Ok(())
+}
+
+/// The library offers its entry point and nothing else, and carries no names of its inner parts.
+#[cfg(target_os = "linux")]
+fn check_symbols(library: &Path) -> Result<()> {
+    let symbols = |which: &[&str]| -> Result<Vec<String>> {
+        let mut command = Command::new("nm");
+        command.args(which).arg("--format=posix").arg(library);
+        let finished = process::run(command, Duration::from_secs(60))?;
+        ensure!(finished.succeeded(), "nm: {}", finished.tail());
+        // `nm: FILE: no symbols` is no symbol.
+        let names = finished
+            .lines
+            .iter()
+            .filter(|line| !line.starts_with("nm: "));
+        Ok(names
+            .map(|line| line.split(' ').next().unwrap_or_default().to_owned())
+            .collect())
+    };
+    let offered = symbols(&["--dynamic", "--defined-only"])?;
+    ensure!(
+        offered == ["openssl_dtls_init"],
+        "the library offers: {offered:?}"
+    );
+    let inner = symbols(&["--debug-syms"])?;
+    ensure!(
+        inner.is_empty(),
+        "it is not stripped: {} names",
+        inner.len()
+    );
+    Ok(())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn check_symbols(_: &Path) -> Result<()> {
+    Ok(())
+}
+
+/// Debian's OpenSSL, where its Godot is used: others need not fit together.
+fn other_openssl() -> Result<Option<PathBuf>> {
+    if !cfg!(target_os = "linux") {
+        return Ok(None);
+    }
+    let programs = godot::programs()?;
+    if godot::obtain()?.program != programs.godot {
+        return Ok(None);
+    }
+    let usr = programs
+        .openssl
+        .ancestors()
+        .nth(2)
+        .context("a folder usr")?;
+    for folder in fs::read_dir(usr.join("lib"))? {
+        let library = folder?.path().join("libssl.so.3");
+        if library.exists() {
+            return Ok(Some(library));
+        }
+    }
+    Ok(None)
+}
