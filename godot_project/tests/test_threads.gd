@@ -289,7 +289,7 @@ func test_a_script_that_logs_may_call_what_is_being_logged_about() -> void:
 	if not CallingLogger.is_possible():
 		print("This engine has no script loggers.")
 		return
-	expect_errors(["the peer is not connected", "this peer has a connection", "nobody listens at", "the server listens already"])
+	expect_errors(["the peer is not connected", "this peer has a connection", "the server listens already"])
 	var gone := PacketPeerUDP.new()
 	gone.bind(0, "127.0.0.1")
 	var udp_peer := PacketPeerUDP.new()

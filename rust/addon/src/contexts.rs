@@ -177,11 +177,11 @@ static CONTEXTS: Lazy<Mutex<Vec<(Kind, ClientContext)>>> = Lazy::new(Mutex::defa
 const CONTEXTS_KEPT: usize = 16;
 
 fn context(kind: Kind) -> Result<ClientContext, Unusable> {
-    let mut contexts = CONTEXTS.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(at) = contexts.iter().position(|(known, _)| *known == kind) {
-        contexts[..=at].rotate_right(1);
-        return Ok(contexts[0].1.clone());
+    if let Some(known) = known_context(&kind) {
+        return Ok(known);
     }
+    // Made while nothing is locked: the engine, which is asked for the system's certificates, may
+    // print, and a script's logger may connect.
     let from_pem = |pem: &String| Roots::from_pem(pem.as_bytes()).map_err(Unusable::parameter);
     let verification = match &kind {
         Kind::DangerousNone => Verification::DangerousNone,
@@ -190,9 +190,17 @@ fn context(kind: Kind) -> Result<ClientContext, Unusable> {
         Kind::Full(None) => Verification::Full(roots::default()?),
     };
     let context = ClientContext::new(verification).map_err(Unusable::parameter)?;
+    let mut contexts = CONTEXTS.lock().unwrap_or_else(PoisonError::into_inner);
     contexts.truncate(CONTEXTS_KEPT - 1);
     contexts.insert(0, (kind, context.clone()));
     Ok(context)
+}
+
+fn known_context(kind: &Kind) -> Option<ClientContext> {
+    let mut contexts = CONTEXTS.lock().unwrap_or_else(PoisonError::into_inner);
+    let at = contexts.iter().position(|(known, _)| known == kind)?;
+    contexts[..=at].rotate_right(1);
+    Some(contexts[0].1.clone())
 }
 
 /// Forgets every context, while OpenSSL can still free them.
