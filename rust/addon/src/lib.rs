@@ -8,8 +8,10 @@ mod class_reference;
 mod codes;
 mod contexts;
 mod dtls_server;
+mod editor_plugin;
 mod engine_link;
 mod export;
+mod first_meeting;
 mod link;
 mod optional;
 mod overlay;
@@ -47,7 +49,10 @@ unsafe impl ExtensionLibrary for OpenSslDtls {
                 settings::register();
                 overlay::apply();
             }
-            InitStage::Editor => class_reference::add_constants(),
+            InitStage::Editor => {
+                class_reference::add_constants();
+                first_meeting::notice();
+            }
             _ => {}
         }
     }

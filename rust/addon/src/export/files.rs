@@ -14,7 +14,7 @@ use crate::{project, settings};
 /// Hands out renamed scripts and scenes during an export.
 #[derive(GodotClass)]
 #[class(tool, init, internal, base = EditorExportPlugin, rename = OpenSSLDTLSExportFiles)]
-pub(super) struct OpenSslDtlsExportFiles {
+pub(crate) struct OpenSslDtlsExportFiles {
     /// The texts that are renamed, by path; from an export's begin to its end.
     renamed: HashMap<String, String>,
     base: Base<EditorExportPlugin>,

@@ -6,31 +6,4 @@
 mod files;
 mod reach;
 
-use godot::classes::{EditorPlugin, IEditorPlugin};
-use godot::obj::{Base, Gd, NewGd, WithBaseField};
-use godot::register::{GodotClass, godot_api};
-
-use files::OpenSslDtlsExportFiles;
-
-/// Part of the editor while the addon is: brings in what exports need.
-#[derive(GodotClass)]
-#[class(tool, init, internal, base = EditorPlugin, rename = OpenSSLDTLSEditorPlugin)]
-struct OpenSslDtlsEditorPlugin {
-    files: Option<Gd<OpenSslDtlsExportFiles>>,
-    base: Base<EditorPlugin>,
-}
-
-#[godot_api]
-impl IEditorPlugin for OpenSslDtlsEditorPlugin {
-    fn enter_tree(&mut self) {
-        let files = OpenSslDtlsExportFiles::new_gd();
-        self.base_mut().add_export_plugin(&files);
-        self.files = Some(files);
-    }
-
-    fn exit_tree(&mut self) {
-        if let Some(files) = self.files.take() {
-            self.base_mut().remove_export_plugin(&files);
-        }
-    }
-}
+pub(crate) use files::OpenSslDtlsExportFiles;

@@ -9,6 +9,7 @@ mod cost;
 mod documented;
 mod drop_in;
 mod export;
+mod first_import;
 mod kinds;
 mod openssl_cli;
 mod package;
@@ -31,6 +32,10 @@ const SCENARIOS: &[(&str, Scenario)] = &[
         openssl_cli::s_server,
     ),
     ("a_typed_pair_runs_on_openssl", typed::runs),
+    (
+        "the_first_headless_import_ends_in_order",
+        first_import::ends_in_order,
+    ),
     (
         "the_class_reference_is_complete",
         class_reference::is_complete,

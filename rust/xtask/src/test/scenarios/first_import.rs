@@ -1,0 +1,32 @@
+//! The first thing that a user's build server does with a project.
+
+use std::fs;
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+
+use super::Context;
+use crate::test::fixture::Fixture;
+use crate::{check, process};
+
+/// A headless editor that finds the addon by itself knows it from then on, and ends without a crash.
+pub(crate) fn ends_in_order(context: &Context) -> Result<()> {
+    let project = Fixture::named("typed_pair")?;
+    let mut command = context.godot.command(project.path());
+    command.arg("--import");
+    let finished = process::run(command, Duration::from_secs(120))?;
+    let problems = check::problems(&finished.lines, &[]);
+    ensure!(problems.is_empty(), "it printed:\n{}", problems.join("\n"));
+    ensure!(
+        finished.succeeded(),
+        "it ended with {}\n{}",
+        finished.end(),
+        finished.tail()
+    );
+    let known = fs::read_to_string(project.path().join(".godot/extension_list.cfg"))?;
+    ensure!(
+        known.contains("openssl_dtls.gdextension"),
+        "it knows {known}"
+    );
+    Ok(())
+}
