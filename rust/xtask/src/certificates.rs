@@ -63,6 +63,27 @@ pub(crate) fn make_test_set(folder: &Path) -> Result<()> {
     )
 }
 
+/// Makes self-signed identities for the benchmark: `rsa` (2048 bits) and `p256`, each `NAME.key` and `NAME.crt`.
+pub(crate) fn make_benchmark_set(folder: &Path) -> Result<()> {
+    for (name, key) in [("rsa", KeyKind::Rsa2048), ("p256", KeyKind::P256)] {
+        let identity = Identity::self_signed(&Leaf {
+            key,
+            ..Leaf::localhost()
+        })?;
+        for (ending, pem) in [
+            ("key", identity.key_pem()?),
+            ("crt", identity.certificate_pem()?),
+        ] {
+            files::write(
+                &folder.join(format!("{name}.{ending}")),
+                &pem,
+                Access::OwnerOnly,
+            )?;
+        }
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

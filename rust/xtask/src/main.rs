@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 
+mod bench;
 mod certificates;
 mod check;
 mod demo;
@@ -50,6 +51,12 @@ const COMMANDS: &[Command] = &[
         arguments: "[FILTER]",
         about: "Rust tests, GDScript tests and scenarios; FILTER is part of a name",
         run: test::run,
+    },
+    Command {
+        name: "bench",
+        arguments: "[--json FILE] [--full]",
+        about: "measure the addon against the engine's own classes",
+        run: bench::run,
     },
     Command {
         name: "package",

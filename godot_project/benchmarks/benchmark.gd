@@ -1,0 +1,101 @@
+## Measures the engine's classes and ours in turn, in this process, and prints what `cargo xtask bench` reads.
+##
+## Arguments after `--`: a folder with rsa and p256 keys and certificates, and `full` for more of everything.
+## Each row is a line `BENCH ` and JSON: its name, its unit, whether more is better, and the samples of each side in
+## the order they were taken, null for one that did not work. `BENCH END` is the last line.
+extends Node
+
+const Family := preload("res://benchmarks/family.gd")
+const Work := preload("res://benchmarks/work.gd")
+
+var _sides: Array[Family] = [Family.new(false), Family.new(true)]
+var _folder: String
+var _full := false
+
+
+func _ready() -> void:
+	var arguments := OS.get_cmdline_user_args()
+	_folder = arguments[0]
+	_full = arguments.has("full")
+	# Memory comes first, while none is there that was used before.
+	_memory()
+	_handshakes("RSA-2048", "rsa")
+	_handshakes("ECDSA P-256", "p256")
+	_one_connection()
+	_many_connections(200)
+	_many_connections(1000)
+	print("BENCH END")
+	get_tree().quit()
+
+
+func _memory() -> void:
+	var both := _connections("p256")
+	# What is made once, by the first connection, is no connection's own.
+	for connections in both:
+		connections.add(5)
+	# Nothing is freed until the end, so no side gets memory that the other has left.
+	_row("memory per client and server pair", "KB", false, 3, func(side: int) -> float:
+		return Work.memory(both[side], 50))
+
+
+func _handshakes(title: String, identity: String) -> void:
+	var both := _connections(identity)
+	_row("full handshakes, %s" % title, "1/s", true, 25 if _full else 9, func(side: int) -> float:
+		return Work.handshakes(both[side], 50))
+
+
+func _one_connection() -> void:
+	var both := _connections("p256")
+	for connections in both:
+		connections.add(1)
+	var samples := 25 if _full else 9
+	for size: int in [64, 512, 1200]:
+		_row("echo of %d bytes" % size, "us", false, samples, func(side: int) -> float:
+			return Work.echo(both[side], size, 3000))
+	_row("idle poll of a server's peer, untyped", "us", false, samples, func(side: int) -> float:
+		return Work.idle(both[side].served[0], 50_000))
+	_row("idle poll of a server's peer, typed", "us", false, samples, func(side: int) -> float:
+		return _sides[side].make("typed_poll.gd").idle(both[side].served[0], 50_000))
+	_row("idle poll of a client, untyped", "us", false, samples, func(side: int) -> float:
+		return Work.idle(both[side].clients[0], 20_000))
+	_row("idle poll of a client, typed", "us", false, samples, func(side: int) -> float:
+		return _sides[side].make("typed_poll.gd").idle(both[side].clients[0], 20_000))
+
+
+func _many_connections(count: int) -> void:
+	var both := _connections("p256")
+	for connections in both:
+		connections.add(count)
+	var ticks := (200_000 if _full else 20_000) / count
+	_row("server's frame per echoed packet, %d peers" % count, "us", false, ticks, func(side: int) -> float:
+		return Work.tick(both[side]))
+	_row("server's frame, %d active peers, 99th percentile" % count, "ms", false, 9 if _full else 3, func(side: int) -> float:
+		return Work.slow_frame(both[side], 100))
+	_row("arrived of a packet from each of %d clients in one frame" % count, "%", true, 5, func(side: int) -> float:
+		return Work.burst(both[side]))
+
+
+func _connections(identity: String) -> Array:
+	var key := CryptoKey.new()
+	var certificate := X509Certificate.new()
+	key.load("%s/%s.key" % [_folder, identity])
+	certificate.load("%s/%s.crt" % [_folder, identity])
+	return _sides.map(func(side: Family) -> RefCounted:
+		return side.connections(TLSOptions.server(key, certificate)))
+
+
+## Takes samples of the sides in turn. The first of each is not counted.
+func _row(title: String, unit: String, more_is_better: bool, count: int, sample: Callable) -> void:
+	var samples := [[], []]
+	for i in count + 1:
+		for side in 2:
+			var value: float = sample.call(side)
+			if i > 0:
+				samples[side].append(null if is_nan(value) else value)
+	print("BENCH ", JSON.stringify({
+		name = title,
+		unit = unit,
+		more_is_better = more_is_better,
+		stock = samples[0],
+		ours = samples[1],
+	}))

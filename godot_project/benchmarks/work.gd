@@ -1,0 +1,153 @@
+## What is measured, on connections of either side, in untyped code. Each function returns one sample.
+##
+## NAN stands for a measurement that did not work.
+extends RefCounted
+
+const STATUS_CONNECTED := 2
+const PATIENCE_USEC := 2_000_000
+
+## So many small packets fit into the socket's buffer that systems give by default.
+const BATCH := 200
+
+
+## Full handshakes a second: both ends and their sockets, in one thread.
+static func handshakes(connections, count: int) -> float:
+	var begin := Time.get_ticks_usec()
+	if not connections.add(count):
+		return NAN
+	var spent := Time.get_ticks_usec() - begin
+	connections.clear()
+	return count * 1e6 / spent
+
+
+## Microseconds from a client's packet to its echo.
+static func echo(connections, size: int, rounds: int) -> float:
+	var client = connections.clients[0]
+	var peer = connections.served[0]
+	var server = connections.udp_server
+	var packet := _packet(size)
+	var begin := Time.get_ticks_usec()
+	var deadline := begin + PATIENCE_USEC
+	for i in rounds:
+		client.put_packet(packet)
+		while true:
+			server.poll()
+			peer.poll()
+			if peer.get_available_packet_count() > 0:
+				break
+			if Time.get_ticks_usec() > deadline:
+				return NAN
+		peer.put_packet(peer.get_packet())
+		while true:
+			client.poll()
+			if client.get_available_packet_count() > 0:
+				break
+			if Time.get_ticks_usec() > deadline:
+				return NAN
+		if client.get_packet().size() != size:
+			return NAN
+	return (Time.get_ticks_usec() - begin) / float(rounds)
+
+
+## Microseconds of the server's frame for each packet that it echoes, one from each client.
+##
+## The socket is emptied between batches, so that none is lost; that time counts.
+static func tick(connections) -> float:
+	var packet := _packet(64)
+	var server = connections.udp_server
+	var clients: Array = connections.clients
+	var spent := 0
+	for first in range(0, clients.size(), BATCH):
+		for i in range(first, mini(first + BATCH, clients.size())):
+			clients[i].put_packet(packet)
+		var begin := Time.get_ticks_usec()
+		server.poll()
+		spent += Time.get_ticks_usec() - begin
+	var begin := Time.get_ticks_usec()
+	var echoed := serve(connections)
+	spent += Time.get_ticks_usec() - begin
+	take(clients)
+	return spent / float(echoed) if echoed == clients.size() else NAN
+
+
+## Milliseconds of the server's frame that 99 of 100 do not exceed, when it echoes a packet of each client.
+static func slow_frame(connections, frames: int) -> float:
+	var spent: Array[float] = []
+	for i in frames:
+		spent.append(tick(connections) * connections.clients.size() / 1000)
+		if is_nan(spent[-1]):
+			return NAN
+	spent.sort()
+	return spent[ceili(frames * 0.99) - 1]
+
+
+## Percentage of packets that arrive when all clients send one before the server's frame.
+static func burst(connections) -> float:
+	var packet := _packet(64)
+	for client in connections.clients:
+		client.put_packet(packet)
+	var arrived := serve(connections)
+	take(connections.clients)
+	return 100.0 * arrived / connections.clients.size()
+
+
+## Microseconds for one round of the three calls on a peer that has nothing to say.
+static func idle(peer, rounds: int) -> float:
+	var seen := 0
+	var begin := Time.get_ticks_usec()
+	for i in rounds:
+		peer.poll()
+		if peer.get_status() == STATUS_CONNECTED:
+			seen += peer.get_available_packet_count()
+	var spent := Time.get_ticks_usec() - begin
+	return spent / float(rounds) if seen == 0 and peer.get_status() == STATUS_CONNECTED else NAN
+
+
+## Kilobytes of this process's memory that each of so many further connections takes.
+static func memory(connections, count: int) -> float:
+	var before := _resident_kilobytes()
+	if before == 0 or not connections.add(count):
+		return NAN
+	return (_resident_kilobytes() - before) / float(count)
+
+
+## One frame of a server that echoes; returns how many packets it did.
+static func serve(connections) -> int:
+	var server = connections.udp_server
+	var echoed := 0
+	server.poll()
+	while server.is_connection_available():
+		connections.dtls_server.take_connection(server.take_connection())
+	for peer in connections.served:
+		peer.poll()
+		if peer.get_status() != STATUS_CONNECTED:
+			continue
+		while peer.get_available_packet_count() > 0:
+			peer.put_packet(peer.get_packet())
+			echoed += 1
+	return echoed
+
+
+## Takes the packets that clients have.
+static func take(clients: Array) -> void:
+	for client in clients:
+		client.poll()
+		while client.get_available_packet_count() > 0:
+			client.get_packet()
+
+
+static func _packet(size: int) -> PackedByteArray:
+	var packet := PackedByteArray()
+	packet.resize(size)
+	packet.fill(7)
+	return packet
+
+
+## What Linux says; elsewhere 0.
+static func _resident_kilobytes() -> int:
+	var file := FileAccess.open("/proc/self/status", FileAccess.READ)
+	while file != null and not file.eof_reached():
+		var line := file.get_line()
+		if line.begins_with("VmRSS:"):
+			return line.to_int()
+	return 0

@@ -1,0 +1,139 @@
+//! `cargo xtask bench`: the addon against the engine's own classes, in one Godot.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::files::{self, Access};
+use crate::project::Headless;
+use crate::{WrongArguments, certificates, check, library, process, workspace};
+
+mod row;
+
+use row::Row;
+
+/// The last line of a benchmark that ran to its end.
+const END: &str = "BENCH END";
+
+struct Options {
+    json: Option<PathBuf>,
+    full: bool,
+}
+
+/// Builds what users get, measures, and prints a table; fails if anything could not be measured.
+pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
+    let options = options(arguments)?;
+    library::build(library::Profile::Release)?;
+    let godot = Headless::new()?;
+    let project = workspace::godot_project();
+    let identities = tempfile::Builder::new()
+        .prefix("openssl-dtls-bench-")
+        .tempdir()?;
+    certificates::make_benchmark_set(identities.path())?;
+    workspace::step("Importing the project");
+    godot.import(&project)?;
+    workspace::step("Measuring, the engine's classes and ours in turn");
+    raise_file_limit();
+    let mut command = godot.command(&project);
+    command
+        .args(["res://benchmarks/benchmark.tscn", "--"])
+        .arg(identities.path());
+    if options.full {
+        command.arg("full");
+    }
+    let limit = Duration::from_secs(60 * if options.full { 30 } else { 10 });
+    let mut rows = Vec::new();
+    let finished = process::start(command, None)?.follow(limit, |line| {
+        if let Some(row) = Row::read(line) {
+            eprintln!("    {}", row.name);
+            rows.push(row);
+        }
+    })?;
+    print!("{}", row::table(&rows));
+    if let Some(path) = &options.json {
+        let list: Vec<_> = rows.iter().map(Row::to_json).collect();
+        let text = serde_json::to_string_pretty(&list)? + "\n";
+        files::write(path, text.as_bytes(), Access::Usual)?;
+    }
+    let problems = check::problems(&finished.lines, &[]);
+    ensure!(
+        problems.is_empty(),
+        "Godot printed an error:\n{}",
+        problems.join("\n")
+    );
+    ensure!(
+        finished.succeeded() && finished.lines.iter().any(|line| line == END),
+        "the benchmark did not run to its end ({}):\n{}",
+        finished.end(),
+        finished.tail()
+    );
+    let failed = rows.iter().find(|row| row.medians().is_none());
+    if let Some(row) = failed {
+        bail!("{}: a sample could not be taken", row.name);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn options(arguments: &[String]) -> Result<Options> {
+    let mut options = Options {
+        json: None,
+        full: false,
+    };
+    let mut rest = arguments.iter();
+    while let Some(argument) = rest.next() {
+        match argument.as_str() {
+            "--full" => options.full = true,
+            "--json" => {
+                let file = rest
+                    .next()
+                    .with_context(|| WrongArguments("--json needs a FILE".to_owned()))?;
+                options.json = Some(file.into());
+            }
+            other => bail!(WrongArguments(format!("unknown argument `{other}`"))),
+        }
+    }
+    Ok(options)
+}
+
+/// Each client has a socket, and many systems allow a program 1,024 open files unless it asks for more.
+#[cfg(unix)]
+fn raise_file_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    let raised = Rlimit {
+        current: maximum,
+        maximum,
+    };
+    // Without it, the benchmark says which sample could not be taken.
+    let _ = setrlimit(Resource::Nofile, raised);
+}
+
+#[cfg(not(unix))]
+fn raise_file_limit() {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(arguments: &[&str]) -> Result<Options> {
+        let owned: Vec<String> = arguments.iter().map(|text| (*text).to_owned()).collect();
+        options(&owned)
+    }
+
+    #[test]
+    fn arguments_come_in_any_order() {
+        let options = read(&["--full", "--json", "a.json"]).unwrap();
+        assert!(options.full);
+        assert_eq!(options.json, Some("a.json".into()));
+        assert!(!read(&[]).unwrap().full);
+    }
+
+    #[test]
+    fn wrong_arguments_are_told_as_such() {
+        for wrong in [&["--json"][..], &["--fast"]] {
+            assert!(read(wrong).err().unwrap().is::<WrongArguments>());
+        }
+    }
+}
