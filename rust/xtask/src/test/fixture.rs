@@ -57,6 +57,23 @@ impl Fixture {
         Ok(Self { folder })
     }
 
+    /// Makes the folder a project of that name whose main scene is one node with this script.
+    pub(crate) fn with_main_script(self, name: &str, script: &str) -> Result<Self> {
+        let write = |file: &str, text: &str| fs::write(self.path().join(file), text);
+        write(
+            "project.godot",
+            &format!(
+                "config_version=5\n[application]\nconfig/name=\"{name}\"\nrun/main_scene=\"res://main.tscn\"\n"
+            ),
+        )?;
+        write(
+            "main.tscn",
+            "[gd_scene load_steps=2 format=3]\n[ext_resource type=\"Script\" path=\"res://main.gd\" id=\"1\"]\n[node name=\"Main\" type=\"Node\"]\nscript = ExtResource(\"1\")\n",
+        )?;
+        write("main.gd", script)?;
+        Ok(self)
+    }
+
     fn bring(&self, source: &Path, files: &[&str]) -> Result<()> {
         for file in files {
             fs::copy(source.join(file), self.path().join(file))

@@ -86,18 +86,8 @@ fn project(users: usize) -> Result<Fixture> {
             format!("{plain}{more}"),
         )?;
     }
-    let write = |name: &str, text: &str| fs::write(project.path().join(name), text);
-    write(
-        "project.godot",
-        "config_version=5\n[application]\nconfig/name=\"Big\"\nrun/main_scene=\"res://main.tscn\"\n",
-    )?;
-    write(
-        "main.tscn",
-        "[gd_scene load_steps=2 format=3]\n[ext_resource type=\"Script\" path=\"res://main.gd\" id=\"1\"]\n[node name=\"Main\" type=\"Node\"]\nscript = ExtResource(\"1\")\n",
-    )?;
-    write(
-        "main.gd",
+    project.with_main_script(
+        "Big",
         "extends Node\nfunc _ready() -> void:\n\tprint(\"up\")\n\tget_tree().quit()\n",
-    )?;
-    Ok(project)
+    )
 }

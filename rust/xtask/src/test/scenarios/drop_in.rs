@@ -48,18 +48,8 @@ pub(crate) fn own_names(context: &Context) -> Result<()> {
 
 /// A project that does not use DTLS stays as it is, UDP included: no file, no line.
 pub(crate) fn without_dtls(context: &Context) -> Result<()> {
-    let project = Fixture::empty()?;
-    let write = |name: &str, text: &str| fs::write(project.path().join(name), text);
-    write(
-        "project.godot",
-        "config_version=5\n[application]\nconfig/name=\"Without\"\nrun/main_scene=\"res://main.tscn\"\n",
-    )?;
-    write(
-        "main.tscn",
-        "[gd_scene load_steps=2 format=3]\n[ext_resource type=\"Script\" path=\"res://main.gd\" id=\"1\"]\n[node name=\"Main\" type=\"Node\"]\nscript = ExtResource(\"1\")\n",
-    )?;
-    write(
-        "main.gd",
+    let project = Fixture::empty()?.with_main_script(
+        "Without",
         "extends Node\nfunc _ready() -> void:\n\tprint(\"kind udp: \", PacketPeerUDP.new().get_class())\n\tget_tree().quit()\n",
     )?;
     project.import(context)?;
