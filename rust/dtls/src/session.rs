@@ -47,7 +47,10 @@ enum Phase {
         give_up_at: Instant,
         retransmit_at: Option<Instant>,
     },
-    Connected,
+    Connected {
+        /// How many bytes each sealed record is longer than its plain text.
+        sealing_overhead: usize,
+    },
     Closed,
     Failed(Failure),
 }
@@ -143,7 +146,7 @@ impl Session {
     pub fn status(&self) -> Status {
         match self.phase {
             Phase::Handshaking { .. } => Status::Handshaking,
-            Phase::Connected => Status::Connected,
+            Phase::Connected { .. } => Status::Connected,
             _ if !self.packets.is_empty() => Status::Connected,
             Phase::Closed => Status::Closed,
             Phase::Failed(_) => Status::Failed,
@@ -175,7 +178,7 @@ impl Session {
     /// [`PACKET_QUEUE_BYTES`] of packets wait to be taken.
     pub fn takes_datagrams(&self) -> bool {
         match self.phase {
-            Phase::Handshaking { .. } | Phase::Connected => {
+            Phase::Handshaking { .. } | Phase::Connected { .. } => {
                 self.packets.waiting_bytes() < PACKET_QUEUE_BYTES
             }
             Phase::Closed | Phase::Failed(_) => false,
@@ -196,21 +199,23 @@ impl Session {
         match self.phase {
             Phase::Handshaking { .. } => {
                 self.shake_hands(now);
-                if matches!(self.phase, Phase::Connected) {
+                if matches!(self.phase, Phase::Connected { .. }) {
                     // Records that overtook the handshake's last flight waited inside OpenSSL; they
                     // came in datagrams of any size.
                     self.read_records(MAX_PACKET);
                 }
             }
-            Phase::Connected => self.read_records(length),
+            Phase::Connected { .. } => self.read_records(length),
             Phase::Closed | Phase::Failed(_) => {}
         }
         self.stream.get_mut().swap_incoming(datagram, false);
     }
 
-    /// How many bytes each sealed record is longer than its plain text.
     fn sealing_overhead(&self) -> usize {
-        records::sealing_overhead(self.cipher().unwrap_or_default())
+        match self.phase {
+            Phase::Connected { sealing_overhead } => sealing_overhead,
+            _ => records::sealing_overhead(self.cipher().unwrap_or_default()),
+        }
     }
 
     /// A repetition of the hello that came before the cookie: the client has one by now, but OpenSSL
@@ -265,7 +270,7 @@ impl Session {
     /// # Errors
     /// [`SendError`]; after [`SendError::Failed`] the session has ended.
     pub fn send(&mut self, packet: &[u8]) -> Result<(), SendError> {
-        if !matches!(self.phase, Phase::Connected) {
+        if !matches!(self.phase, Phase::Connected { .. }) {
             return Err(SendError::NotConnected);
         }
         if packet.len() > MAX_PACKET {
@@ -299,7 +304,7 @@ impl Session {
     pub fn close(&mut self) {
         self.packets = Packets::default();
         match self.phase {
-            Phase::Connected => self.say_goodbye(),
+            Phase::Connected { .. } => self.say_goodbye(),
             Phase::Handshaking { .. } => self.phase = Phase::Closed,
             Phase::Closed | Phase::Failed(_) => {}
         }
@@ -318,7 +323,11 @@ impl Session {
     fn shake_hands(&mut self, now: Instant) {
         forget_earlier_errors();
         match self.stream.do_handshake() {
-            Ok(()) => self.phase = Phase::Connected,
+            Ok(()) => {
+                self.phase = Phase::Connected {
+                    sealing_overhead: self.sealing_overhead(),
+                }
+            }
             Err(error) if is_waiting(&error) => self.schedule_retransmission(now),
             Err(error) => self.fail(&error),
         }
