@@ -81,6 +81,8 @@ struct Package {
     version: String,
     /// As an SPDX expression.
     expression: String,
+    /// Where its source is.
+    source: String,
     folder: PathBuf,
 }
 
@@ -95,6 +97,7 @@ impl Package {
             name: text("name"),
             version: text("version"),
             expression: text("license"),
+            source: text("repository"),
             folder: folder.to_path_buf(),
         })
     }
@@ -104,9 +107,10 @@ impl Package {
             name,
             version,
             expression,
+            source,
             ..
         } = self;
-        format!("{name} {version} ({expression}), https://crates.io/crates/{name}/{version}")
+        format!("{name} {version} ({expression}), {source}")
     }
 
     /// The texts of its licence files; where there are none, what its licence asks to say.
