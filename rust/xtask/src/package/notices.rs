@@ -110,7 +110,8 @@ impl Package {
             source,
             ..
         } = self;
-        format!("{name} {version} ({expression}), {source}")
+        let separator = if source.is_empty() { "" } else { ", " };
+        format!("{name} {version} ({expression}){separator}{source}")
     }
 
     /// The texts of its licence files; where there are none, what its licence asks to say.
