@@ -22,7 +22,8 @@ pub(crate) struct Unusable {
 }
 
 impl Unusable {
-    fn parameter(why: impl ToString) -> Self {
+    /// A parameter is not what it must be.
+    pub(crate) fn parameter(why: impl ToString) -> Self {
         Self {
             code: Error::ERR_INVALID_PARAMETER,
             why: why.to_string(),

@@ -127,7 +127,7 @@ impl OpenSslPacketPeerDtls {
         let mut link = Link::from_variant(packet_peer)
             .filter(Link::is_connected)
             .ok_or_else(|| {
-                invalid("the first argument must be a PacketPeerUDP on which connect_to_host() succeeded")
+                Unusable::parameter("the first argument must be a PacketPeerUDP on which connect_to_host() succeeded")
             })?;
         let (side, host) = if let Ok(host) = hostname.try_to::<GString>() {
             let options = if third.is_nil() {
@@ -139,7 +139,7 @@ impl OpenSslPacketPeerDtls {
         } else if let Ok(validate) = hostname.try_to::<bool>() {
             godot_3_form(packet_peer, validate, third)?
         } else {
-            return Err(invalid(
+            return Err(Unusable::parameter(
                 "the second argument must be the server's host name, or true or false as in Godot 3",
             ));
         };
@@ -161,15 +161,8 @@ impl OpenSslPacketPeerDtls {
                 return Err(has_connection());
             }
             peer.connect(link, &side.context, host)
-                .map_err(|error| invalid(&error.to_string()))
+                .map_err(Unusable::parameter)
         })
-    }
-}
-
-fn invalid(why: &str) -> Unusable {
-    Unusable {
-        code: Error::ERR_INVALID_PARAMETER,
-        why: why.to_owned(),
     }
 }
 

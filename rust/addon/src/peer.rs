@@ -190,14 +190,8 @@ impl Peer {
     }
 
     /// The engine's UDP peer beneath, if it is one.
-    pub(crate) fn engine_peer(&self) -> Option<Gd<PacketPeerUdp>> {
-        match &self.state {
-            State::Greeting { link, .. } | State::Live { link, .. } => match link {
-                Link::Engine(link) => Some(link.peer().clone()),
-                Link::Ours(_) => None,
-            },
-            State::Idle(_) => None,
-        }
+    pub(crate) fn engine_peer(&mut self) -> Option<Gd<PacketPeerUdp>> {
+        Some(self.engine_link()?.peer().clone())
     }
 
     /// The engine's UDP peer beneath, if something is to be fetched from it.
