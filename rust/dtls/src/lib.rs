@@ -12,6 +12,7 @@
 //!
 //! Standards: RFC 6347 (DTLS 1.2), RFC 5246 (TLS 1.2), RFC 6125 (host names in certificates).
 
+mod buffers;
 mod bytes;
 mod context;
 mod cookie;

@@ -55,9 +55,14 @@ impl Packets {
         Some(&self.bytes[start..start + length])
     }
 
+    /// Gives back the memory that no waiting packet needs.
+    pub(crate) fn shrink(&mut self) {
+        self.bytes.shrink_to_fit();
+    }
+
     /// Uses again the memory of packets that were taken, and gives back what a burst made large.
     fn reclaim(&mut self) {
-        const KEEP: usize = 4096;
+        const KEEP: usize = 2048;
         if self.is_empty() {
             self.bytes.clear();
             self.start = 0;

@@ -15,7 +15,7 @@ use crate::packets::Packets;
 use crate::policy::{HANDSHAKE_LIMIT, MAX_DATAGRAM, MAX_PACKET, PACKET_QUEUE_BYTES};
 use crate::trust::Verification;
 use crate::wire::Wire;
-use crate::{listen, records, timer};
+use crate::{buffers, listen, records, timer};
 
 /// Where a session stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +59,15 @@ enum Phase {
 enum Side {
     Client,
     Server,
+}
+
+/// How far records are read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Until {
+    /// The datagram has been read, which OpenSSL knows without another attempt.
+    Read,
+    /// OpenSSL finds nothing more, here or among what it had put aside.
+    Dry,
 }
 
 /// Where OpenSSL's verification leaves the certificate that it did not accept.
@@ -202,10 +211,11 @@ impl Session {
                 if matches!(self.phase, Phase::Connected { .. }) {
                     // Records that overtook the handshake's last flight waited inside OpenSSL; they
                     // came in datagrams of any size.
-                    self.read_records(MAX_PACKET);
+                    self.read_records(MAX_PACKET, Until::Dry);
+                    self.packets.shrink();
                 }
             }
-            Phase::Connected { .. } => self.read_records(length),
+            Phase::Connected { .. } => self.read_records(length, Until::Read),
             Phase::Closed | Phase::Failed(_) => {}
         }
         self.stream.get_mut().swap_incoming(datagram, false);
@@ -341,19 +351,21 @@ impl Session {
     }
 
     /// Decrypts every record that OpenSSL holds; none has more than `largest` bytes of plain text.
-    fn read_records(&mut self, largest: usize) {
+    fn read_records(&mut self, largest: usize, until: Until) {
         forget_earlier_errors();
         let error = loop {
             let stream = &mut self.stream;
-            if let Err(error) = self
+            match self
                 .packets
                 .push_with(largest, |into| stream.ssl_read(into))
             {
-                break error;
+                Ok(()) if until == Until::Read && !buffers::are_filled(stream.ssl()) => return,
+                Ok(()) => {}
+                Err(error) => break error,
             }
         };
         match error.code() {
-            _ if is_waiting(&error) => {}
+            _ if is_waiting(&error) => buffers::free_empty(self.stream.ssl()),
             ErrorCode::ZERO_RETURN => self.say_goodbye(),
             _ => self.fail(&error),
         }
