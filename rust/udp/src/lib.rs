@@ -22,7 +22,7 @@
 //! only, and the last one is always a leaf:
 //!
 //! 1. a listener's turn to poll (one thread reads the socket at a time, so that each sender's order is kept),
-//! 2. the listener's table (held for one look-up at a time, never during a system call that could block),
+//! 2. the listener's table (held for a few dozen datagrams at a time, never during a system call that could block),
 //! 3. a peer's state, never together with 1 or 2: [`Peer::close`] lets go of it before it leaves the table,
 //! 4. an inbox.
 //!

@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
+use socket2::SockAddr;
+
 use crate::error::Error;
 use crate::inbox::Inbox;
 use crate::lock::lock;
@@ -12,6 +14,8 @@ use crate::table::Table;
 
 pub(crate) struct Route {
     remote: SocketAddr,
+    /// The remote as the socket takes it.
+    destination: Result<SockAddr, Error>,
     /// Weak, so that a stopped listener's port is free at once, whoever still holds a peer.
     socket: Weak<Socket>,
     table: Weak<Mutex<Table>>,
@@ -27,6 +31,7 @@ impl Route {
     ) -> Route {
         Route {
             remote,
+            destination: socket.destination(remote),
             socket: Arc::downgrade(socket),
             table,
             inbox: Mutex::new(Inbox::new()),
@@ -76,9 +81,10 @@ impl Route {
     }
 
     pub(crate) fn send(&self, datagram: &[u8]) -> Result<(), Error> {
+        let destination = self.destination.as_ref().map_err(|&error| error)?;
         self.socket()
             .ok_or(Error::Failed)?
-            .send_to(datagram, self.remote)
+            .send_to_destination(datagram, destination)
     }
 
     /// Takes itself out of the listener's table, where a newer route of the same address may already stand. Takes the

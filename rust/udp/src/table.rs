@@ -68,21 +68,7 @@ impl Table {
     }
 
     /// Hands one datagram, read from `socket`, to its route; a new address becomes pending if there is room.
-    ///
-    /// Returns false if `socket` is no longer the listener's: it was stopped by another thread.
-    pub(crate) fn deliver(
-        &mut self,
-        socket: &Arc<Socket>,
-        from: SocketAddr,
-        datagram: &[u8],
-    ) -> bool {
-        if !self
-            .socket
-            .as_ref()
-            .is_some_and(|own| Arc::ptr_eq(own, socket))
-        {
-            return false;
-        }
+    pub(crate) fn deliver(&mut self, socket: &Arc<Socket>, from: SocketAddr, datagram: &[u8]) {
         if let Some(route) = self.routes.get(&from) {
             route.deliver(datagram);
         } else if !self.is_full() {
@@ -93,7 +79,6 @@ impl Table {
         } else {
             self.refused += 1;
         }
-        true
     }
 
     pub(crate) fn has_pending(&self) -> bool {
