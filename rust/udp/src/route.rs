@@ -1,7 +1,7 @@
 //! The link between a listener and one remote address: what the table delivers to and what an accepted peer holds.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
 use socket2::SockAddr;
@@ -20,8 +20,13 @@ pub(crate) struct Route {
     socket: Weak<Socket>,
     table: Weak<Mutex<Table>>,
     inbox: Mutex<Inbox>,
-    open: AtomicBool,
+    /// How many datagrams the inbox holds, for those who only want to know; [`SHUT`] in the end. Written with the inbox
+    /// locked.
+    queued: AtomicUsize,
 }
+
+/// In place of a count: the listener has stopped or the peer is closed.
+const SHUT: usize = usize::MAX;
 
 impl Route {
     pub(crate) fn new(
@@ -35,7 +40,7 @@ impl Route {
             socket: Arc::downgrade(socket),
             table,
             inbox: Mutex::new(Inbox::new()),
-            open: AtomicBool::new(true),
+            queued: AtomicUsize::new(0),
         }
     }
 
@@ -45,12 +50,31 @@ impl Route {
 
     /// False from the moment the listener stops or the peer is closed.
     pub(crate) fn is_open(&self) -> bool {
-        self.open.load(Ordering::Acquire)
+        self.queued.load(Ordering::Acquire) != SHUT
     }
 
-    /// Called by the table when it no longer knows this route.
+    /// How many datagrams wait, without a lock; `None` if it is not open.
+    pub(crate) fn queued(&self) -> Option<usize> {
+        let queued = self.queued.load(Ordering::Acquire);
+        (queued != SHUT).then_some(queued)
+    }
+
+    /// Called by the table when it no longer knows this route. What is queued is forgotten.
     pub(crate) fn shut(&self) {
-        self.open.store(false, Ordering::Release);
+        let mut inbox = lock(&self.inbox);
+        inbox.clear();
+        self.queued.store(SHUT, Ordering::Release);
+    }
+
+    /// The inbox for a change, unless it is shut; counts what it holds afterwards.
+    fn change<R>(&self, body: impl FnOnce(&mut Inbox) -> R) -> Option<R> {
+        let mut inbox = lock(&self.inbox);
+        if !self.is_open() {
+            return None;
+        }
+        let result = body(&mut inbox);
+        self.queued.store(inbox.datagrams(), Ordering::Release);
+        Some(result)
     }
 
     /// The listener's socket, unless it has stopped.
@@ -59,11 +83,12 @@ impl Route {
     }
 
     pub(crate) fn deliver(&self, datagram: &[u8]) {
-        lock(&self.inbox).push(self.remote, datagram);
+        self.change(|inbox| inbox.push(self.remote, datagram));
     }
 
-    pub(crate) fn queued(&self) -> usize {
-        lock(&self.inbox).datagrams()
+    #[cfg(test)]
+    pub(crate) fn lock_inbox(&self) -> std::sync::MutexGuard<'_, Inbox> {
+        lock(&self.inbox)
     }
 
     pub(crate) fn dropped(&self) -> u64 {
@@ -71,13 +96,16 @@ impl Route {
     }
 
     pub(crate) fn receive(&self, into: &mut Vec<u8>) -> Result<SocketAddr, Error> {
-        match lock(&self.inbox).pop(into) {
-            Some(from) => Ok(from),
-            None => {
-                into.clear();
-                Err(Error::Unavailable)
-            }
+        if self.queued.load(Ordering::Acquire) == 0 {
+            into.clear();
+            return Err(Error::Unavailable);
         }
+        self.change(|inbox| inbox.pop(into))
+            .flatten()
+            .ok_or_else(|| {
+                into.clear();
+                Error::Unavailable
+            })
     }
 
     pub(crate) fn send(&self, datagram: &[u8]) -> Result<(), Error> {
