@@ -269,6 +269,17 @@ impl Peer {
         state.own.as_mut().ok_or(Error::Failed)?.has_datagrams()
     }
 
+    /// Names the peer for [`crate::Listener::take_ready`], which hands the token back when there are datagrams for it;
+    /// `None` ends that. The token is the caller's: it may be a number, an index, the name of anything. Datagrams
+    /// that are queued already count as new.
+    ///
+    /// # Errors
+    /// [`Error::Unconfigured`]: the peer does not belong to a listener.
+    pub fn set_token(&self, token: Option<u64>) -> Result<(), Error> {
+        self.route().ok_or(Error::Unconfigured)?.set_token(token);
+        Ok(())
+    }
+
     /// Replaces the content of `into` by the oldest datagram and returns its sender: `PacketPeerUDP.get_packet`.
     ///
     /// Queued datagrams come first; only then is an own socket read, so that draining a peer costs one system call a

@@ -1,7 +1,7 @@
 //! The link between a listener and one remote address: what the table delivers to and what an accepted peer holds.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
 use socket2::SockAddr;
@@ -23,6 +23,37 @@ pub(crate) struct Route {
     /// How many datagrams the inbox holds, for those who only want to know; [`SHUT`] in the end. Written with the inbox
     /// locked.
     queued: AtomicUsize,
+    /// What the table knows of it beyond the address, and reads and writes locked.
+    pub(crate) watch: Watch,
+}
+
+/// Whether somebody wants to be told of datagrams: see [`crate::Listener::take_ready`].
+#[derive(Default)]
+pub(crate) struct Watch {
+    is_watched: AtomicBool,
+    is_listed: AtomicBool,
+    token: AtomicU64,
+}
+
+impl Watch {
+    /// What to call the route when there is something, or that nobody wants to know.
+    pub(crate) fn set(&self, token: Option<u64>) {
+        self.token
+            .store(token.unwrap_or_default(), Ordering::Relaxed);
+        self.is_watched.store(token.is_some(), Ordering::Relaxed);
+    }
+
+    /// Whether the route is to be listed now: somebody wants to know and it is not listed yet.
+    pub(crate) fn is_to_be_listed(&self) -> bool {
+        self.is_watched.load(Ordering::Relaxed) && !self.is_listed.swap(true, Ordering::Relaxed)
+    }
+
+    /// The token of a route that is taken from the list.
+    pub(crate) fn unlist(&self) -> Option<u64> {
+        self.is_listed.store(false, Ordering::Relaxed);
+        let token = self.token.load(Ordering::Relaxed);
+        self.is_watched.load(Ordering::Relaxed).then_some(token)
+    }
 }
 
 /// In place of a count: the listener has stopped or the peer is closed.
@@ -41,6 +72,7 @@ impl Route {
             table,
             inbox: Mutex::new(Inbox::new()),
             queued: AtomicUsize::new(0),
+            watch: Watch::default(),
         }
     }
 
@@ -113,6 +145,13 @@ impl Route {
         self.socket()
             .ok_or(Error::Failed)?
             .send_to_destination(datagram, destination)
+    }
+
+    /// See [`crate::Peer::set_token`]. Takes the table's lock.
+    pub(crate) fn set_token(self: &Arc<Route>, token: Option<u64>) {
+        if let Some(table) = self.table.upgrade() {
+            lock(&table).watch(self, token);
+        }
     }
 
     /// Takes itself out of the listener's table, where a newer route of the same address may already stand. Takes the
