@@ -157,6 +157,15 @@ impl Listener {
         Some(Arc::new(Peer::accepted(route)))
     }
 
+    /// Appends the tokens of the peers that datagrams came for since they were last taken here, in the order in which the
+    /// first of those came, each peer once. It costs what there is to hand out and nothing for the peers that are idle.
+    ///
+    /// Peers are named with [`Peer::set_token`]. A peer that was closed meanwhile is left out, and one that has read its
+    /// datagrams meanwhile is not. At most one entry a peer is kept, whether or not anybody takes them.
+    pub fn take_ready(&self, tokens: &mut Vec<u64>) {
+        lock(&self.table).take_ready(tokens);
+    }
+
     /// Whether the socket is open: `UDPServer.is_listening`.
     #[must_use]
     pub fn is_listening(&self) -> bool {

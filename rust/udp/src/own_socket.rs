@@ -55,8 +55,21 @@ impl OwnSocket {
     /// # Errors
     /// [`Error::Refused`] for an ICMP answer to an earlier send, once; what is queued stays, and the next call reads on.
     pub(crate) fn poll(&mut self) -> Result<(), Error> {
+        self.fetch(MAX_DATAGRAMS_PER_POLL)
+    }
+
+    /// Whether something is queued, after one look at the kernel's buffer if nothing is. Errors are as with
+    /// [`OwnSocket::poll`].
+    pub(crate) fn has_datagrams(&mut self) -> Result<bool, Error> {
+        if self.inbox.is_empty() {
+            self.fetch(1)?;
+        }
+        Ok(!self.inbox.is_empty())
+    }
+
+    fn fetch(&mut self, most: usize) -> Result<(), Error> {
         scratch::with(|buffer| {
-            for _ in 0..MAX_DATAGRAMS_PER_POLL {
+            for _ in 0..most {
                 match self.read(buffer)? {
                     Read::Datagram(length, from) => self.inbox.push(from, &buffer[..length]),
                     Read::Nothing => break,
