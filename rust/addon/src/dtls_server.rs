@@ -10,6 +10,7 @@ use crate::link::Link;
 use crate::packet_peer_dtls::OpenSslPacketPeerDtls;
 use crate::peer::ServerSide;
 use crate::report::mistake;
+use crate::state;
 
 /// Turns the clients of a UDP server into DTLS peers. Mirrors the engine's [DTLSServer], on OpenSSL.
 ///
@@ -89,7 +90,7 @@ impl OpenSslDtlsServer {
         if !link.is_connected() {
             mistake(WHAT, "the UDP peer is not connected");
         } else if let Setup::Done(side) = setup {
-            dtls_peer.bind().accept(link, side);
+            state::of(&dtls_peer).accept(link, side).print();
         }
         Some(dtls_peer)
     }

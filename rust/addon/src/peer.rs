@@ -189,6 +189,20 @@ impl Peer {
         }
     }
 
+    /// Whether an engine's UDP peer is beneath.
+    pub(crate) fn is_on_engine_link(&self) -> bool {
+        matches!(
+            self.state,
+            State::Greeting {
+                link: Link::Engine(_),
+                ..
+            } | State::Live {
+                link: Link::Engine(_),
+                ..
+            }
+        )
+    }
+
     /// The engine's UDP peer beneath, if it is one.
     pub(crate) fn engine_peer(&mut self) -> Option<Gd<PacketPeerUdp>> {
         Some(self.engine_link()?.peer().clone())

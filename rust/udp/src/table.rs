@@ -10,6 +10,9 @@ use crate::socket::Socket;
 /// The engine's default (class reference of `UDPServer.max_pending_connections`).
 const DEFAULT_MAX_PENDING: usize = 16;
 
+/// By how many more than twice the routes the list of those that are ready may be before it is looked through.
+const READY_SLACK: usize = 64;
+
 pub(crate) struct Table {
     /// Where new routes find the table again.
     itself: Weak<Mutex<Table>>,
@@ -19,6 +22,8 @@ pub(crate) struct Table {
     routes: HashMap<SocketAddr, Arc<Route>>,
     /// Oldest first.
     pending: VecDeque<Arc<Route>>,
+    /// Watched routes that datagrams came for since they were last asked for, in that order, each once.
+    ready: Vec<Arc<Route>>,
     max_pending: usize,
     refused: u64,
     round: Option<Round>,
@@ -41,6 +46,7 @@ impl Table {
                 socket: None,
                 routes: HashMap::new(),
                 pending: VecDeque::new(),
+                ready: Vec::new(),
                 max_pending: DEFAULT_MAX_PENDING,
                 refused: 0,
                 round: None,
@@ -63,28 +69,19 @@ impl Table {
         }
         self.routes = HashMap::new();
         self.pending = VecDeque::new();
+        self.ready = Vec::new();
         self.socket = None;
         self.round = None;
     }
 
     /// Hands one datagram, read from `socket`, to its route; a new address becomes pending if there is room.
-    ///
-    /// Returns false if `socket` is no longer the listener's: it was stopped by another thread.
-    pub(crate) fn deliver(
-        &mut self,
-        socket: &Arc<Socket>,
-        from: SocketAddr,
-        datagram: &[u8],
-    ) -> bool {
-        if !self
-            .socket
-            .as_ref()
-            .is_some_and(|own| Arc::ptr_eq(own, socket))
-        {
-            return false;
-        }
+    pub(crate) fn deliver(&mut self, socket: &Arc<Socket>, from: SocketAddr, datagram: &[u8]) {
         if let Some(route) = self.routes.get(&from) {
             route.deliver(datagram);
+            if route.watch.is_to_be_listed() {
+                self.ready.push(Arc::clone(route));
+                self.bound_ready();
+            }
         } else if !self.is_full() {
             let route = Arc::new(Route::new(from, socket, self.itself.clone()));
             route.deliver(datagram);
@@ -93,7 +90,31 @@ impl Table {
         } else {
             self.refused += 1;
         }
-        true
+    }
+
+    /// Names a route for [`Table::take_ready`], or ends that. What it holds already counts as new.
+    pub(crate) fn watch(&mut self, route: &Arc<Route>, token: Option<u64>) {
+        route.watch.set(token);
+        if route.queued().is_some_and(|queued| queued > 0) && route.watch.is_to_be_listed() {
+            self.ready.push(Arc::clone(route));
+            self.bound_ready();
+        }
+    }
+
+    /// Appends the tokens of the routes that are ready, oldest first.
+    pub(crate) fn take_ready(&mut self, tokens: &mut Vec<u64>) {
+        for route in self.ready.drain(..) {
+            let token = route.watch.unlist();
+            tokens.extend(token.filter(|_| route.is_open()));
+        }
+    }
+
+    /// Forgets routes that are gone when they begin to be many, should nobody ever take the list. Every other one is in
+    /// it once.
+    fn bound_ready(&mut self) {
+        if self.ready.len() > 2 * self.routes.len() + READY_SLACK {
+            self.ready.retain(|route| route.is_open());
+        }
     }
 
     pub(crate) fn has_pending(&self) -> bool {
@@ -148,5 +169,32 @@ impl Table {
         {
             self.routes.remove(&remote);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::BindAddress;
+
+    #[test]
+    fn routes_that_come_and_go_do_not_fill_the_list_that_nobody_takes() {
+        let table = Table::new();
+        let mut table = table.lock().unwrap();
+        let ip = [127, 0, 0, 1];
+        let socket = Socket::listen(BindAddress::Ip(ip.into()), 0).unwrap();
+        let socket = Arc::new(socket);
+        for port in 1..2000 {
+            let from = SocketAddr::from((ip, port));
+            table.deliver(&socket, from, b"hello");
+            let route = table.take_oldest_pending().unwrap();
+            table.watch(&route, Some(1));
+            route.shut();
+            table.forget(&route);
+            assert!(table.ready.len() <= READY_SLACK + 2);
+        }
+        let mut tokens = Vec::new();
+        table.take_ready(&mut tokens);
+        assert_eq!(tokens, [], "all are gone");
     }
 }
