@@ -15,15 +15,20 @@
 mod bytes;
 mod context;
 mod cookie;
+mod datagrams;
+mod early;
 mod error;
 mod failure;
+mod handshake;
 mod hello;
 mod identity;
 mod listen;
 mod packets;
 mod policy;
 mod records;
+mod screen;
 mod session;
+mod settings;
 mod timer;
 mod trust;
 mod wire;
@@ -39,4 +44,5 @@ pub use policy::{
     openssl_version,
 };
 pub use session::{Session, Status};
+pub use settings::Settings;
 pub use trust::{Roots, Verification};

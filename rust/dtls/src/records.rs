@@ -75,3 +75,35 @@ pub(crate) fn big_endian(bytes: &[u8]) -> u64 {
         .iter()
         .fold(0, |sum, &byte| sum << 8 | u64::from(byte))
 }
+
+/// One record, in plain text or sealed.
+#[derive(Clone)]
+pub(crate) struct Record<'a> {
+    pub(crate) content_type: u8,
+    pub(crate) epoch: u16,
+    pub(crate) number: u64,
+    pub(crate) body: &'a [u8],
+    /// Where in the datagram it ends.
+    pub(crate) end: usize,
+}
+
+impl<'a> Record<'a> {
+    /// The record that begins at `start`; `None` at the end and where none can be read.
+    pub(crate) fn read(datagram: &'a [u8], start: usize) -> Option<Self> {
+        let mut rest = Reader(datagram.get(start..)?);
+        let content_type = rest.take(1)?[0];
+        let [major, _minor] = *rest.take(2)? else {
+            return None;
+        };
+        let epoch = rest.number(2)? as u16;
+        let number = big_endian(rest.take(6)?);
+        let body = rest.vector(2)?;
+        (usize::from(major) == DTLS_MAJOR).then_some(Self {
+            content_type,
+            epoch,
+            number,
+            body,
+            end: datagram.len() - rest.0.len(),
+        })
+    }
+}

@@ -10,9 +10,11 @@ use openssl::x509::verify::X509CheckFlags;
 use crate::context::{ClientContext, ServerContext};
 use crate::error::{ConfigError, SendError, forget_earlier_errors, reason};
 use crate::failure::{CertificateFailure, Failure};
-use crate::hello::ClientHello;
+use crate::handshake::Handshake;
+use crate::hello::{ClientHello, RANDOM};
 use crate::packets::Packets;
-use crate::policy::{HANDSHAKE_LIMIT, MAX_DATAGRAM, MAX_PACKET, PACKET_QUEUE_BYTES};
+use crate::policy::{MAX_PACKET, PACKET_QUEUE_BYTES};
+use crate::settings::Settings;
 use crate::trust::Verification;
 use crate::wire::Wire;
 use crate::{listen, records, timer};
@@ -35,34 +37,27 @@ pub enum Status {
 /// After every call that may produce datagrams, send what [`drain_datagrams`](Self::drain_datagrams)
 /// gives, and call [`handle_timeout`](Self::handle_timeout) when [`timeout`](Self::timeout) says so.
 pub struct Session {
-    stream: SslStream<Wire>,
-    phase: Phase,
+    pub(crate) stream: SslStream<Wire>,
+    pub(crate) phase: Phase,
+    pub(crate) heard_at: Option<Instant>,
     packets: Packets,
-    rejected: Rejected,
+    pub(crate) rejected: Rejected,
 }
 
-enum Phase {
-    Handshaking {
-        side: Side,
-        give_up_at: Instant,
-        retransmit_at: Option<Instant>,
-    },
+pub(crate) enum Phase {
+    Handshaking(Box<Handshake>),
     Connected {
         /// How many bytes each sealed record is longer than its plain text.
         sealing_overhead: usize,
+        /// How often a server sent its last flight again because the client asked for it.
+        answers: usize,
     },
     Closed,
     Failed(Failure),
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Side {
-    Client,
-    Server,
-}
-
 /// Where OpenSSL's verification leaves the certificate that it did not accept.
-type Rejected = Arc<Mutex<Option<CertificateFailure>>>;
+pub(crate) type Rejected = Arc<Mutex<Option<CertificateFailure>>>;
 
 impl Session {
     /// Begins a client's session; its first hello waits in
@@ -79,19 +74,10 @@ impl Session {
         server_name: &str,
         now: Instant,
     ) -> Result<Self, ConfigError> {
-        forget_earlier_errors();
-        let mut ssl = new_ssl(&context.ssl)?;
         let rejected = Rejected::default();
-        match &context.verification {
-            Verification::Full(_) => {
-                expect_name(&mut ssl, server_name)?;
-                record_rejection(&mut ssl, &rejected, Some(server_name.to_owned()));
-            }
-            Verification::DangerousAnyName(_) => record_rejection(&mut ssl, &rejected, None),
-            Verification::DangerousNone => {}
-        }
-        ssl.set_connect_state();
-        let mut session = Self::new(ssl, Side::Client, rejected, now)?;
+        let ssl = client_ssl(context, server_name, &rejected)?;
+        let handshake = Handshake::of_client(context, server_name, now);
+        let mut session = Self::new(ssl, handshake, rejected)?;
         session.shake_hands(now);
         Ok(session)
     }
@@ -109,13 +95,13 @@ impl Session {
         now: Instant,
     ) -> Result<Self, ConfigError> {
         forget_earlier_errors();
-        let mut ssl = new_ssl(&context.0)?;
+        let parsed = ClientHello::parse(hello).ok_or(ConfigError::NoHello)?;
+        let mut ssl = new_ssl(&context.ssl, &context.settings)?;
         ssl.set_accept_state();
-        let mut session = Self::new(ssl, Side::Server, Rejected::default(), now)?;
+        let handshake = Handshake::of_server(context.settings, &parsed, now);
+        let mut session = Self::new(ssl, handshake, Rejected::default())?;
         let wire = session.stream.get_mut();
-        if let Some(hello) = ClientHello::parse(hello) {
-            wire.number_from(records::big_endian(hello.record_number));
-        }
+        wire.number_from(records::big_endian(parsed.record_number));
         wire.swap_incoming(hello, true);
         let begun = listen::begin_with_verified_hello(session.stream.ssl());
         if begun.is_ok() {
@@ -126,16 +112,13 @@ impl Session {
         Ok(session)
     }
 
-    fn new(ssl: Ssl, side: Side, rejected: Rejected, now: Instant) -> Result<Self, ConfigError> {
+    fn new(ssl: Ssl, handshake: Handshake, rejected: Rejected) -> Result<Self, ConfigError> {
         let stream =
             SslStream::new(ssl, Wire::default()).map_err(|stack| ConfigError::openssl(&stack))?;
         Ok(Self {
             stream,
-            phase: Phase::Handshaking {
-                side,
-                give_up_at: now + HANDSHAKE_LIMIT,
-                retransmit_at: None,
-            },
+            phase: Phase::Handshaking(Box::new(handshake)),
+            heard_at: None,
             packets: Packets::default(),
             rejected,
         })
@@ -145,7 +128,7 @@ impl Session {
     /// [`Status::Connected`] until the last packet was taken.
     pub fn status(&self) -> Status {
         match self.phase {
-            Phase::Handshaking { .. } => Status::Handshaking,
+            Phase::Handshaking(_) => Status::Handshaking,
             Phase::Connected { .. } => Status::Connected,
             _ if !self.packets.is_empty() => Status::Connected,
             Phase::Closed => Status::Closed,
@@ -174,11 +157,33 @@ impl Session {
             .map(|cipher| cipher.name())
     }
 
+    /// When the last record arrived that the other side alone can have sealed; `None` before the end
+    /// of the handshake. The time is the `now` that came with its datagram.
+    pub fn last_authenticated(&self) -> Option<Instant> {
+        self.heard_at
+    }
+
+    /// Whether a datagram that came to a server's session begins with a client's hello that is not
+    /// the one that the session began with: the client was started again on the same address and
+    /// port, or someone poses as it (RFC 6347 section 4.2.8).
+    ///
+    /// Let [`CookieJar::greet`](crate::CookieJar::greet) judge it as a stranger's. Once it is
+    /// verified, the client has no more use for this session. [`handle_datagram`](Self::handle_datagram)
+    /// ignores such hellos.
+    pub fn is_another_hello(&self, datagram: &[u8]) -> bool {
+        let Some(hello) = ClientHello::parse(datagram) else {
+            return false;
+        };
+        let mut random = [0; RANDOM];
+        let ssl = self.stream.ssl();
+        ssl.is_server() && ssl.client_random(&mut random) == RANDOM && hello.random != random
+    }
+
     /// Whether the session takes datagrams: false once it ended, and while
     /// [`PACKET_QUEUE_BYTES`] of packets wait to be taken.
     pub fn takes_datagrams(&self) -> bool {
         match self.phase {
-            Phase::Handshaking { .. } | Phase::Connected { .. } => {
+            Phase::Handshaking(_) | Phase::Connected { .. } => {
                 self.packets.waiting_bytes() < PACKET_QUEUE_BYTES
             }
             Phase::Closed | Phase::Failed(_) => false,
@@ -190,79 +195,43 @@ impl Session {
     /// The vector is borrowed for the call and holds the same bytes after it. Where
     /// [`takes_datagrams`](Self::takes_datagrams) is false, nothing happens.
     pub fn handle_datagram(&mut self, datagram: &mut Vec<u8>, now: Instant) {
-        let is_ours = records::are_well_formed(datagram, self.sealing_overhead());
-        if !is_ours || !self.takes_datagrams() || self.is_stale_hello(datagram) {
+        if !self.takes_datagrams() {
             return;
         }
-        let length = datagram.len();
-        self.stream.get_mut().swap_incoming(datagram, true);
         match self.phase {
-            Phase::Handshaking { .. } => {
-                self.shake_hands(now);
-                if matches!(self.phase, Phase::Connected { .. }) {
-                    // Records that overtook the handshake's last flight waited inside OpenSSL; they
-                    // came in datagrams of any size.
-                    self.read_records(MAX_PACKET);
-                }
+            Phase::Handshaking(_) => self.handle_handshake_datagram(datagram, now),
+            Phase::Connected {
+                sealing_overhead, ..
+            } if records::are_well_formed(datagram, sealing_overhead) => {
+                let length = datagram.len();
+                self.stream.get_mut().swap_incoming(datagram, true);
+                self.read_records(length, now);
+                self.stream.get_mut().swap_incoming(datagram, false);
             }
-            Phase::Connected { .. } => self.read_records(length),
-            Phase::Closed | Phase::Failed(_) => {}
+            _ => {}
         }
-        self.stream.get_mut().swap_incoming(datagram, false);
     }
 
-    fn sealing_overhead(&self) -> usize {
+    pub(crate) fn sealing_overhead(&self) -> usize {
         match self.phase {
-            Phase::Connected { sealing_overhead } => sealing_overhead,
+            Phase::Connected {
+                sealing_overhead, ..
+            } => sealing_overhead,
             _ => records::sealing_overhead(self.cipher().unwrap_or_default()),
         }
     }
 
-    /// A repetition of the hello that came before the cookie: the client has one by now, but OpenSSL
-    /// would begin anew.
-    fn is_stale_hello(&self, datagram: &[u8]) -> bool {
-        let greeted = matches!(
-            self.phase,
-            Phase::Handshaking {
-                side: Side::Server,
-                ..
-            }
-        );
-        greeted && ClientHello::parse(datagram).is_some_and(|hello| hello.message_number == 0)
-    }
-
     /// When [`handle_timeout`](Self::handle_timeout) is to be called; `None` for never.
     pub fn timeout(&self) -> Option<Instant> {
-        match self.phase {
-            Phase::Handshaking {
-                give_up_at,
-                retransmit_at,
-                ..
-            } => Some(retransmit_at.map_or(give_up_at, |at| at.min(give_up_at))),
+        match &self.phase {
+            Phase::Handshaking(handshake) => Some(handshake.timeout()),
             _ => None,
         }
     }
 
-    /// Sends the last flight again, or gives up, if it is time; otherwise does nothing.
+    /// Sends the last flight again, begins anew, or gives up, if it is time; otherwise does nothing.
     pub fn handle_timeout(&mut self, now: Instant) {
-        let Phase::Handshaking {
-            give_up_at,
-            retransmit_at,
-            ..
-        } = self.phase
-        else {
-            return;
-        };
-        if now >= give_up_at {
-            self.phase = Phase::Failed(Failure::TimedOut);
-        } else if retransmit_at.is_some_and(|at| now >= at) {
-            forget_earlier_errors();
-            match timer::handle_expired(self.stream.ssl()) {
-                Ok(()) => self.schedule_retransmission(now),
-                // OpenSSL fails here once it has sent the flight as often as it does.
-                Err(_) => self.phase = Phase::Failed(Failure::TimedOut),
-            }
-        }
+        self.handle_handshake_timeout(now);
     }
 
     /// Encrypts one packet into one datagram. An empty packet is not sent: DTLS has no use for it.
@@ -305,7 +274,10 @@ impl Session {
         self.packets = Packets::default();
         match self.phase {
             Phase::Connected { .. } => self.say_goodbye(),
-            Phase::Handshaking { .. } => self.phase = Phase::Closed,
+            Phase::Handshaking(_) => {
+                self.stream.get_mut().end_flights();
+                self.phase = Phase::Closed;
+            }
             Phase::Closed | Phase::Failed(_) => {}
         }
     }
@@ -320,29 +292,10 @@ impl Session {
         self.stream.get_mut().drain_outgoing(send);
     }
 
-    fn shake_hands(&mut self, now: Instant) {
-        forget_earlier_errors();
-        match self.stream.do_handshake() {
-            Ok(()) => {
-                self.phase = Phase::Connected {
-                    sealing_overhead: self.sealing_overhead(),
-                }
-            }
-            Err(error) if is_waiting(&error) => self.schedule_retransmission(now),
-            Err(error) => self.fail(&error),
-        }
-    }
-
-    fn schedule_retransmission(&mut self, now: Instant) {
-        let left = timer::remaining(self.stream.ssl());
-        if let Phase::Handshaking { retransmit_at, .. } = &mut self.phase {
-            *retransmit_at = left.map(|left| now + left);
-        }
-    }
-
     /// Decrypts every record that OpenSSL holds; none has more than `largest` bytes of plain text.
-    fn read_records(&mut self, largest: usize) {
+    pub(crate) fn read_records(&mut self, largest: usize, now: Instant) {
         forget_earlier_errors();
+        let waiting = self.stream.get_ref().outgoing_count();
         let error = loop {
             let stream = &mut self.stream;
             if let Err(error) = self
@@ -351,11 +304,34 @@ impl Session {
             {
                 break error;
             }
+            self.heard_at = Some(now);
         };
+        self.answer_more_than_once(waiting, now);
         match error.code() {
             _ if is_waiting(&error) => {}
-            ErrorCode::ZERO_RETURN => self.say_goodbye(),
+            ErrorCode::ZERO_RETURN => {
+                self.heard_at = Some(now);
+                self.say_goodbye();
+            }
             _ => self.fail(&error),
+        }
+    }
+
+    /// A client that has not got a server's last flight repeats its own, upon which OpenSSL sends the
+    /// server's again. The later that happens, the more is lost on the way: it goes out up to
+    /// three times then.
+    fn answer_more_than_once(&mut self, already_waiting: usize, now: Instant) {
+        let wire = self.stream.get_ref();
+        let answer = already_waiting..wire.outgoing_count();
+        if answer.is_empty() || !self.stream.ssl().is_server() {
+            return;
+        }
+        self.heard_at = Some(now);
+        if let Phase::Connected { answers, .. } = &mut self.phase {
+            *answers += 1;
+            for _ in 1..(*answers).min(3) {
+                self.stream.get_mut().repeat(answer.clone());
+            }
         }
     }
 
@@ -367,19 +343,29 @@ impl Session {
     }
 
     fn fail(&mut self, error: &ssl::Error) {
+        let failure = self.explain(error);
+        self.end(failure);
+    }
+
+    pub(crate) fn end(&mut self, failure: Failure) {
+        self.stream.get_mut().end_flights();
+        self.phase = Phase::Failed(failure);
+    }
+
+    pub(crate) fn explain(&self, error: &ssl::Error) -> Failure {
         let rejected = self
             .rejected
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take();
-        self.phase = Phase::Failed(match rejected {
+        match rejected {
             Some(certificate) => Failure::Certificate(certificate),
             None => explain(error),
-        });
+        }
     }
 }
 
-fn is_waiting(error: &ssl::Error) -> bool {
+pub(crate) fn is_waiting(error: &ssl::Error) -> bool {
     matches!(error.code(), ErrorCode::WANT_READ | ErrorCode::WANT_WRITE)
 }
 
@@ -396,11 +382,30 @@ fn explain(error: &ssl::Error) -> Failure {
     }
 }
 
-fn new_ssl(context: &ssl::SslContext) -> Result<Ssl, ConfigError> {
+pub(crate) fn client_ssl(
+    context: &ClientContext,
+    server_name: &str,
+    rejected: &Rejected,
+) -> Result<Ssl, ConfigError> {
+    forget_earlier_errors();
+    let mut ssl = new_ssl(&context.ssl, &context.settings)?;
+    match &context.verification {
+        Verification::Full(_) => {
+            expect_name(&mut ssl, server_name)?;
+            record_rejection(&mut ssl, rejected, Some(server_name.to_owned()));
+        }
+        Verification::DangerousAnyName(_) => record_rejection(&mut ssl, rejected, None),
+        Verification::DangerousNone => {}
+    }
+    ssl.set_connect_state();
+    Ok(ssl)
+}
+
+fn new_ssl(context: &ssl::SslContext, settings: &Settings) -> Result<Ssl, ConfigError> {
     let make = || {
         let mut ssl = Ssl::new(context)?;
-        ssl.set_mtu(MAX_DATAGRAM as u32)?;
-        timer::configure(&ssl);
+        ssl.set_mtu(settings.max_datagram as u32)?;
+        timer::configure(&mut ssl, settings)?;
         Ok(ssl)
     };
     make().map_err(|stack| ConfigError::openssl(&stack))
