@@ -9,6 +9,7 @@
 //! stranger's. So a client does not give up over it, but begins anew with another hello, up to its
 //! limit; RFC 6347 section 4.2.8 has a server take a client that does so.
 
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use libc::c_int;
@@ -36,6 +37,8 @@ pub(crate) struct Handshake {
     /// What a client needs to begin anew.
     client: Option<(ClientContext, Box<str>)>,
     screen: Screen,
+    /// The number that OpenSSL is to see in the next record of epoch 0.
+    next_number: u64,
     early: Early,
     settings: Settings,
     give_up_at: Instant,
@@ -64,22 +67,25 @@ impl Handshake {
     pub(crate) fn of_client(context: &ClientContext, server_name: &str, now: Instant) -> Self {
         let client = Some((context.clone(), server_name.into()));
         let screen = Screen::for_client(0);
-        Self::new(client, screen, context.settings, now)
+        Self::new(client, screen, 0, context.settings, now)
     }
 
     pub(crate) fn of_server(settings: Settings, hello: &ClientHello<'_>, now: Instant) -> Self {
-        Self::new(None, Screen::for_server(hello), settings, now)
+        let next_number = records::big_endian(hello.record_number) + 1;
+        Self::new(None, Screen::for_server(hello), next_number, settings, now)
     }
 
     fn new(
         client: Option<(ClientContext, Box<str>)>,
         screen: Screen,
+        next_number: u64,
         settings: Settings,
         now: Instant,
     ) -> Self {
         Self {
             client,
             screen,
+            next_number,
             early: Early::default(),
             settings,
             give_up_at: now + settings.handshake_limit,
@@ -129,23 +135,22 @@ impl Handshake {
         !self.is_client() || self.flights >= 2 + u32::from(self.screen.has_cookie())
     }
 
-    /// Sets the times at which the flight goes out again; `is_sent` tells that it just has.
-    fn schedule(&mut self, ssl: &SslRef, is_sent: bool, now: Instant) {
+    /// Sets the times at which the flight goes out again; `flight_length` tells how many datagrams
+    /// of it just have.
+    fn schedule(&mut self, ssl: &SslRef, flight_length: usize, now: Instant) {
         let left = timer::remaining(ssl);
         self.retransmit_at = left.map(|left| now + left);
         let count = timer::retransmissions(ssl);
-        if is_sent {
+        if flight_length > 0 {
             let first = self.settings.first_retransmission;
             let longest = longest_retransmission(first, self.settings.handshake_limit);
-            let left = left.map(|left| left.min(longest));
-            self.copy_gap = match count {
-                0 | 1 => None,
-                2 => left.map(|left| left / 2),
-                _ => left.map(|left| left / 3),
-            };
+            // A flight of one datagram weighs little: it goes out twice as often.
+            let light = if flight_length == 1 { 2 } else { 1 };
+            let parts = light * [0, 0, 3].get(count as usize).unwrap_or(&4);
+            self.copy_gap = left.and_then(|left| left.min(longest).checked_div(parts));
             self.copy_at = self.copy_gap.map(|gap| now + gap);
         }
-        if is_sent && count == 0 {
+        if flight_length > 0 && count == 0 {
             self.flights += 1;
             self.progress_at = now;
             self.alert = None;
@@ -191,8 +196,7 @@ impl Session {
                     let overhead = self.sealing_overhead();
                     let record = &self.stream.get_ref().incoming()[part.clone()];
                     if records::are_well_formed(record, overhead) {
-                        self.stream.get_mut().offer(part);
-                        self.shake_hands(now);
+                        self.read_record(part, now);
                     }
                     if let Phase::Handshaking(handshake) = &mut self.phase
                         && reads_sealed(self.stream.ssl())
@@ -214,6 +218,25 @@ impl Session {
         }
     }
 
+    /// Lets OpenSSL read one record of the datagram that was lent.
+    ///
+    /// Records of epoch 0 are numbered anew, each as if it were the next. Nothing vouches for their
+    /// numbers, and one that is far ahead, be it damaged or a stranger's, would make OpenSSL take
+    /// all that follow for replays. Messages that come twice are told by numbers of their own.
+    fn read_record(&mut self, part: Range<usize>, now: Instant) {
+        let Phase::Handshaking(handshake) = &mut self.phase else {
+            return;
+        };
+        let wire = self.stream.get_mut();
+        let before = wire.number_incoming(part.start, handshake.next_number);
+        handshake.next_number += 1;
+        wire.offer(part.clone());
+        self.shake_hands(now);
+        if let Some(before) = before {
+            self.stream.get_mut().number_incoming(part.start, before);
+        }
+    }
+
     /// Lets OpenSSL go on as far as it can.
     pub(crate) fn shake_hands(&mut self, now: Instant) {
         forget_earlier_errors();
@@ -228,9 +251,9 @@ impl Session {
                 };
             }
             Err(error) if is_waiting(&error) => {
-                let is_sent = self.stream.get_ref().has_begun_flight();
+                let flight_length = self.stream.get_ref().begun_flight();
                 if let Phase::Handshaking(handshake) = &mut self.phase {
-                    handshake.schedule(self.stream.ssl(), is_sent, now);
+                    handshake.schedule(self.stream.ssl(), flight_length, now);
                     if !handshake.is_last_flight() {
                         handshake.progress_at = now;
                     }
@@ -285,8 +308,8 @@ impl Session {
         };
         match result {
             Ok(()) => {
-                let is_sent = self.stream.get_ref().has_begun_flight();
-                handshake.schedule(self.stream.ssl(), is_sent, now);
+                let flight_length = self.stream.get_ref().begun_flight();
+                handshake.schedule(self.stream.ssl(), flight_length, now);
             }
             Err(stack) => self.end(Failure::Protocol(crate::error::reason(&stack))),
         }
@@ -329,6 +352,7 @@ impl Session {
         handshake.attempt += 1;
         let first = handshake.attempt * NUMBERS_OF_AN_ATTEMPT;
         handshake.screen = Screen::for_client(first);
+        handshake.next_number = 0;
         handshake.early = Early::default();
         handshake.copy_at = None;
         handshake.flights = 0;

@@ -69,6 +69,17 @@ pub(crate) fn shift_numbers(mut datagram: &mut [u8], by: u64) {
     }
 }
 
+/// Sets the number of a record of epoch 0 and gives the one before; leaves others as they are.
+pub(crate) fn set_number(record: &mut [u8], number: u64) -> Option<u64> {
+    let header = record.get_mut(..HEADER)?;
+    if header[EPOCH] != [0, 0] {
+        return None;
+    }
+    let before = big_endian(&header[NUMBER]);
+    header[NUMBER].copy_from_slice(&number.to_be_bytes()[2..]);
+    Some(before)
+}
+
 /// An unsigned integer of at most 8 bytes.
 pub(crate) fn big_endian(bytes: &[u8]) -> u64 {
     bytes

@@ -4,7 +4,7 @@ use std::io::{self, Read, Write};
 use std::ops::Range;
 
 use crate::datagrams::Datagrams;
-use crate::records::shift_numbers;
+use crate::records::{set_number, shift_numbers};
 
 /// What OpenSSL reads from and writes to in place of a socket. One read is one datagram, one write
 /// is one datagram.
@@ -48,6 +48,12 @@ impl Wire {
         self.unread = part;
     }
 
+    /// Numbers the record that begins there in the datagram that was lent, and gives the number it
+    /// had; `None` for a record that is sealed, number and all.
+    pub(crate) fn number_incoming(&mut self, record: usize, number: u64) -> Option<u64> {
+        set_number(self.incoming.get_mut(record..)?, number)
+    }
+
     /// Numbers a server's first record as the hello that it answers (RFC 6347 section 4.2.1), of
     /// which OpenSSL takes the number to be 1. Otherwise the client, if it had to send its hello
     /// more than once, takes the record for a replay of the HelloVerifyRequest.
@@ -66,9 +72,12 @@ impl Wire {
         self.recording = Recording::Begin;
     }
 
-    /// Whether a flight was written since [`begin_flight`](Self::begin_flight).
-    pub(crate) fn has_begun_flight(&self) -> bool {
-        self.recording == Recording::On
+    /// How many datagrams were written since [`begin_flight`](Self::begin_flight).
+    pub(crate) fn begun_flight(&self) -> usize {
+        match self.recording {
+            Recording::On => self.flight.len(),
+            Recording::Off | Recording::Begin => 0,
+        }
     }
 
     /// No flight waits for an answer from now on.
