@@ -6,6 +6,7 @@ mod cookies;
 mod credentials;
 mod handshake;
 mod interop;
+mod loss;
 mod noise;
 mod packets;
 mod verification;
