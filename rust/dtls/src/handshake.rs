@@ -140,8 +140,9 @@ impl Handshake {
         if flight_length > 0 {
             let first = self.settings.first_retransmission;
             let longest = longest_retransmission(first, self.settings.handshake_limit);
-            // A flight of one datagram weighs little: it goes out twice as often.
-            let light = if flight_length == 1 { 2 } else { 1 };
+            // A client's flight weighs little: once a server has shown itself, it goes out twice as
+            // often.
+            let light = if self.screen.has_cookie() { 2 } else { 1 };
             let parts = light * [0, 0, 3].get(count as usize).unwrap_or(&4);
             self.copy_gap = left.and_then(|left| left.min(longest).checked_div(parts));
             self.copy_at = self.copy_gap.map(|gap| now + gap);

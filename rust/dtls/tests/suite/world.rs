@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::LazyLock;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use dtls::{
     ClientContext, CookieJar, Greeting, Identity, Roots, ServerContext, Session, Status,
@@ -11,12 +11,13 @@ use dtls::{
 };
 use pki::{Authority, Leaf};
 
-use crate::clock;
+use crate::{clock, dice};
 
 pub(crate) const SERVER_NAME: &str = "localhost";
 
 /// Made once: keys take long.
-static AUTHORITY: LazyLock<Authority> = LazyLock::new(|| Authority::new("Test root").unwrap());
+static AUTHORITY: LazyLock<Authority> =
+    LazyLock::new(|| dice::throw(1, || Authority::new("Test root").unwrap()));
 static SERVER: LazyLock<pki::Identity> =
     LazyLock::new(|| AUTHORITY.issue(&Leaf::localhost()).unwrap());
 
@@ -67,8 +68,6 @@ pub(crate) struct World {
     pub(crate) sent: Vec<(To, Vec<u8>)>,
     context: ServerContext,
     began: Instant,
-    /// What OpenSSL's clock says at `began`, since 1970.
-    clock: Duration,
     now: Instant,
     under_way: BTreeMap<(Instant, u64), (To, Vec<u8>)>,
     count: u64,
@@ -88,9 +87,7 @@ impl World {
 
     pub(crate) fn with(server: &ServerContext, client: &ClientContext, name: &str) -> Self {
         let now = Instant::now();
-        let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-        let clock = since_1970.unwrap();
-        clock::set(clock);
+        clock::set(clock::BEGINNING);
         Self {
             client: Session::connect(client, name, now).unwrap(),
             server: None,
@@ -99,7 +96,6 @@ impl World {
             sent: Vec::new(),
             context: server.clone(),
             began: now,
-            clock,
             now,
             under_way: BTreeMap::new(),
             count: 0,
@@ -121,7 +117,10 @@ impl World {
     /// Numbers drawn from a seed, other ones than the network's.
     pub(crate) fn numbers(seed: u64) -> impl FnMut() -> u64 {
         let mut random = seed.wrapping_mul(0xd134_2543_de82_ef95) | 1;
-        move || step(&mut random)
+        move || {
+            random = step(random);
+            random >> 11
+        }
     }
 
     pub(crate) fn now(&self) -> Instant {
@@ -199,7 +198,7 @@ impl World {
 
     fn set_time(&mut self, now: Instant) {
         self.now = now;
-        clock::set(self.clock + (now - self.began));
+        clock::set(clock::BEGINNING + (now - self.began));
     }
 
     /// Takes what both sides want to send, and lets the network do its worst.
@@ -291,16 +290,16 @@ impl World {
 
     /// The next of the network's random numbers: the same seed gives the same run.
     pub(crate) fn next(&mut self) -> u64 {
-        step(&mut self.random)
+        self.random = step(self.random);
+        self.random >> 11
     }
 }
 
 /// A xorshift generator.
-fn step(random: &mut u64) -> u64 {
-    *random ^= *random << 13;
-    *random ^= *random >> 7;
-    *random ^= *random << 17;
-    *random >> 11
+pub(crate) fn step(mut random: u64) -> u64 {
+    random ^= random << 13;
+    random ^= random >> 7;
+    random ^ (random << 17)
 }
 
 /// Takes every packet that waits.
