@@ -76,11 +76,9 @@ impl OpenSslPacketPeerUdp {
     /// Wraps a peer that a server has accepted.
     pub(crate) fn from_peer(peer: Arc<udp::Peer>, listener: &Arc<udp::Listener>) -> Gd<Self> {
         let this = Self::new_gd();
-        let state = state::of(&this);
         // It has no others yet.
-        let _ = state.peer.set(peer);
-        let _ = state.listener.set(Arc::downgrade(listener));
-        drop(state);
+        let _ = state::of(&this).peer.set(peer);
+        let _ = state::of(&this).listener.set(Arc::downgrade(listener));
         this
     }
 }
