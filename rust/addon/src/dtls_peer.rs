@@ -5,10 +5,12 @@ use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use godot::builtin::PackedByteArray;
+use once_cell::sync::OnceCell;
 
 use crate::engine_link;
 use crate::link::Link;
 use crate::peer::{Got, Notice, Peer, PutError, ServerSide};
+use crate::roster::Membership;
 use crate::status::Status;
 
 /// A peer behind a lock. What scripts ask for most is published, so that asking takes no lock.
@@ -17,9 +19,22 @@ pub(crate) struct DtlsPeer {
     peer: Mutex<Peer>,
     status: AtomicU8,
     packets: AtomicU32,
+    /// Of a server's peer: its place in the server's roster.
+    membership: OnceCell<Membership>,
 }
 
 impl DtlsPeer {
+    /// Takes its place in a roster, for good.
+    pub(crate) fn join(&self, membership: Membership) {
+        // A peer is made by one server, once.
+        let _ = self.membership.set(membership);
+    }
+
+    /// Ends an unfinished handshake, for which a server has no room any more.
+    pub(crate) fn give_up(self: &Arc<Self>) {
+        self.run(Peer::give_up).print();
+    }
+
     pub(crate) fn lock(&self) -> Locked<'_> {
         Locked {
             peer: self.peer.lock().unwrap_or_else(PoisonError::into_inner),

@@ -25,6 +25,7 @@ mod pem;
 mod project;
 mod report;
 mod roots;
+mod roster;
 mod settings;
 mod slices;
 mod state;

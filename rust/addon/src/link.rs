@@ -105,6 +105,14 @@ impl Link {
         }
     }
 
+    /// Whether nothing has arrived, where that is known without a look at the network.
+    pub(crate) fn is_quiet(&self) -> bool {
+        match self {
+            Self::Ours(peer) => peer.is_accepted() && peer.has_datagrams() == Ok(false),
+            Self::Engine(_) => false,
+        }
+    }
+
     /// Takes the oldest datagram that has arrived, if any.
     pub(crate) fn receive(&mut self, into: &mut Vec<u8>) -> Arrival {
         match self {

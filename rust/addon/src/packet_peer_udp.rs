@@ -1,6 +1,6 @@
 //! The class `OpenSSLPacketPeerUDP`.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use godot::classes::{IPacketPeerExtension, PacketPeerExtension};
 use godot::global::Error;
@@ -29,6 +29,8 @@ pub(crate) struct OpenSslPacketPeerUdp {
 #[derive(Default)]
 pub(crate) struct UdpPeer {
     peer: OnceCell<Arc<udp::Peer>>,
+    /// Of a peer that a server has accepted: the server.
+    listener: OnceCell<Weak<udp::Listener>>,
     /// What `connect_to_host` was given, for a certificate to be checked against.
     host: Mutex<String>,
 }
@@ -36,6 +38,11 @@ pub(crate) struct UdpPeer {
 impl UdpPeer {
     pub(crate) fn peer(&self) -> &Arc<udp::Peer> {
         self.peer.get_or_init(|| Arc::new(udp::Peer::new()))
+    }
+
+    /// The server that has accepted the peer.
+    pub(crate) fn listener(&self) -> Option<Weak<udp::Listener>> {
+        self.listener.get().cloned()
     }
 
     /// The host that the peer was connected to, as the script wrote it.
@@ -67,10 +74,11 @@ impl Stateful for OpenSslPacketPeerUdp {
 
 impl OpenSslPacketPeerUdp {
     /// Wraps a peer that a server has accepted.
-    pub(crate) fn from_peer(peer: Arc<udp::Peer>) -> Gd<Self> {
+    pub(crate) fn from_peer(peer: Arc<udp::Peer>, listener: &Arc<udp::Listener>) -> Gd<Self> {
         let this = Self::new_gd();
-        // It has no other yet.
+        // It has no others yet.
         let _ = state::of(&this).peer.set(peer);
+        let _ = state::of(&this).listener.set(Arc::downgrade(listener));
         this
     }
 }

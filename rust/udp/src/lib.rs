@@ -37,6 +37,7 @@
 //! | datagrams read in one poll | [`MAX_DATAGRAMS_PER_POLL`] |
 //! | bytes queued for a peer, each datagram counting [`DATAGRAM_OVERHEAD`] more than its payload | [`DEFAULT_INBOX_BYTES`], or what [`Peer::bind`] was given |
 //! | peers that are ready, for [`Listener::take_ready`] | one entry a peer |
+//! | peers that were replaced | those that the caller keeps |
 //! | peers not yet accepted | [`Listener::set_max_pending`], 16 unless told |
 //!
 //! What does not fit is dropped, newest first, and counted ([`Peer::dropped`], [`Listener::refused`]).

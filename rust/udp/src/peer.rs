@@ -280,6 +280,21 @@ impl Peer {
         Ok(())
     }
 
+    /// Gives the remote's address up to a newcomer: a client that was restarted sends from the address that it had, and is
+    /// to be met as if it came for the first time (RFC 6347, 4.2.8).
+    ///
+    /// A new peer of the same address becomes pending in the listener. Its first datagram is `first`, which the caller
+    /// has taken from this peer; what is still queued here came later and follows it, and so does whatever arrives
+    /// from now on. This peer changes in nothing else: it is open and connected and can send until it is closed or the
+    /// listener stops, and receives nothing any more. Closing it does not touch the newcomer.
+    ///
+    /// # Errors
+    /// Nothing has changed after an error. [`Error::Busy`]: no further peer may be pending; it counts as
+    /// [`crate::Listener::refused`]. [`Error::Unconfigured`]: the peer does not belong to a listener, or was replaced already.
+    pub fn replace(&self, first: &[u8]) -> Result<(), Error> {
+        self.route().ok_or(Error::Unconfigured)?.replace(first)
+    }
+
     /// Replaces the content of `into` by the oldest datagram and returns its sender: `PacketPeerUDP.get_packet`.
     ///
     /// Queued datagrams come first; only then is an own socket read, so that draining a peer costs one system call a

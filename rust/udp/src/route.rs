@@ -154,6 +154,12 @@ impl Route {
         }
     }
 
+    /// See [`crate::Peer::replace`]. Takes the table's lock.
+    pub(crate) fn replace(self: &Arc<Route>, first: &[u8]) -> Result<(), Error> {
+        let table = self.table.upgrade().ok_or(Error::Unconfigured)?;
+        lock(&table).replace(self, first)
+    }
+
     /// Takes itself out of the listener's table, where a newer route of the same address may already stand. Takes the
     /// table's lock: no peer's state may be locked by the caller.
     pub(crate) fn leave(self: &Arc<Route>) {

@@ -4,6 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, Weak};
 
+use crate::error::Error;
 use crate::route::Route;
 use crate::socket::Socket;
 
@@ -24,6 +25,8 @@ pub(crate) struct Table {
     pending: VecDeque<Arc<Route>>,
     /// Watched routes that datagrams came for since they were last asked for, in that order, each once.
     ready: Vec<Arc<Route>>,
+    /// Routes that gave their address to a newer one, and are open as long as the socket is.
+    replaced: Vec<Weak<Route>>,
     max_pending: usize,
     refused: u64,
     round: Option<Round>,
@@ -47,6 +50,7 @@ impl Table {
                 routes: HashMap::new(),
                 pending: VecDeque::new(),
                 ready: Vec::new(),
+                replaced: Vec::new(),
                 max_pending: DEFAULT_MAX_PENDING,
                 refused: 0,
                 round: None,
@@ -66,6 +70,11 @@ impl Table {
     pub(crate) fn close(&mut self) {
         for route in self.routes.values() {
             route.shut();
+        }
+        for route in self.replaced.drain(..) {
+            if let Some(route) = route.upgrade() {
+                route.shut();
+            }
         }
         self.routes = HashMap::new();
         self.pending = VecDeque::new();
@@ -90,6 +99,38 @@ impl Table {
         } else {
             self.refused += 1;
         }
+    }
+
+    /// Makes a new route for the address of `route` pending: see [`crate::Peer::replace`].
+    pub(crate) fn replace(&mut self, route: &Arc<Route>, first: &[u8]) -> Result<(), Error> {
+        let remote = route.remote();
+        let socket = self.socket.as_ref().ok_or(Error::Unconfigured)?;
+        if !self.knows(route) {
+            return Err(Error::Unconfigured);
+        }
+        if self.is_full() {
+            self.refused += 1;
+            return Err(Error::Busy);
+        }
+        let newer = Arc::new(Route::new(remote, socket, self.itself.clone()));
+        newer.deliver(first);
+        let mut datagram = Vec::new();
+        while route.receive(&mut datagram).is_ok() {
+            newer.deliver(&datagram);
+        }
+        self.routes.insert(remote, Arc::clone(&newer));
+        self.pending.push_back(newer);
+        if self.replaced.len() == self.replaced.capacity() {
+            // It doubles only if most are still there.
+            self.replaced.retain(|route| route.strong_count() > 0);
+        }
+        self.replaced.push(Arc::downgrade(route));
+        Ok(())
+    }
+
+    fn knows(&self, route: &Arc<Route>) -> bool {
+        let known = self.routes.get(&route.remote());
+        known.is_some_and(|known| Arc::ptr_eq(known, route))
     }
 
     /// Names a route for [`Table::take_ready`], or ends that. What it holds already counts as new.
@@ -161,13 +202,8 @@ impl Table {
 
     /// Removes `route`, and only it: another one of the same address stays.
     pub(crate) fn forget(&mut self, route: &Arc<Route>) {
-        let remote = route.remote();
-        if self
-            .routes
-            .get(&remote)
-            .is_some_and(|known| Arc::ptr_eq(known, route))
-        {
-            self.routes.remove(&remote);
+        if self.knows(route) {
+            self.routes.remove(&route.remote());
         }
     }
 }

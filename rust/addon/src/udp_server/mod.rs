@@ -85,9 +85,9 @@ impl OpenSslUdpServer {
     /// Returns the client that has waited longest as a connected peer, or [code]null[/code] if none waits.
     #[func(gd_self)]
     fn take_connection(this: Gd<Self>) -> Option<Gd<OpenSslPacketPeerUdp>> {
-        state::of(&this)
-            .accept()
-            .map(OpenSslPacketPeerUdp::from_peer)
+        let listener = state::of(&this);
+        let peer = listener.accept()?;
+        Some(OpenSslPacketPeerUdp::from_peer(peer, &listener))
     }
 
     /// Stops listening. Peers that were taken from the server are disconnected.
