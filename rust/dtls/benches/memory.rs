@@ -11,7 +11,7 @@ use std::sync::{LazyLock, Mutex};
 use dtls::Session;
 use pki::KeyKind;
 
-#[allow(unreachable_pub, reason = "shared by several benches")]
+#[allow(unreachable_pub, dead_code, reason = "shared by several benches")]
 mod support;
 
 const PAIRS: usize = 200;
@@ -145,9 +145,7 @@ fn main() {
 fn talk(from: &mut Session, to: &mut Session) {
     let now = std::time::Instant::now();
     from.send(&[7; 100]).unwrap();
-    let mut under_way = Vec::new();
-    from.drain_datagrams(|datagram| under_way.extend_from_slice(datagram));
-    to.handle_datagram(&mut under_way, now);
+    to.handle_datagram(&mut support::datagram(from), now);
     assert_eq!(to.next_packet().map(<[u8]>::len), Some(100));
 }
 

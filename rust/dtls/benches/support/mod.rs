@@ -9,6 +9,8 @@ use dtls::{
 };
 use pki::{KeyKind, Leaf};
 
+pub mod bare;
+
 const CLIENT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 40_000);
 
 /// What both sides of a game have: contexts made once, and the server's cookie jar.
@@ -75,4 +77,11 @@ impl World {
             }
         }
     }
+}
+
+/// The one datagram that a session wants to send.
+pub fn datagram(session: &mut Session) -> Vec<u8> {
+    let mut sent = Vec::new();
+    session.drain_datagrams(|datagram| sent.extend_from_slice(datagram));
+    sent
 }
