@@ -1,7 +1,5 @@
 //! Datagrams in order, one behind the other in one piece of memory.
 
-use std::ops::Range;
-
 #[derive(Default)]
 pub(crate) struct Datagrams {
     bytes: Vec<u8>,
@@ -30,6 +28,16 @@ impl Datagrams {
         &mut self.bytes[start..]
     }
 
+    /// Lets `write` append one datagram to the bytes; after an error, nothing may have been appended.
+    pub(crate) fn push_with<E>(
+        &mut self,
+        write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        write(&mut self.bytes)?;
+        self.ends.push(self.bytes.len());
+        Ok(())
+    }
+
     pub(crate) fn get(&self, index: usize) -> Option<&[u8]> {
         let end = *self.ends.get(index)?;
         let start = index.checked_sub(1).map_or(0, |before| self.ends[before]);
@@ -40,13 +48,10 @@ impl Datagrams {
         (0..self.len()).filter_map(|index| self.get(index))
     }
 
-    /// Adds copies of its own datagrams.
-    pub(crate) fn repeat(&mut self, which: Range<usize>) {
-        for index in which {
-            let start = index.checked_sub(1).map_or(0, |before| self.ends[before]);
-            self.bytes.extend_from_within(start..self.ends[index]);
-            self.ends.push(self.bytes.len());
-        }
+    /// Gives back the memory that nothing lies in.
+    pub(crate) fn shrink(&mut self) {
+        self.bytes.shrink_to_fit();
+        self.ends.shrink_to_fit();
     }
 
     /// Forgets all, and keeps so many bytes of memory.
@@ -54,5 +59,6 @@ impl Datagrams {
         self.ends.clear();
         self.bytes.clear();
         self.bytes.shrink_to(keep);
+        self.ends.shrink_to(1);
     }
 }

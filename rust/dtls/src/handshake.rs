@@ -12,8 +12,7 @@
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
-use libc::c_int;
-use openssl::ssl::{SslRef, SslStream};
+use openssl::ssl::SslRef;
 
 use crate::context::ClientContext;
 use crate::datagrams::Datagrams;
@@ -21,16 +20,13 @@ use crate::early::Early;
 use crate::error::{ConfigError, forget_earlier_errors};
 use crate::failure::Failure;
 use crate::hello::ClientHello;
-use crate::policy::{MAX_PACKET, longest_retransmission};
+use crate::policy::longest_retransmission;
 use crate::records::{self, Record};
 use crate::screen::{Screen, Verdict};
 use crate::session::{Phase, Session, client_ssl, is_waiting};
 use crate::settings::Settings;
-use crate::timer;
-
-unsafe extern "C" {
-    fn SSL_alert_desc_string_long(value: c_int) -> *const std::ffi::c_char;
-}
+use crate::transport::Transport;
+use crate::{channel, timer};
 
 /// What a session remembers until it has its keys.
 pub(crate) struct Handshake {
@@ -166,7 +162,7 @@ impl Handshake {
             true => self.settings.first_retransmission,
             false => 2 * self.settings.first_retransmission,
         };
-        let failure = Failure::Alert(alert_words(kind));
+        let failure = Failure::Alert(channel::name(kind));
         self.alert.get_or_insert((now + patience, failure));
     }
 }
@@ -184,7 +180,12 @@ impl Session {
             let part = at..record.end;
             at = record.end;
             let verdict = match handshake.screen.judge(&record) {
-                Verdict::Sealed if reads_sealed(self.stream.ssl()) => Verdict::Pass,
+                Verdict::Sealed
+                    if record.content_type == records::HANDSHAKE
+                        && reads_sealed(self.stream.ssl()) =>
+                {
+                    Verdict::Pass
+                }
                 verdict => verdict,
             };
             match verdict {
@@ -201,21 +202,32 @@ impl Session {
                     }
                     if let Phase::Handshaking(handshake) = &mut self.phase
                         && reads_sealed(self.stream.ssl())
+                        && overtaken.is_empty()
                     {
                         overtaken = handshake.early.take();
                     }
                 }
             }
         }
-        if matches!(self.phase, Phase::Connected { .. }) {
-            let rest = at..self.stream.get_ref().incoming().len();
-            self.stream.get_mut().offer(rest);
-            // Records that waited inside OpenSSL came in datagrams of any size.
-            self.read_records(MAX_PACKET, now);
-        }
         self.stream.get_mut().swap_incoming(datagram, false);
-        for record in overtaken.iter() {
+        if matches!(self.phase, Phase::Connected(_)) {
+            self.handle_datagram(&mut datagram[at..].to_vec(), now);
+        }
+        self.handle_overtaken(&overtaken, now);
+    }
+
+    /// Takes sealed records that waited for OpenSSL to have the keys: the end of the handshake first, which makes the
+    /// others readable.
+    fn handle_overtaken(&mut self, overtaken: &Datagrams, now: Instant) {
+        let ends_it = |record: &&[u8]| record.first() == Some(&records::HANDSHAKE);
+        for record in overtaken.iter().filter(ends_it) {
             self.handle_datagram(&mut record.to_vec(), now);
+        }
+        for record in overtaken.iter().filter(|record| !ends_it(record)) {
+            match &mut self.phase {
+                Phase::Handshaking(handshake) => handshake.early.push(record),
+                _ => self.handle_datagram(&mut record.to_vec(), now),
+            }
         }
     }
 
@@ -242,19 +254,29 @@ impl Session {
     pub(crate) fn shake_hands(&mut self, now: Instant) {
         forget_earlier_errors();
         self.stream.get_mut().begin_flight();
-        match self.stream.do_handshake() {
+        let Some(result) = self.stream.do_handshake() else {
+            return;
+        };
+        match result {
             Ok(()) => {
-                self.stream.get_mut().end_flights();
-                self.heard_at = Some(now);
-                self.phase = Phase::Connected {
-                    sealing_overhead: self.sealing_overhead(),
-                    answers: 0,
+                let mut last_flight = self.stream.get_mut().take_flight();
+                last_flight.shrink();
+                let early = match &mut self.phase {
+                    Phase::Handshaking(handshake) => handshake.early.take(),
+                    _ => Datagrams::default(),
                 };
+                self.heard_at = Some(now);
+                self.hand_over(last_flight);
+                for record in early.iter() {
+                    self.receive(record, now);
+                }
             }
             Err(error) if is_waiting(&error) => {
                 let flight_length = self.stream.get_ref().begun_flight();
-                if let Phase::Handshaking(handshake) = &mut self.phase {
-                    handshake.schedule(self.stream.ssl(), flight_length, now);
+                if let (Phase::Handshaking(handshake), Some(ssl)) =
+                    (&mut self.phase, self.stream.ssl())
+                {
+                    handshake.schedule(ssl, flight_length, now);
                     if !handshake.is_last_flight() {
                         handshake.progress_at = now;
                     }
@@ -303,14 +325,15 @@ impl Session {
     fn retransmit(&mut self, now: Instant) {
         forget_earlier_errors();
         self.stream.get_mut().begin_flight();
-        let result = timer::handle_expired(self.stream.ssl());
-        let Phase::Handshaking(handshake) = &mut self.phase else {
+        let (Phase::Handshaking(handshake), Some(ssl)) = (&mut self.phase, self.stream.ssl())
+        else {
             return;
         };
+        let result = timer::handle_expired(ssl);
         match result {
             Ok(()) => {
                 let flight_length = self.stream.get_ref().begun_flight();
-                handshake.schedule(self.stream.ssl(), flight_length, now);
+                handshake.schedule(ssl, flight_length, now);
             }
             Err(stack) => self.end(Failure::Protocol(crate::error::reason(&stack))),
         }
@@ -367,7 +390,7 @@ impl Session {
         };
         let wire = std::mem::take(self.stream.get_mut());
         let renewed = client_ssl(context, server_name, &self.rejected).and_then(|ssl| {
-            SslStream::new(ssl, wire).map_err(|stack| ConfigError::openssl(&stack))
+            Transport::new(ssl, wire).map_err(|stack| ConfigError::openssl(&stack))
         });
         match renewed {
             Ok(stream) => {
@@ -380,13 +403,6 @@ impl Session {
 }
 
 /// Whether OpenSSL has taken the other side's ChangeCipherSpec, after which records are sealed.
-fn reads_sealed(ssl: &SslRef) -> bool {
-    ssl.state_string() == "TRCCS"
-}
-
-/// OpenSSL's words for an alert.
-fn alert_words(kind: u8) -> String {
-    // SAFETY: OpenSSL gives a static string for every value.
-    let words = unsafe { std::ffi::CStr::from_ptr(SSL_alert_desc_string_long(kind.into())) };
-    words.to_string_lossy().into_owned()
+fn reads_sealed(ssl: Option<&SslRef>) -> bool {
+    ssl.is_some_and(|ssl| ssl.state_string() == "TRCCS")
 }

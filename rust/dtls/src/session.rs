@@ -4,17 +4,22 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use openssl::ssl::{self, ErrorCode, Ssl, SslStream, SslVerifyMode};
+use openssl::ssl::{self, ErrorCode, Ssl, SslRef, SslVerifyMode};
 use openssl::x509::verify::X509CheckFlags;
 
+use crate::channel::{Channel, End};
 use crate::context::{ClientContext, ServerContext};
+use crate::datagrams::Datagrams;
 use crate::error::{ConfigError, SendError, forget_earlier_errors, reason};
 use crate::failure::{CertificateFailure, Failure};
 use crate::handshake::Handshake;
 use crate::hello::{ClientHello, RANDOM};
 use crate::packets::Packets;
 use crate::policy::{MAX_PACKET, PACKET_QUEUE_BYTES};
+use crate::protection::SealError;
 use crate::settings::Settings;
+use crate::suite::Suite;
+use crate::transport::Transport;
 use crate::trust::Verification;
 use crate::wire::Wire;
 use crate::{listen, records, timer};
@@ -37,21 +42,25 @@ pub enum Status {
 /// After every call that may produce datagrams, send what [`drain_datagrams`](Self::drain_datagrams)
 /// gives, and call [`handle_timeout`](Self::handle_timeout) when [`timeout`](Self::timeout) says so.
 pub struct Session {
-    pub(crate) stream: SslStream<Wire>,
+    pub(crate) stream: Transport,
     pub(crate) phase: Phase,
     pub(crate) heard_at: Option<Instant>,
     packets: Packets,
     pub(crate) rejected: Rejected,
+    agreed: Option<Box<Agreed>>,
+}
+
+/// What is told of a handshake after it is done.
+struct Agreed {
+    protocol: &'static str,
+    cipher: &'static str,
+    is_server: bool,
+    client_random: [u8; RANDOM],
 }
 
 pub(crate) enum Phase {
     Handshaking(Box<Handshake>),
-    Connected {
-        /// How many bytes each sealed record is longer than its plain text.
-        sealing_overhead: usize,
-        /// How often a server sent its last flight again because the client asked for it.
-        answers: usize,
-    },
+    Connected(Box<Channel>),
     Closed,
     Failed(Failure),
 }
@@ -103,7 +112,8 @@ impl Session {
         let wire = session.stream.get_mut();
         wire.number_from(records::big_endian(parsed.record_number));
         wire.swap_incoming(hello, true);
-        let begun = listen::begin_with_verified_hello(session.stream.ssl());
+        let ssl = session.stream.ssl().ok_or(ConfigError::NoHello)?;
+        let begun = listen::begin_with_verified_hello(ssl);
         if begun.is_ok() {
             session.shake_hands(now);
         }
@@ -114,13 +124,14 @@ impl Session {
 
     fn new(ssl: Ssl, handshake: Handshake, rejected: Rejected) -> Result<Self, ConfigError> {
         let stream =
-            SslStream::new(ssl, Wire::default()).map_err(|stack| ConfigError::openssl(&stack))?;
+            Transport::new(ssl, Wire::default()).map_err(|stack| ConfigError::openssl(&stack))?;
         Ok(Self {
             stream,
             phase: Phase::Handshaking(Box::new(handshake)),
             heard_at: None,
             packets: Packets::default(),
             rejected,
+            agreed: None,
         })
     }
 
@@ -129,7 +140,7 @@ impl Session {
     pub fn status(&self) -> Status {
         match self.phase {
             Phase::Handshaking(_) => Status::Handshaking,
-            Phase::Connected { .. } => Status::Connected,
+            Phase::Connected(_) => Status::Connected,
             _ if !self.packets.is_empty() => Status::Connected,
             Phase::Closed => Status::Closed,
             Phase::Failed(_) => Status::Failed,
@@ -146,15 +157,18 @@ impl Session {
 
     /// The protocol agreed on, such as `DTLSv1.2`; the one offered before that.
     pub fn protocol(&self) -> &'static str {
-        self.stream.ssl().version_str()
+        let offered = || self.stream.ssl().map_or("DTLSv1.2", SslRef::version_str);
+        self.agreed
+            .as_ref()
+            .map_or_else(offered, |agreed| agreed.protocol)
     }
 
     /// The cipher suite agreed on, by OpenSSL's name; `None` before that.
     pub fn cipher(&self) -> Option<&'static str> {
-        self.stream
-            .ssl()
-            .current_cipher()
-            .map(|cipher| cipher.name())
+        match &self.agreed {
+            Some(agreed) => Some(agreed.cipher),
+            None => self.stream.ssl().and_then(cipher),
+        }
     }
 
     /// When the last record arrived that the other side alone can have sealed; `None` before the end
@@ -174,16 +188,20 @@ impl Session {
         let Some(hello) = ClientHello::parse(datagram) else {
             return false;
         };
+        if let Some(agreed) = &self.agreed {
+            return agreed.is_server && hello.random != agreed.client_random;
+        }
         let mut random = [0; RANDOM];
-        let ssl = self.stream.ssl();
-        ssl.is_server() && ssl.client_random(&mut random) == RANDOM && hello.random != random
+        self.stream.ssl().is_some_and(|ssl| {
+            ssl.is_server() && ssl.client_random(&mut random) == RANDOM && hello.random != random
+        })
     }
 
     /// Whether the session takes datagrams: false once it ended, and while
     /// [`PACKET_QUEUE_BYTES`] of packets wait to be taken.
     pub fn takes_datagrams(&self) -> bool {
         match self.phase {
-            Phase::Handshaking(_) | Phase::Connected { .. } => {
+            Phase::Handshaking(_) | Phase::Connected(_) => {
                 self.packets.waiting_bytes() < PACKET_QUEUE_BYTES
             }
             Phase::Closed | Phase::Failed(_) => false,
@@ -200,25 +218,62 @@ impl Session {
         }
         match self.phase {
             Phase::Handshaking(_) => self.handle_handshake_datagram(datagram, now),
-            Phase::Connected {
-                sealing_overhead, ..
-            } if records::are_well_formed(datagram, sealing_overhead) => {
-                let length = datagram.len();
-                self.stream.get_mut().swap_incoming(datagram, true);
-                self.read_records(length, now);
-                self.stream.get_mut().swap_incoming(datagram, false);
+            Phase::Connected(ref channel)
+                if records::are_well_formed(datagram, channel.overhead()) =>
+            {
+                self.receive(datagram, now);
             }
             _ => {}
         }
     }
 
-    pub(crate) fn sealing_overhead(&self) -> usize {
-        match self.phase {
-            Phase::Connected {
-                sealing_overhead, ..
-            } => sealing_overhead,
-            _ => records::sealing_overhead(self.cipher().unwrap_or_default()),
+    /// Opens every record of a datagram, or of a part of one.
+    pub(crate) fn receive(&mut self, datagram: &[u8], now: Instant) {
+        let Phase::Connected(channel) = &mut self.phase else {
+            return;
+        };
+        let outgoing = &mut self.stream.get_mut().outgoing;
+        let received = channel.receive(datagram, &mut self.packets, outgoing);
+        if received.is_authentic {
+            self.heard_at = Some(now);
         }
+        match received.end {
+            None => {}
+            Some(End::CloseNotify) => self.say_goodbye(),
+            Some(End::Alert(alert)) => self.end(Failure::Alert(alert)),
+        }
+    }
+
+    /// Goes on without OpenSSL, whose handshake is done and of which this side sent `last_flight` last.
+    pub(crate) fn hand_over(&mut self, last_flight: Datagrams) {
+        let (Some(ssl), Some(sealed)) = (self.stream.ssl(), self.stream.get_ref().sealed) else {
+            let why = "the last flight was not sealed";
+            return self.end(Failure::Protocol(why.to_owned()));
+        };
+        let mut agreed = Agreed {
+            protocol: ssl.version_str(),
+            cipher: cipher(ssl).unwrap_or_default(),
+            is_server: ssl.is_server(),
+            client_random: [0; RANDOM],
+        };
+        ssl.client_random(&mut agreed.client_random);
+        match Channel::take_over(ssl, sealed, last_flight) {
+            Ok(channel) => {
+                self.agreed = Some(Box::new(agreed));
+                self.phase = Phase::Connected(Box::new(channel));
+                self.stream.free_ssl();
+                self.rejected = Rejected::default();
+            }
+            Err(stack) => self.end(Failure::Protocol(reason(&stack))),
+        }
+    }
+
+    pub(crate) fn sealing_overhead(&self) -> usize {
+        // Of the shortest seal, until it is known which there will be.
+        self.cipher()
+            .and_then(Suite::of)
+            .unwrap_or(Suite::ChaCha20Poly1305)
+            .overhead()
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) is to be called; `None` for never.
@@ -239,23 +294,23 @@ impl Session {
     /// # Errors
     /// [`SendError`]; after [`SendError::Failed`] the session has ended.
     pub fn send(&mut self, packet: &[u8]) -> Result<(), SendError> {
-        if !matches!(self.phase, Phase::Connected { .. }) {
+        let Phase::Connected(channel) = &mut self.phase else {
             return Err(SendError::NotConnected);
-        }
+        };
         if packet.len() > MAX_PACKET {
             return Err(SendError::TooLarge(packet.len()));
         }
         if packet.is_empty() {
             return Ok(());
         }
-        forget_earlier_errors();
-        match self.stream.ssl_write(packet) {
-            Ok(_) => Ok(()),
-            Err(error) => {
-                self.fail(&error);
-                Err(SendError::Failed)
-            }
-        }
+        let outgoing = &mut self.stream.get_mut().outgoing;
+        channel.send(packet, outgoing).map_err(|error| {
+            self.end(Failure::Protocol(match error {
+                SealError::NumbersExhausted => "every record number was used".to_owned(),
+                SealError::OpenSsl(stack) => reason(&stack),
+            }));
+            SendError::Failed
+        })
     }
 
     /// How many packets wait to be taken.
@@ -273,7 +328,7 @@ impl Session {
     pub fn close(&mut self) {
         self.packets = Packets::default();
         match self.phase {
-            Phase::Connected { .. } => self.say_goodbye(),
+            Phase::Connected(_) => self.say_goodbye(),
             Phase::Handshaking(_) => {
                 self.stream.get_mut().end_flights();
                 self.phase = Phase::Closed;
@@ -284,7 +339,7 @@ impl Session {
 
     /// Whether datagrams wait to be sent.
     pub fn has_datagrams(&self) -> bool {
-        self.stream.get_ref().has_outgoing()
+        !self.stream.get_ref().outgoing.is_empty()
     }
 
     /// Hands every waiting datagram to `send`, in order, and forgets it.
@@ -292,59 +347,12 @@ impl Session {
         self.stream.get_mut().drain_outgoing(send);
     }
 
-    /// Decrypts every record that OpenSSL holds; none has more than `largest` bytes of plain text.
-    pub(crate) fn read_records(&mut self, largest: usize, now: Instant) {
-        forget_earlier_errors();
-        let waiting = self.stream.get_ref().outgoing_count();
-        let error = loop {
-            let stream = &mut self.stream;
-            if let Err(error) = self
-                .packets
-                .push_with(largest, |into| stream.ssl_read(into))
-            {
-                break error;
-            }
-            self.heard_at = Some(now);
-        };
-        self.answer_more_than_once(waiting, now);
-        match error.code() {
-            _ if is_waiting(&error) => {}
-            ErrorCode::ZERO_RETURN => {
-                self.heard_at = Some(now);
-                self.say_goodbye();
-            }
-            _ => self.fail(&error),
-        }
-    }
-
-    /// A client that has not got a server's last flight repeats its own, upon which OpenSSL sends the
-    /// server's again. The later that happens, the more is lost on the way: it goes out up to
-    /// three times then.
-    fn answer_more_than_once(&mut self, already_waiting: usize, now: Instant) {
-        let wire = self.stream.get_ref();
-        let answer = already_waiting..wire.outgoing_count();
-        if answer.is_empty() || !self.stream.ssl().is_server() {
-            return;
-        }
-        self.heard_at = Some(now);
-        if let Phase::Connected { answers, .. } = &mut self.phase {
-            *answers += 1;
-            for _ in 1..(*answers).min(3) {
-                self.stream.get_mut().repeat(answer.clone());
-            }
-        }
-    }
-
     fn say_goodbye(&mut self) {
-        forget_earlier_errors();
-        // Whether or not the alert could be made, the session is over.
-        let _ = self.stream.shutdown();
+        if let Phase::Connected(channel) = &mut self.phase {
+            // Whether or not the alert could be made, the session is over.
+            let _ = channel.say_goodbye(&mut self.stream.get_mut().outgoing);
+        }
         self.phase = Phase::Closed;
-    }
-
-    fn fail(&mut self, error: &ssl::Error) {
-        let failure = self.explain(error);
-        self.end(failure);
     }
 
     pub(crate) fn end(&mut self, failure: Failure) {
@@ -363,6 +371,10 @@ impl Session {
             None => explain(error),
         }
     }
+}
+
+fn cipher(ssl: &SslRef) -> Option<&'static str> {
+    ssl.current_cipher().map(|cipher| cipher.name())
 }
 
 pub(crate) fn is_waiting(error: &ssl::Error) -> bool {

@@ -4,7 +4,8 @@ use std::io::{self, Read, Write};
 use std::ops::Range;
 
 use crate::datagrams::Datagrams;
-use crate::records::{set_number, shift_numbers};
+use crate::protection::Count;
+use crate::records::{self, big_endian, set_number, shift_numbers};
 
 /// What OpenSSL reads from and writes to in place of a socket. One read is one datagram, one write
 /// is one datagram.
@@ -13,7 +14,9 @@ pub(crate) struct Wire {
     incoming: Vec<u8>,
     /// The part of `incoming` that OpenSSL is to read as one datagram.
     unread: Range<usize>,
-    outgoing: Datagrams,
+    pub(crate) outgoing: Datagrams,
+    /// The last record that OpenSSL sealed.
+    pub(crate) sealed: Option<Count>,
     /// What was sent last and waits for an answer.
     flight: Datagrams,
     recording: Recording,
@@ -64,6 +67,7 @@ impl Wire {
     /// Begins anew, with records of epoch 0 numbered from `first`.
     pub(crate) fn begin_anew(&mut self, first: u64) {
         self.flight.clear(0);
+        self.sealed = None;
         self.shift = first;
     }
 
@@ -86,26 +90,23 @@ impl Wire {
         self.flight.clear(0);
     }
 
+    /// Ends them as [`end_flights`](Self::end_flights) does; gives the flight that was begun last, if anything was
+    /// written since.
+    pub(crate) fn take_flight(&mut self) -> Datagrams {
+        let begun = match self.recording {
+            Recording::On => std::mem::take(&mut self.flight),
+            Recording::Off | Recording::Begin => Datagrams::default(),
+        };
+        self.end_flights();
+        begun
+    }
+
     /// Sends the last flight once more as it is, so that whoever has received it drops it as a replay
     /// (RFC 6347 section 4.1.2.6).
     pub(crate) fn repeat_flight(&mut self) {
         for datagram in self.flight.iter() {
             self.outgoing.push(datagram);
         }
-    }
-
-    pub(crate) fn has_outgoing(&self) -> bool {
-        !self.outgoing.is_empty()
-    }
-
-    /// How many datagrams wait to be sent.
-    pub(crate) fn outgoing_count(&self) -> usize {
-        self.outgoing.len()
-    }
-
-    /// Sends these of the waiting datagrams once more.
-    pub(crate) fn repeat(&mut self, which: Range<usize>) {
-        self.outgoing.repeat(which);
     }
 
     pub(crate) fn drain_outgoing(&mut self, send: impl FnMut(&[u8])) {
@@ -142,6 +143,12 @@ impl Write for Wire {
         }
         if self.recording == Recording::On {
             self.flight.push(written);
+        }
+        for (header, content) in records::iter(datagram).filter(|(it, _)| it.epoch > 0) {
+            self.sealed = Some(Count {
+                number: header.number,
+                explicit_nonce: big_endian(content.get(..8).unwrap_or_default()),
+            });
         }
         Ok(datagram.len())
     }

@@ -14,6 +14,9 @@ use crate::table::{Round, Table};
 /// After this many errors in one poll the socket is taken to be broken rather than the senders to be gone.
 const MAX_ERRORS_PER_POLL: usize = 64;
 
+/// How many datagrams are sorted before other threads may look at the table in between.
+const DATAGRAMS_PER_LOCK: usize = 32;
+
 /// How often one round reads the socket at the most ([`Listener::poll_round`]): with the default limit of pending peers,
 /// 64 new ones in a frame. What it takes to serve that many is what bounds it: a handshake costs a server about a
 /// millisecond.
@@ -73,19 +76,20 @@ impl Listener {
             .ok_or(Error::Unconfigured)?;
         scratch::with(|buffer| {
             let mut errors = 0;
-            for _ in 0..MAX_DATAGRAMS_PER_POLL {
-                match socket.receive(buffer) {
-                    Ok(Some((length, from))) => {
-                        let mut table = lock(&self.table);
-                        if !table.deliver(&socket, from, &buffer[..length])
-                            || when_full == WhenFull::Stop && table.is_full()
-                        {
-                            break;
+            for _ in 0..MAX_DATAGRAMS_PER_POLL / DATAGRAMS_PER_LOCK {
+                let mut table = lock(&self.table);
+                for _ in 0..DATAGRAMS_PER_LOCK {
+                    match socket.receive(buffer) {
+                        Ok(Some((length, from))) => {
+                            table.deliver(&socket, from, &buffer[..length]);
+                            if when_full == WhenFull::Stop && table.is_full() {
+                                return Ok(());
+                            }
                         }
+                        Ok(None) => return Ok(()),
+                        Err(_) if errors < MAX_ERRORS_PER_POLL => errors += 1,
+                        Err(_) => return Err(Error::Failed),
                     }
-                    Ok(None) => break,
-                    Err(_) if errors < MAX_ERRORS_PER_POLL => errors += 1,
-                    Err(_) => return Err(Error::Failed),
                 }
             }
             Ok(())
@@ -151,6 +155,15 @@ impl Listener {
     pub fn accept(&self) -> Option<Arc<Peer>> {
         let route = lock(&self.table).take_oldest_pending()?;
         Some(Arc::new(Peer::accepted(route)))
+    }
+
+    /// Appends the tokens of the peers that datagrams came for since they were last taken here, in the order in which the
+    /// first of those came, each peer once. It costs what there is to hand out and nothing for the peers that are idle.
+    ///
+    /// Peers are named with [`Peer::set_token`]. A peer that was closed meanwhile is left out, and one that has read its
+    /// datagrams meanwhile is not. At most one entry a peer is kept, whether or not anybody takes them.
+    pub fn take_ready(&self, tokens: &mut Vec<u64>) {
+        lock(&self.table).take_ready(tokens);
     }
 
     /// Whether the socket is open: `UDPServer.is_listening`.

@@ -6,7 +6,7 @@
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
-use socket2::{Domain, Protocol, SockRef, Type};
+use socket2::{Domain, Protocol, SockAddr, SockRef, Type};
 
 use crate::address::{BindAddress, canonical, mapped};
 use crate::error::Error;
@@ -161,21 +161,37 @@ impl Socket {
         sent(|| self.udp.send_to(datagram, address))
     }
 
+    /// A destination in the form that the system takes, so that it need not be made for each datagram.
+    ///
+    /// # Errors
+    /// [`Error::Failed`]: not of this socket's family.
+    pub(crate) fn destination(&self, remote: SocketAddr) -> Result<SockAddr, Error> {
+        Ok(self.outward(remote)?.into())
+    }
+
+    /// As [`Socket::send_to`].
+    pub(crate) fn send_to_destination(
+        &self,
+        datagram: &[u8],
+        destination: &SockAddr,
+    ) -> Result<(), Error> {
+        let socket = SockRef::from(&self.udp);
+        sent(|| socket.send_to(datagram, destination))
+    }
+
+    /// Takes one datagram of a connected socket from the kernel: its length, or `None` if there is none. Errors are as
+    /// with [`Socket::receive`].
+    pub(crate) fn receive_connected(&self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+        received(|| self.udp.recv(buffer))
+    }
+
     /// Takes one datagram from the kernel: its length and sender, or `None` if there is none.
     ///
     /// An error is about an earlier datagram (an ICMP answer, a truncation) and is consumed by reading it; the caller
     /// decides whether it matters, and may go on reading.
     pub(crate) fn receive(&self, buffer: &mut [u8]) -> io::Result<Option<(usize, SocketAddr)>> {
-        loop {
-            match self.udp.recv_from(buffer) {
-                Ok((length, from)) => return Ok(Some((length, canonical(from)))),
-                Err(error) => match error.kind() {
-                    ErrorKind::WouldBlock => return Ok(None),
-                    ErrorKind::Interrupted => (),
-                    _ => return Err(error),
-                },
-            }
-        }
+        let datagram = received(|| self.udp.recv_from(buffer))?;
+        Ok(datagram.map(|(length, from)| (length, canonical(from))))
     }
 
     /// The form of an address that this socket takes, if it can reach it at all.
@@ -222,6 +238,19 @@ fn grow(
     let mut size = wanted;
     while current().is_ok_and(|current| current < size) && set(size).is_err() {
         size /= 2;
+    }
+}
+
+fn received<T>(mut attempt: impl FnMut() -> io::Result<T>) -> io::Result<Option<T>> {
+    loop {
+        match attempt() {
+            Ok(datagram) => return Ok(Some(datagram)),
+            Err(error) => match error.kind() {
+                ErrorKind::WouldBlock => return Ok(None),
+                ErrorKind::Interrupted => (),
+                _ => return Err(error),
+            },
+        }
     }
 }
 

@@ -54,8 +54,8 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "bench",
-        arguments: "[--json FILE] [--full]",
-        about: "measure the addon against the engine's own classes",
+        arguments: "[--json FILE] [--full] [--plot]",
+        about: "measure the addon against the engine's own classes; --plot draws docs/charts",
         run: bench::run,
     },
     Command {

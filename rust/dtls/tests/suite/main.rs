@@ -7,6 +7,7 @@ mod credentials;
 mod dice;
 mod handshake;
 mod hostile;
+mod interop;
 mod loss;
 mod noise;
 mod packets;
