@@ -16,6 +16,8 @@ mod hostile_link;
 mod kinds;
 mod openssl_cli;
 mod package;
+#[cfg(target_os = "linux")]
+mod real_link;
 mod reload;
 mod soak;
 mod typed;
@@ -37,6 +39,11 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ),
     ("a_typed_pair_runs_on_openssl", typed::runs),
     ("sessions_survive_a_bad_link", bad_link::survives),
+    #[cfg(target_os = "linux")]
+    (
+        "a_link_of_1500_bytes_carries_every_size",
+        real_link::carries_every_size,
+    ),
     (
         "the_first_headless_import_ends_in_order",
         first_import::ends_in_order,
