@@ -9,11 +9,14 @@ mod certificates;
 mod check;
 mod demo;
 mod files;
+mod flood;
 mod godot;
 mod library;
+mod network;
 mod package;
 mod process;
 mod project;
+mod soak;
 mod talk;
 mod tap;
 mod test;
@@ -57,6 +60,18 @@ const COMMANDS: &[Command] = &[
         arguments: "[--json FILE] [--full] [--plot]",
         about: "measure the addon against the engine's own classes; --plot draws docs/charts",
         run: bench::run,
+    },
+    Command {
+        name: "soak",
+        arguments: "[--minutes N] [--seed S]",
+        about: "an hour of clients that come, talk, go and crash, over a bad link",
+        run: soak::run,
+    },
+    Command {
+        name: "flood",
+        arguments: "[--hellos N] [--addresses N]",
+        about: "a million first hellos against the documented server and its players",
+        run: flood::run,
     },
     Command {
         name: "package",
