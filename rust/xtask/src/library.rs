@@ -58,6 +58,21 @@ pub(crate) fn compile(profile: Profile) -> Result<PathBuf> {
     library.context("cargo built the addon, but named no library")
 }
 
+/// Builds a program of a package of ours, in the profile of the tests; the result is where cargo put it.
+pub(crate) fn build_program(package: &str, name: &str) -> Result<PathBuf> {
+    let mut command = cargo();
+    command.args(["build", "--package", package, "--bin", name]);
+    let mut program = None;
+    follow_build(command, |message| {
+        let is_it = message["reason"] == "compiler-artifact" && message["target"]["name"] == name;
+        if let (true, Some(path)) = (is_it, message["executable"].as_str()) {
+            program = Some(PathBuf::from(path));
+        }
+    })
+    .with_context(|| name.to_owned())?;
+    program.with_context(|| format!("cargo built {name}, but named no program"))
+}
+
 /// Runs a build of cargo's, whose complaints are shown, and hands over its messages.
 pub(crate) fn follow_build(
     mut command: Command,

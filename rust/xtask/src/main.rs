@@ -49,7 +49,7 @@ const COMMANDS: &[Command] = &[
     Command {
         name: "test",
         arguments: "[FILTER]",
-        about: "Rust tests, GDScript tests and scenarios; FILTER is part of a name",
+        about: "Rust tests, a short fuzz, GDScript tests and scenarios; FILTER is part of a name",
         run: test::run,
     },
     Command {
