@@ -7,12 +7,16 @@ use std::time::Instant;
 use openssl::ssl::{self, ErrorCode, Ssl, SslStream, SslVerifyMode};
 use openssl::x509::verify::X509CheckFlags;
 
+use crate::channel::{Channel, End, Side, Take};
 use crate::context::{ClientContext, ServerContext};
 use crate::error::{ConfigError, SendError, forget_earlier_errors, reason};
 use crate::failure::{CertificateFailure, Failure};
 use crate::hello::ClientHello;
+use crate::outgoing::Outgoing;
 use crate::packets::Packets;
 use crate::policy::{HANDSHAKE_LIMIT, MAX_DATAGRAM, MAX_PACKET, PACKET_QUEUE_BYTES};
+use crate::protection::SealError;
+use crate::suite::Suite;
 use crate::trust::Verification;
 use crate::wire::Wire;
 use crate::{listen, records, timer};
@@ -35,10 +39,22 @@ pub enum Status {
 /// After every call that may produce datagrams, send what [`drain_datagrams`](Self::drain_datagrams)
 /// gives, and call [`handle_timeout`](Self::handle_timeout) when [`timeout`](Self::timeout) says so.
 pub struct Session {
-    stream: SslStream<Wire>,
+    transport: Transport,
     phase: Phase,
     packets: Packets,
     rejected: Rejected,
+}
+
+/// What makes datagrams of packets and packets of datagrams.
+enum Transport {
+    /// OpenSSL, until the handshake is done.
+    Handshake {
+        stream: SslStream<Wire>,
+        /// Datagrams, one behind the other, that overtook the other side's last flight.
+        early: Vec<u8>,
+    },
+    /// The keys that it agreed on, from then on.
+    Channel(Box<Channel>),
 }
 
 enum Phase {
@@ -53,12 +69,6 @@ enum Phase {
     },
     Closed,
     Failed(Failure),
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Side {
-    Client,
-    Server,
 }
 
 /// Where OpenSSL's verification leaves the certificate that it did not accept.
@@ -92,7 +102,11 @@ impl Session {
         }
         ssl.set_connect_state();
         let mut session = Self::new(ssl, Side::Client, rejected, now)?;
-        session.shake_hands(now);
+        if let Transport::Handshake { stream, .. } = &mut session.transport
+            && let Err(error) = stream.do_handshake()
+        {
+            session.go_on(&error, now);
+        }
         Ok(session)
     }
 
@@ -112,25 +126,30 @@ impl Session {
         let mut ssl = new_ssl(&context.0)?;
         ssl.set_accept_state();
         let mut session = Self::new(ssl, Side::Server, Rejected::default(), now)?;
-        let wire = session.stream.get_mut();
+        let Transport::Handshake { stream, .. } = &mut session.transport else {
+            return Ok(session);
+        };
+        let wire = stream.get_mut();
         if let Some(hello) = ClientHello::parse(hello) {
             wire.number_from(records::big_endian(hello.record_number));
         }
         wire.swap_incoming(hello, true);
-        let begun = listen::begin_with_verified_hello(session.stream.ssl());
-        if begun.is_ok() {
-            session.shake_hands(now);
-        }
-        session.stream.get_mut().swap_incoming(hello, false);
+        let begun = listen::begin_with_verified_hello(stream.ssl());
+        let answered = begun.is_ok().then(|| stream.do_handshake());
+        stream.get_mut().swap_incoming(hello, false);
         begun.map_err(|stack| ConfigError::openssl(&stack))?;
+        if let Some(Err(error)) = answered {
+            session.go_on(&error, now);
+        }
         Ok(session)
     }
 
     fn new(ssl: Ssl, side: Side, rejected: Rejected, now: Instant) -> Result<Self, ConfigError> {
         let stream =
             SslStream::new(ssl, Wire::default()).map_err(|stack| ConfigError::openssl(&stack))?;
+        let early = Vec::new();
         Ok(Self {
-            stream,
+            transport: Transport::Handshake { stream, early },
             phase: Phase::Handshaking {
                 side,
                 give_up_at: now + HANDSHAKE_LIMIT,
@@ -163,15 +182,20 @@ impl Session {
 
     /// The protocol agreed on, such as `DTLSv1.2`; the one offered before that.
     pub fn protocol(&self) -> &'static str {
-        self.stream.ssl().version_str()
+        match &self.transport {
+            Transport::Handshake { stream, .. } => stream.ssl().version_str(),
+            Transport::Channel(channel) => channel.protocol,
+        }
     }
 
     /// The cipher suite agreed on, by OpenSSL's name; `None` before that.
     pub fn cipher(&self) -> Option<&'static str> {
-        self.stream
-            .ssl()
-            .current_cipher()
-            .map(|cipher| cipher.name())
+        match &self.transport {
+            Transport::Handshake { stream, .. } => {
+                stream.ssl().current_cipher().map(|cipher| cipher.name())
+            }
+            Transport::Channel(channel) => Some(channel.cipher),
+        }
     }
 
     /// Whether the session takes datagrams: false once it ended, and while
@@ -194,27 +218,35 @@ impl Session {
         if !is_ours || !self.takes_datagrams() || self.is_stale_hello(datagram) {
             return;
         }
-        let length = datagram.len();
-        self.stream.get_mut().swap_incoming(datagram, true);
-        match self.phase {
-            Phase::Handshaking { .. } => {
-                self.shake_hands(now);
-                if matches!(self.phase, Phase::Connected { .. }) {
-                    // Records that overtook the handshake's last flight waited inside OpenSSL; they
-                    // came in datagrams of any size.
-                    self.read_records(MAX_PACKET);
-                }
-            }
-            Phase::Connected { .. } => self.read_records(length),
-            Phase::Closed | Phase::Failed(_) => {}
+        let datagram = match self.phase {
+            Phase::Handshaking { side, .. } => return self.shake_hands(datagram, side, now),
+            Phase::Connected { .. } => datagram,
+            Phase::Closed | Phase::Failed(_) => return,
+        };
+        self.receive(datagram, Take::All);
+    }
+
+    /// Opens every record of a datagram.
+    fn receive(&mut self, datagram: &[u8], take: Take) {
+        let Transport::Channel(channel) = &mut self.transport else {
+            return;
+        };
+        match channel.receive(datagram, take, &mut self.packets) {
+            None => {}
+            Some(End::CloseNotify) => self.say_goodbye(),
+            Some(End::Alert(alert)) => self.phase = Phase::Failed(Failure::Alert(alert)),
         }
-        self.stream.get_mut().swap_incoming(datagram, false);
     }
 
     fn sealing_overhead(&self) -> usize {
         match self.phase {
             Phase::Connected { sealing_overhead } => sealing_overhead,
-            _ => records::sealing_overhead(self.cipher().unwrap_or_default()),
+            // Of the shortest seal, until it is known which there will be.
+            _ => self
+                .cipher()
+                .and_then(Suite::of)
+                .unwrap_or(Suite::ChaCha20Poly1305)
+                .overhead(),
         }
     }
 
@@ -257,7 +289,10 @@ impl Session {
             self.phase = Phase::Failed(Failure::TimedOut);
         } else if retransmit_at.is_some_and(|at| now >= at) {
             forget_earlier_errors();
-            match timer::handle_expired(self.stream.ssl()) {
+            let Transport::Handshake { stream, .. } = &self.transport else {
+                return;
+            };
+            match timer::handle_expired(stream.ssl()) {
                 Ok(()) => self.schedule_retransmission(now),
                 // OpenSSL fails here once it has sent the flight as often as it does.
                 Err(_) => self.phase = Phase::Failed(Failure::TimedOut),
@@ -270,23 +305,24 @@ impl Session {
     /// # Errors
     /// [`SendError`]; after [`SendError::Failed`] the session has ended.
     pub fn send(&mut self, packet: &[u8]) -> Result<(), SendError> {
-        if !matches!(self.phase, Phase::Connected { .. }) {
+        let (Phase::Connected { .. }, Transport::Channel(channel)) =
+            (&self.phase, &mut self.transport)
+        else {
             return Err(SendError::NotConnected);
-        }
+        };
         if packet.len() > MAX_PACKET {
             return Err(SendError::TooLarge(packet.len()));
         }
         if packet.is_empty() {
             return Ok(());
         }
-        forget_earlier_errors();
-        match self.stream.ssl_write(packet) {
-            Ok(_) => Ok(()),
-            Err(error) => {
-                self.fail(&error);
-                Err(SendError::Failed)
-            }
-        }
+        channel.send(packet).map_err(|error| {
+            self.phase = Phase::Failed(Failure::Protocol(match error {
+                SealError::NumbersExhausted => "every record number was used".to_owned(),
+                SealError::OpenSsl(stack) => reason(&stack),
+            }));
+            SendError::Failed
+        })
     }
 
     /// How many packets wait to be taken.
@@ -312,57 +348,104 @@ impl Session {
 
     /// Whether datagrams wait to be sent.
     pub fn has_datagrams(&self) -> bool {
-        self.stream.get_ref().has_outgoing()
+        !self.outgoing().is_empty()
     }
 
     /// Hands every waiting datagram to `send`, in order, and forgets it.
     pub fn drain_datagrams(&mut self, send: impl FnMut(&[u8])) {
-        self.stream.get_mut().drain_outgoing(send);
+        match &mut self.transport {
+            Transport::Handshake { stream, .. } => stream.get_mut().outgoing.drain(send),
+            Transport::Channel(channel) => channel.outgoing.drain(send),
+        }
     }
 
-    fn shake_hands(&mut self, now: Instant) {
+    fn outgoing(&self) -> &Outgoing {
+        match &self.transport {
+            Transport::Handshake { stream, .. } => &stream.get_ref().outgoing,
+            Transport::Channel(channel) => &channel.outgoing,
+        }
+    }
+
+    /// Lets OpenSSL take a datagram of the handshake.
+    fn shake_hands(&mut self, datagram: &mut Vec<u8>, side: Side, now: Instant) {
+        let Transport::Handshake { stream, early } = &mut self.transport else {
+            return;
+        };
+        if records::are_early(datagram) {
+            // A server's client has nothing to send before it is connected, and then the server is, too.
+            if side == Side::Client && early.len() + datagram.len() <= PACKET_QUEUE_BYTES {
+                early.extend_from_slice(datagram);
+            }
+            return;
+        }
         forget_earlier_errors();
-        match self.stream.do_handshake() {
-            Ok(()) => {
+        let sent = stream.get_ref().outgoing.len();
+        stream.get_mut().swap_incoming(datagram, true);
+        let done = stream.do_handshake();
+        stream.get_mut().swap_incoming(datagram, false);
+        match done {
+            Ok(()) => self.hand_over(side, sent, datagram),
+            Err(error) => self.go_on(&error, now),
+        }
+    }
+
+    /// What comes after a step that did not finish the handshake.
+    fn go_on(&mut self, error: &ssl::Error, now: Instant) {
+        if is_waiting(error) {
+            self.schedule_retransmission(now);
+        } else {
+            self.fail(error);
+        }
+    }
+
+    /// Goes on without OpenSSL's session, whose handshake is done. `sent` datagrams waited to be sent before the last
+    /// step, which `datagram` caused.
+    fn hand_over(&mut self, side: Side, sent: usize, datagram: &[u8]) {
+        let Transport::Handshake { stream, early } = &mut self.transport else {
+            return;
+        };
+        let early = std::mem::take(early);
+        let wire = stream.get_mut();
+        let outgoing = std::mem::take(&mut wire.outgoing);
+        let last_flight = match side {
+            Side::Client => Outgoing::default(),
+            Side::Server => outgoing.after(sent),
+        };
+        let Some(sealed) = wire.sealed else {
+            let why = "this side's last flight was not sealed".to_owned();
+            self.phase = Phase::Failed(Failure::Protocol(why));
+            return;
+        };
+        match Channel::take_over(stream.ssl(), side, sealed, last_flight) {
+            Ok(mut channel) => {
+                channel.outgoing = outgoing;
                 self.phase = Phase::Connected {
                     sealing_overhead: self.sealing_overhead(),
-                }
+                };
+                self.transport = Transport::Channel(Box::new(channel));
+                self.rejected = Rejected::default();
+                self.receive(datagram, Take::AllButHandshake);
+                self.receive(&early, Take::AllButHandshake);
             }
-            Err(error) if is_waiting(&error) => self.schedule_retransmission(now),
-            Err(error) => self.fail(&error),
+            Err(stack) => self.phase = Phase::Failed(Failure::Protocol(reason(&stack))),
         }
     }
 
     fn schedule_retransmission(&mut self, now: Instant) {
-        let left = timer::remaining(self.stream.ssl());
+        let Transport::Handshake { stream, .. } = &self.transport else {
+            return;
+        };
+        let left = timer::remaining(stream.ssl());
         if let Phase::Handshaking { retransmit_at, .. } = &mut self.phase {
             *retransmit_at = left.map(|left| now + left);
         }
     }
 
-    /// Decrypts every record that OpenSSL holds; none has more than `largest` bytes of plain text.
-    fn read_records(&mut self, largest: usize) {
-        forget_earlier_errors();
-        let error = loop {
-            let stream = &mut self.stream;
-            if let Err(error) = self
-                .packets
-                .push_with(largest, |into| stream.ssl_read(into))
-            {
-                break error;
-            }
-        };
-        match error.code() {
-            _ if is_waiting(&error) => {}
-            ErrorCode::ZERO_RETURN => self.say_goodbye(),
-            _ => self.fail(&error),
-        }
-    }
-
     fn say_goodbye(&mut self) {
-        forget_earlier_errors();
-        // Whether or not the alert could be made, the session is over.
-        let _ = self.stream.shutdown();
+        if let Transport::Channel(channel) = &mut self.transport {
+            // Whether or not the alert could be made, the session is over.
+            let _ = channel.say_goodbye();
+        }
         self.phase = Phase::Closed;
     }
 

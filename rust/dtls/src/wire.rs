@@ -2,7 +2,9 @@
 
 use std::io::{self, Read, Write};
 
-use crate::records::shift_numbers;
+use crate::outgoing::Outgoing;
+use crate::protection::Count;
+use crate::records::{self, big_endian, shift_numbers};
 
 /// What OpenSSL reads from and writes to in place of a socket. One read is one datagram, one write
 /// is one datagram.
@@ -10,9 +12,9 @@ use crate::records::shift_numbers;
 pub(crate) struct Wire {
     incoming: Vec<u8>,
     unread: bool,
-    outgoing: Vec<u8>,
-    /// Where each outgoing datagram ends in `outgoing`.
-    ends: Vec<usize>,
+    pub(crate) outgoing: Outgoing,
+    /// The last record that OpenSSL sealed.
+    pub(crate) sealed: Option<Count>,
     /// What is added to the numbers of outgoing records of epoch 0.
     shift: u64,
 }
@@ -30,23 +32,6 @@ impl Wire {
     pub(crate) fn number_from(&mut self, hello: u64) {
         self.shift = hello.wrapping_sub(1);
     }
-
-    pub(crate) fn has_outgoing(&self) -> bool {
-        !self.ends.is_empty()
-    }
-
-    pub(crate) fn drain_outgoing(&mut self, mut send: impl FnMut(&[u8])) {
-        /// A session that is done with its handshake keeps no more than one packet's worth.
-        const KEEP: usize = 2048;
-        let mut start = 0;
-        for &end in &self.ends {
-            send(&self.outgoing[start..end]);
-            start = end;
-        }
-        self.ends.clear();
-        self.outgoing.clear();
-        self.outgoing.shrink_to(KEEP);
-    }
 }
 
 impl Read for Wire {
@@ -63,12 +48,16 @@ impl Read for Wire {
 
 impl Write for Wire {
     fn write(&mut self, datagram: &[u8]) -> io::Result<usize> {
-        let start = self.outgoing.len();
-        self.outgoing.extend_from_slice(datagram);
+        let written = self.outgoing.push(datagram);
         if self.shift != 0 {
-            shift_numbers(&mut self.outgoing[start..], self.shift);
+            shift_numbers(written, self.shift);
         }
-        self.ends.push(self.outgoing.len());
+        for (header, content) in records::iter(datagram).filter(|(it, _)| it.epoch > 0) {
+            self.sealed = Some(Count {
+                number: header.number,
+                explicit_nonce: big_endian(content.get(..8).unwrap_or_default()),
+            });
+        }
         Ok(datagram.len())
     }
 

@@ -5,6 +5,7 @@ mod closing;
 mod cookies;
 mod credentials;
 mod handshake;
+mod interop;
 mod noise;
 mod packets;
 mod verification;
