@@ -43,6 +43,17 @@ pub(crate) fn cargo() -> Command {
     command
 }
 
+/// This machine's kind, as cargo names it: `x86_64-unknown-linux-gnu`.
+pub(crate) fn host() -> Result<String> {
+    let output = cargo().args(["--version", "--verbose"]).output();
+    let output = output.context("cargo could not be started")?;
+    String::from_utf8(output.stdout)?
+        .lines()
+        .find_map(|line| line.strip_prefix("host: "))
+        .map(str::to_owned)
+        .context("cargo does not name this machine's kind")
+}
+
 /// Builds the addon for this machine; the result is where cargo put the library.
 pub(crate) fn compile(profile: Profile) -> Result<PathBuf> {
     let mut command = cargo();

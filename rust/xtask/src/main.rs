@@ -8,12 +8,14 @@ mod bench;
 mod certificates;
 mod check;
 mod demo;
+mod deny;
 mod files;
 mod godot;
 mod library;
 mod package;
 mod process;
 mod project;
+mod sanitize;
 mod talk;
 mod tap;
 mod test;
@@ -57,6 +59,18 @@ const COMMANDS: &[Command] = &[
         arguments: "[--json FILE] [--full]",
         about: "measure the addon against the engine's own classes",
         run: bench::run,
+    },
+    Command {
+        name: "sanitize",
+        arguments: "",
+        about: "the Rust tests with AddressSanitizer and LeakSanitizer (Linux)",
+        run: sanitize::run,
+    },
+    Command {
+        name: "deny",
+        arguments: "",
+        about: "check licences, sources and known holes of the crates we depend on",
+        run: deny::run,
     },
     Command {
         name: "package",

@@ -1,6 +1,7 @@
 //! The first look at a stranger's datagram: is it a hello, and does its cookie hold?
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::{Mutex, PoisonError};
 
 use dtls::{CookieJar, Greeting};
 
@@ -18,7 +19,10 @@ const SESSION_ID: usize = 59;
 pub(crate) fn run(datagram: &[u8]) {
     let time = Time::begin();
     random::select(Stream::Server);
-    let mut jar = CookieJar::new(time.now()).expect("a jar is made");
+    // Made once: its answers depend on nothing that came before, which this relies on and so tests.
+    static JAR: Mutex<Option<CookieJar>> = Mutex::new(None);
+    let mut jar = JAR.lock().unwrap_or_else(PoisonError::into_inner);
+    let jar = jar.get_or_insert_with(|| CookieJar::new(time.now()).expect("a jar is made"));
     let mut greet = |datagram: &[u8], client| {
         jar.greet(datagram, client, time.now())
             .expect("a cookie is computed")
