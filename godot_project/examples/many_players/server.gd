@@ -6,6 +6,9 @@ extends Node
 
 const PORT := 4242
 
+## How long a player may be silent, in seconds. Clients that vanish say no goodbye.
+const PATIENCE := 30.0
+
 
 var udp_server := OpenSSLUDPServer.new()
 var dtls_server := OpenSSLDTLSServer.new()
@@ -15,6 +18,7 @@ var players: Dictionary[OpenSSLPacketPeerDTLS, bool] = {}
 
 
 func _ready() -> void:
+	dtls_server.idle_timeout = PATIENCE
 	if dtls_server.setup(TLSOptions.server(load("res://key.key"), load("res://cert.crt"))) != OK:
 		return
 	# Players who come in the same frame wait here.

@@ -1,6 +1,6 @@
 //! The class `OpenSSLDTLSServer`.
 
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use godot::global::Error;
 use godot::prelude::*;
@@ -14,6 +14,7 @@ use crate::report::mistake;
 use crate::roster::Roster;
 use crate::state::{self, Stateful};
 use crate::status::Status;
+use crate::timeouts::{Timeout, Timeouts};
 
 /// Turns the clients of a UDP server into DTLS peers. Mirrors the engine's [DTLSServer], on OpenSSL.
 ///
@@ -35,6 +36,21 @@ pub(crate) struct OpenSslDtlsServer {
     )]
     #[init(val = PhantomVar::default())]
     max_handshakes: PhantomVar<i32>,
+
+    /// How long a handshake may take, in seconds, from 1 to 3,600; after that the peer ends in [constant OpenSSLPacketPeerDTLS.STATUS_ERROR]. Peers get it from the server when they are taken.
+    #[var(get = get_handshake_timeout, set = set_handshake_timeout, hint = RANGE, hint_string = "1,3600,0.1,suffix:s", usage_flags = [DEFAULT])]
+    #[init(val = PhantomVar::default())]
+    handshake_timeout: PhantomVar<f64>,
+
+    /// How long the messages of a handshake wait for an answer before they are sent again, in seconds, from 0.05 to 60; twice as long each time after that (RFC 6347 section 4.2.4.1). Less makes up for losses sooner, and is too little where answers take that long. Peers get it from the server when they are taken.
+    #[var(get = get_retransmission_timeout, set = set_retransmission_timeout, hint = RANGE, hint_string = "0.05,60,0.05,suffix:s", usage_flags = [DEFAULT])]
+    #[init(val = PhantomVar::default())]
+    retransmission_timeout: PhantomVar<f64>,
+
+    /// How long a connected client may be silent, in seconds: see [member OpenSSLPacketPeerDTLS.idle_timeout]. 0 is for ever. Peers get it from the server when they are taken.
+    #[var(get = get_idle_timeout, set = set_idle_timeout, hint = RANGE, hint_string = "0,3600,0.1,or_greater,suffix:s", usage_flags = [DEFAULT])]
+    #[init(val = PhantomVar::default())]
+    idle_timeout: PhantomVar<f64>,
 }
 
 /// A server as its object's methods use it.
@@ -42,6 +58,26 @@ pub(crate) struct OpenSslDtlsServer {
 pub(crate) struct DtlsServer {
     setup: Mutex<Setup>,
     roster: Arc<Roster>,
+    timeouts: Mutex<Timeouts>,
+}
+
+impl DtlsServer {
+    fn timeouts(&self) -> MutexGuard<'_, Timeouts> {
+        self.timeouts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl OpenSslDtlsServer {
+    fn timeouts(&self) -> Timeouts {
+        *state::of_base::<Self>(&self.base).timeouts()
+    }
+
+    fn set_timeout(&self, timeout: Timeout, seconds: f64) {
+        let state = state::of_base::<Self>(&self.base);
+        timeout.set("DTLSServer", seconds, self.timeouts(), |timeouts| {
+            *state.timeouts() = timeouts;
+        });
+    }
 }
 
 impl Stateful for OpenSslDtlsServer {
@@ -122,6 +158,8 @@ impl OpenSslDtlsServer {
             mistake(WHAT, "the UDP peer is not connected");
         } else if let Setup::Done(side) = setup {
             let (udp_peer, listener) = ours_beneath(&udp_peer);
+            let timeouts = *state::of(&this).timeouts();
+            state::of(&dtls_peer).lock().set_timeouts(timeouts);
             let notice = state::of(&dtls_peer).accept(link, side);
             if state::of(&dtls_peer).status() == Status::Handshaking {
                 state::of(&this)
@@ -163,6 +201,42 @@ impl OpenSslDtlsServer {
     fn get_max_handshakes(&self) -> i32 {
         let max = state::of_base::<Self>(&self.base).roster.max_handshakes();
         i32::try_from(max).unwrap_or(i32::MAX)
+    }
+
+    /// Sets [member handshake_timeout].
+    #[func]
+    fn set_handshake_timeout(&self, seconds: f64) {
+        self.set_timeout(Timeout::Handshake, seconds);
+    }
+
+    /// Returns [member handshake_timeout].
+    #[func]
+    fn get_handshake_timeout(&self) -> f64 {
+        Timeout::Handshake.of(&self.timeouts())
+    }
+
+    /// Sets [member retransmission_timeout].
+    #[func]
+    fn set_retransmission_timeout(&self, seconds: f64) {
+        self.set_timeout(Timeout::Retransmission, seconds);
+    }
+
+    /// Returns [member retransmission_timeout].
+    #[func]
+    fn get_retransmission_timeout(&self) -> f64 {
+        Timeout::Retransmission.of(&self.timeouts())
+    }
+
+    /// Sets [member idle_timeout].
+    #[func]
+    fn set_idle_timeout(&self, seconds: f64) {
+        self.set_timeout(Timeout::Idle, seconds);
+    }
+
+    /// Returns [member idle_timeout].
+    #[func]
+    fn get_idle_timeout(&self) -> f64 {
+        Timeout::Idle.of(&self.timeouts())
     }
 
     /// Returns the version of the OpenSSL library inside the addon, such as [code]OpenSSL 3.6.3 9 Jun 2026[/code].

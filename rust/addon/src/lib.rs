@@ -30,6 +30,7 @@ mod settings;
 mod slices;
 mod state;
 mod status;
+mod timeouts;
 mod tls_options;
 mod udp_server;
 

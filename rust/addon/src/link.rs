@@ -113,6 +113,17 @@ impl Link {
         }
     }
 
+    /// Lets a UDP server meet the client of this address as a new one, whose first datagram this is.
+    /// Returns whether it will.
+    pub(crate) fn give_up_to_newcomer(&self, hello: &[u8]) -> bool {
+        match self {
+            // If too many wait already, the client sends its hello again.
+            Self::Ours(peer) => peer.replace(hello).is_ok(),
+            // The engine's server meets it once the script has let go of this peer.
+            Self::Engine(_) => true,
+        }
+    }
+
     /// Takes the oldest datagram that has arrived, if any.
     pub(crate) fn receive(&mut self, into: &mut Vec<u8>) -> Arrival {
         match self {

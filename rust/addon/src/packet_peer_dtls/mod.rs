@@ -15,6 +15,7 @@ use crate::packet_peer_udp::OpenSslPacketPeerUdp;
 use crate::peer::{Got, Notice, Peer, PutError};
 use crate::report::mistake;
 use crate::state::{self, Stateful};
+use crate::timeouts::{Timeout, Timeouts};
 use crate::{packet_memory, slices};
 
 pub(crate) mod hot;
@@ -28,6 +29,21 @@ pub(crate) mod hot;
 #[class(tool, init, base = PacketPeerExtension, rename = OpenSSLPacketPeerDTLS)]
 pub(crate) struct OpenSslPacketPeerDtls {
     base: Base<PacketPeerExtension>,
+
+    /// How long a handshake may take, in seconds, from 1 to 3,600; after that the connection ends in [constant OpenSSLPacketPeerDTLS.STATUS_ERROR]. Holds for handshakes that begin after it was set.
+    #[var(get = get_handshake_timeout, set = set_handshake_timeout, hint = RANGE, hint_string = "1,3600,0.1,suffix:s", usage_flags = [DEFAULT])]
+    #[init(val = PhantomVar::default())]
+    handshake_timeout: PhantomVar<f64>,
+
+    /// How long the messages of a handshake wait for an answer before they are sent again, in seconds, from 0.05 to 60; twice as long each time after that (RFC 6347 section 4.2.4.1). Less makes up for losses sooner, and is too little where answers take that long. Holds for handshakes that begin after it was set.
+    #[var(get = get_retransmission_timeout, set = set_retransmission_timeout, hint = RANGE, hint_string = "0.05,60,0.05,suffix:s", usage_flags = [DEFAULT])]
+    #[init(val = PhantomVar::default())]
+    retransmission_timeout: PhantomVar<f64>,
+
+    /// How long the other side may be silent once it is connected, in seconds; after that the connection ends in [constant STATUS_ERROR]. 0 is for ever, as with the engine's class. A side that vanishes (a crash, a lost network) says no goodbye, so servers should set this, and let clients that have nothing to say send something now and then. Only packets that the other side has sealed count, see [method get_idle_time].
+    #[var(get = get_idle_timeout, set = set_idle_timeout, hint = RANGE, hint_string = "0,3600,0.1,or_greater,suffix:s", usage_flags = [DEFAULT])]
+    #[init(val = PhantomVar::default())]
+    idle_timeout: PhantomVar<f64>,
 }
 
 impl Stateful for OpenSslPacketPeerDtls {
@@ -36,6 +52,19 @@ impl Stateful for OpenSslPacketPeerDtls {
     fn token() -> &'static u8 {
         static TOKEN: u8 = 0;
         &TOKEN
+    }
+}
+
+impl OpenSslPacketPeerDtls {
+    fn timeouts(&self) -> Timeouts {
+        state::of_base::<Self>(&self.base).lock().timeouts()
+    }
+
+    fn set_timeout(&self, timeout: Timeout, seconds: f64) {
+        let state = state::of_base::<Self>(&self.base);
+        timeout.set("PacketPeerDTLS", seconds, self.timeouts(), |timeouts| {
+            state.lock().set_timeouts(timeouts);
+        });
     }
 }
 
@@ -78,6 +107,49 @@ impl OpenSslPacketPeerDtls {
             .protocol()
             .unwrap_or_default()
             .into()
+    }
+
+    /// Sets [member handshake_timeout].
+    #[func]
+    fn set_handshake_timeout(&self, seconds: f64) {
+        self.set_timeout(Timeout::Handshake, seconds);
+    }
+
+    /// Returns [member handshake_timeout].
+    #[func]
+    fn get_handshake_timeout(&self) -> f64 {
+        Timeout::Handshake.of(&self.timeouts())
+    }
+
+    /// Sets [member retransmission_timeout].
+    #[func]
+    fn set_retransmission_timeout(&self, seconds: f64) {
+        self.set_timeout(Timeout::Retransmission, seconds);
+    }
+
+    /// Returns [member retransmission_timeout].
+    #[func]
+    fn get_retransmission_timeout(&self) -> f64 {
+        Timeout::Retransmission.of(&self.timeouts())
+    }
+
+    /// Sets [member idle_timeout].
+    #[func]
+    fn set_idle_timeout(&self, seconds: f64) {
+        self.set_timeout(Timeout::Idle, seconds);
+    }
+
+    /// Returns [member idle_timeout].
+    #[func]
+    fn get_idle_timeout(&self) -> f64 {
+        Timeout::Idle.of(&self.timeouts())
+    }
+
+    /// Returns how long ago the other side was heard last, in seconds: since the last packet, or other sealed message, that it alone can have sent. 0 without a connection.
+    #[func(gd_self)]
+    fn get_idle_time(this: Gd<Self>) -> f64 {
+        let heard_at = state::of(&this).lock().last_heard();
+        heard_at.map_or(0.0, |at| at.elapsed().as_secs_f64())
     }
 
     /// Returns the cipher suite that the two sides agreed on, by OpenSSL's name, such as [code]ECDHE-RSA-AES256-GCM-SHA384[/code], or an empty string before that.
