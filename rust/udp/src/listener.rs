@@ -89,6 +89,7 @@ impl Listener {
             .port()
             .cloned()
             .ok_or(Error::Unconfigured)?;
+        port.outbox().begin_tick();
         let (sockets, count) = port.readable();
         let most = MAX_DATAGRAMS_PER_POLL / count.max(1);
         let mut errors = 0;
@@ -225,11 +226,24 @@ impl Listener {
         lock(&self.table).refused()
     }
 
+    /// How many datagrams of [`Peer::send_soon`] were lost because the system did not take them in time, since listening
+    /// began.
+    #[must_use]
+    pub fn unsent(&self) -> u64 {
+        lock(&self.table)
+            .port()
+            .map_or(0, |port| port.outbox().dropped())
+    }
+
     /// Closes the socket: `UDPServer.stop`. Peers that were accepted are unbound, unconnected and empty from here on.
     ///
-    /// A poll in progress on another thread is let finish, so that the port is free when this returns.
+    /// What [`Peer::send_soon`] was given is sent first. A poll in progress on another thread is let finish, so that the port is free when this returns.
     pub fn stop(&self) {
         let _turn = lock(&self.polling);
+        let port = lock(&self.table).port().cloned();
+        if let Some(port) = port {
+            port.outbox().finish();
+        }
         lock(&self.table).close();
     }
 }

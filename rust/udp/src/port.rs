@@ -9,6 +9,7 @@
 use crate::address::BindAddress;
 use crate::error::Error;
 use crate::group::Group;
+use crate::outbox::Outbox;
 use crate::socket::Socket;
 
 /// Room for what some thousand clients send in a long tick.
@@ -37,6 +38,7 @@ pub(crate) struct Port {
     /// The one that sends.
     socket: Socket,
     group: Option<Group>,
+    outbox: Outbox,
 }
 
 impl Port {
@@ -51,6 +53,7 @@ impl Port {
             Ok(Port {
                 socket: Socket::listen(address, port, buffers.each)?,
                 group: None,
+                outbox: Outbox::new(),
             })
         };
         let one = alone(port)?;
@@ -66,6 +69,7 @@ impl Port {
             Some((socket, group)) => Ok(Port {
                 socket,
                 group: Some(group),
+                outbox: Outbox::new(),
             }),
             None => alone(port),
         }
@@ -74,6 +78,11 @@ impl Port {
     /// The socket to send from.
     pub(crate) fn socket(&self) -> &Socket {
         &self.socket
+    }
+
+    /// Where datagrams wait that are not sent at once.
+    pub(crate) fn outbox(&self) -> &Outbox {
+        &self.outbox
     }
 
     /// The sockets that may have datagrams, and how many those are.
