@@ -72,5 +72,7 @@ pub use peer::Peer;
 /// The most datagrams that one call of [`Listener::poll`] or [`Peer::available`] takes from the kernel; the rest stays
 /// in the kernel's buffer for the next call.
 ///
+/// Where a listener has several sockets on its port ([`Listener::set_kernel_buffer`]), it is 1,024 of each.
+///
 /// The engine reads until the socket is empty, which a fast enough sender never lets happen.
 pub const MAX_DATAGRAMS_PER_POLL: usize = 8192;
