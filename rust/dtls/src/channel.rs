@@ -60,11 +60,12 @@ pub(crate) struct Received {
 impl Channel {
     /// Takes over the keys of a session whose handshake is done.
     ///
-    /// `sealed` is OpenSSL's count of the records that it sealed, `last_flight` what this side sent at the end of the
-    /// handshake.
+    /// `sealed` is OpenSSL's count of the records that it sealed, `finished` the number of the record with the
+    /// other side's Finished message, `last_flight` what this side sent at the end of the handshake.
     pub(crate) fn take_over(
         ssl: &SslRef,
         sealed: Count,
+        finished: u64,
         last_flight: Datagrams,
     ) -> Result<Self, ErrorStack> {
         let cipher = ssl.current_cipher().map_or("", |cipher| cipher.name());
@@ -74,10 +75,12 @@ impl Channel {
             false => (block.client(), block.server()),
             true => (block.server(), block.client()),
         };
+        let mut window = Window::default();
+        window.mark(finished);
         Ok(Self {
             sealer: Sealer::new(suite, &own, sealed)?,
             opener: Opener::new(suite, &others)?,
-            window: Window::default(),
+            window,
             last_flight,
             answers: 0,
         })

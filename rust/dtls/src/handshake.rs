@@ -36,6 +36,8 @@ pub(crate) struct Handshake {
     /// The number that OpenSSL is to see in the next record of epoch 0.
     next_number: u64,
     early: Early,
+    /// The number of the sealed record that OpenSSL read last.
+    finished: u64,
     settings: Settings,
     give_up_at: Instant,
     /// When OpenSSL sends the flight again.
@@ -83,6 +85,7 @@ impl Handshake {
             screen,
             next_number,
             early: Early::default(),
+            finished: 0,
             settings,
             give_up_at: now + settings.handshake_limit,
             retransmit_at: None,
@@ -188,6 +191,9 @@ impl Session {
                 }
                 verdict => verdict,
             };
+            if record.epoch > 0 {
+                handshake.finished = record.number;
+            }
             match verdict {
                 Verdict::Drop => {}
                 Verdict::Alert(kind) => handshake.hear_alert(kind, now),
@@ -261,12 +267,12 @@ impl Session {
             Ok(()) => {
                 let mut last_flight = self.stream.get_mut().take_flight();
                 last_flight.shrink();
-                let early = match &mut self.phase {
-                    Phase::Handshaking(handshake) => handshake.early.take(),
-                    _ => Datagrams::default(),
+                let (early, finished) = match &mut self.phase {
+                    Phase::Handshaking(handshake) => (handshake.early.take(), handshake.finished),
+                    _ => return,
                 };
                 self.heard_at = Some(now);
-                self.hand_over(last_flight);
+                self.hand_over(last_flight, finished);
                 for record in early.iter() {
                     self.receive(record, now);
                 }

@@ -244,8 +244,9 @@ impl Session {
         }
     }
 
-    /// Goes on without OpenSSL, whose handshake is done and of which this side sent `last_flight` last.
-    pub(crate) fn hand_over(&mut self, last_flight: Datagrams) {
+    /// Goes on without OpenSSL, whose handshake is done: this side sent `last_flight` last, and the other side's last
+    /// record had the number `finished`.
+    pub(crate) fn hand_over(&mut self, last_flight: Datagrams, finished: u64) {
         let (Some(ssl), Some(sealed)) = (self.stream.ssl(), self.stream.get_ref().sealed) else {
             let why = "the last flight was not sealed";
             return self.end(Failure::Protocol(why.to_owned()));
@@ -257,7 +258,7 @@ impl Session {
             client_random: [0; RANDOM],
         };
         ssl.client_random(&mut agreed.client_random);
-        match Channel::take_over(ssl, sealed, last_flight) {
+        match Channel::take_over(ssl, sealed, finished, last_flight) {
             Ok(channel) => {
                 self.agreed = Some(Box::new(agreed));
                 self.phase = Phase::Connected(Box::new(channel));

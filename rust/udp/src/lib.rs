@@ -34,6 +34,7 @@
 //!
 //! | what | bound |
 //! | --- | --- |
+//! | bytes in the kernel's buffers, between two polls | [`Listener::set_kernel_buffer`] |
 //! | datagrams read in one poll | [`MAX_DATAGRAMS_PER_POLL`] |
 //! | bytes queued for a peer, each datagram counting [`DATAGRAM_OVERHEAD`] more than its payload | [`DEFAULT_INBOX_BYTES`], or what [`Peer::bind`] was given |
 //! | peers that are ready, for [`Listener::take_ready`] | one entry a peer |
@@ -44,12 +45,14 @@
 
 mod address;
 mod error;
+mod group;
 mod inbox;
 mod listener;
 mod lock;
 mod multicast;
 mod own_socket;
 mod peer;
+mod port;
 mod readiness;
 mod route;
 mod scratch;

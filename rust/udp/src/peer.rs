@@ -177,19 +177,21 @@ impl Peer {
     /// [`Error::Unconfigured`]: not open, or closed meanwhile. [`Error::Failed`]: an error waits on the socket.
     pub fn wait(&self) -> Result<(), Error> {
         loop {
-            let socket = if let Some((route, queued)) = self.route_and_queued() {
+            let is_readable = if let Some((route, queued)) = self.route_and_queued() {
                 if queued > 0 {
                     return Ok(());
                 }
-                route.socket().ok_or(Error::Unconfigured)?
+                let port = route.port().ok_or(Error::Unconfigured)?;
+                readiness::readable(port.wakes())?
             } else {
-                match &lock(&self.state).own {
+                let socket = match &lock(&self.state).own {
                     None => return Err(Error::Unconfigured),
                     Some(own) if !own.inbox.is_empty() => return Ok(()),
                     Some(own) => Arc::clone(&own.socket),
-                }
+                };
+                readiness::readable(socket.udp())?
             };
-            if readiness::readable(&socket)? {
+            if is_readable {
                 return Ok(());
             }
         }
@@ -216,11 +218,13 @@ impl Peer {
     /// The local port, 0 if there is none: `PacketPeerUDP.get_local_port`.
     #[must_use]
     pub fn local_port(&self) -> u16 {
-        let socket = match self.route() {
-            Some(route) => route.socket(),
-            None => lock(&self.state).socket(),
-        };
-        socket.map_or(0, |socket| socket.local_port())
+        match self.route() {
+            Some(route) => route.port().map_or(0, |port| port.socket().local_port()),
+            None => {
+                let socket = lock(&self.state).socket();
+                socket.map_or(0, |socket| socket.local_port())
+            }
+        }
     }
 
     /// Where [`Peer::send`] sends to: what was last given to [`Peer::connect`] or [`Peer::set_destination`], or the
@@ -329,22 +333,28 @@ impl Peer {
     pub fn send(&self, datagram: &[u8]) -> Result<(), Error> {
         let mut opens = true;
         loop {
-            let full = if let Some(route) = self.route() {
+            if let Some(route) = self.route() {
                 match route.send(datagram) {
-                    Err(Error::Busy) if lock(&self.state).blocking => route.socket(),
+                    Err(Error::Busy) if lock(&self.state).blocking => {
+                        let port = route.port().ok_or(Error::Failed)?;
+                        readiness::writable(port.socket().udp())?;
+                    }
                     result => return result,
                 }
             } else {
-                let mut state = lock(&self.state);
-                match state.send(datagram, opens) {
-                    Err(Error::Busy) if state.blocking => state.socket(),
-                    result => return result,
-                }
+                let full = {
+                    let mut state = lock(&self.state);
+                    match state.send(datagram, opens) {
+                        Err(Error::Busy) if state.blocking => {
+                            state.socket().ok_or(Error::Failed)?
+                        }
+                        result => return result,
+                    }
+                };
+                readiness::writable(full.udp())?;
             }
-            .ok_or(Error::Failed)?;
             // From here on a closed peer was closed by another thread, and stays closed.
             opens = false;
-            readiness::writable(&full)?;
         }
     }
 

@@ -9,7 +9,7 @@ use socket2::SockAddr;
 use crate::error::Error;
 use crate::inbox::Inbox;
 use crate::lock::lock;
-use crate::socket::Socket;
+use crate::port::Port;
 use crate::table::Table;
 
 pub(crate) struct Route {
@@ -17,7 +17,7 @@ pub(crate) struct Route {
     /// The remote as the socket takes it.
     destination: Result<SockAddr, Error>,
     /// Weak, so that a stopped listener's port is free at once, whoever still holds a peer.
-    socket: Weak<Socket>,
+    port: Weak<Port>,
     table: Weak<Mutex<Table>>,
     inbox: Mutex<Inbox>,
     /// How many datagrams the inbox holds, for those who only want to know; [`SHUT`] in the end. Written with the inbox
@@ -60,15 +60,11 @@ impl Watch {
 const SHUT: usize = usize::MAX;
 
 impl Route {
-    pub(crate) fn new(
-        remote: SocketAddr,
-        socket: &Arc<Socket>,
-        table: Weak<Mutex<Table>>,
-    ) -> Route {
+    pub(crate) fn new(remote: SocketAddr, port: &Arc<Port>, table: Weak<Mutex<Table>>) -> Route {
         Route {
             remote,
-            destination: socket.destination(remote),
-            socket: Arc::downgrade(socket),
+            destination: port.socket().destination(remote),
+            port: Arc::downgrade(port),
             table,
             inbox: Mutex::new(Inbox::new()),
             queued: AtomicUsize::new(0),
@@ -109,9 +105,9 @@ impl Route {
         Some(result)
     }
 
-    /// The listener's socket, unless it has stopped.
-    pub(crate) fn socket(&self) -> Option<Arc<Socket>> {
-        self.socket.upgrade()
+    /// The listener's port, unless it has stopped.
+    pub(crate) fn port(&self) -> Option<Arc<Port>> {
+        self.port.upgrade()
     }
 
     pub(crate) fn deliver(&self, datagram: &[u8]) {
@@ -142,8 +138,9 @@ impl Route {
 
     pub(crate) fn send(&self, datagram: &[u8]) -> Result<(), Error> {
         let destination = self.destination.as_ref().map_err(|&error| error)?;
-        self.socket()
+        self.port()
             .ok_or(Error::Failed)?
+            .socket()
             .send_to_destination(datagram, destination)
     }
 

@@ -10,11 +10,8 @@ use socket2::{Domain, Protocol, SockAddr, SockRef, Type};
 
 use crate::address::{BindAddress, canonical, mapped};
 use crate::error::Error;
+use crate::port::WANTED;
 use crate::scratch::RECEIVE_BUFFER;
-
-/// What a listener asks of the kernel: room for the datagrams of a whole tick. Systems give less (Linux twice its
-/// `net.core.rmem_max`).
-const LISTENER_RECEIVE_BUFFER: usize = 4 << 20;
 
 /// Which addresses a socket can reach.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,38 +59,60 @@ impl Socket {
     /// # Errors
     /// [`Error::CantCreate`]: no socket. [`Error::Unavailable`]: port taken, address not of this machine, not allowed.
     pub(crate) fn bind(address: BindAddress, port: u16) -> Result<Socket, Error> {
-        Socket::bind_with(address, port, |_| ())
+        Socket::bind_with(address, port, |_| Ok(()))
     }
 
     /// A socket bound for a listener: with `SO_REUSEADDR` where that is what the engine does. On Linux this lets two
     /// listeners take the same port, and the newer one gets the datagrams; stock behaves so too (checked on 4.6.3).
     /// On Windows the engine leaves it off, because there it means even more than that.
-    pub(crate) fn listen(address: BindAddress, port: u16) -> Result<Socket, Error> {
+    ///
+    /// `receive_buffer` is what it asks of the kernel, in bytes; it takes what it gets. Without it, it asks for much.
+    pub(crate) fn listen(
+        address: BindAddress,
+        port: u16,
+        receive_buffer: Option<usize>,
+    ) -> Result<Socket, Error> {
         Socket::bind_with(address, port, |socket| {
-            let options = SockRef::from(&socket.udp);
-            if cfg!(not(windows)) {
-                // Refusal is not fatal, as in the engine.
-                let _ = options.set_reuse_address(true);
-            }
-            grow(
-                LISTENER_RECEIVE_BUFFER,
-                || options.recv_buffer_size(),
-                |size| options.set_recv_buffer_size(size),
-            );
+            socket.prepare_to_listen(receive_buffer);
+            Ok(())
         })
     }
 
-    fn bind_with(
+    pub(crate) fn prepare_to_listen(&self, receive_buffer: Option<usize>) {
+        let options = SockRef::from(&self.udp);
+        if cfg!(not(windows)) {
+            // Refusal is not fatal, as in the engine.
+            let _ = options.set_reuse_address(true);
+        }
+        match receive_buffer {
+            Some(size) => {
+                let _ = options.set_recv_buffer_size(size);
+            }
+            None => grow(
+                WANTED,
+                || options.recv_buffer_size(),
+                |size| options.set_recv_buffer_size(size),
+            ),
+        }
+    }
+
+    /// The size of the kernel's buffer as the system reports it, in bytes.
+    pub(crate) fn receive_buffer(&self) -> io::Result<usize> {
+        SockRef::from(&self.udp).recv_buffer_size()
+    }
+
+    /// Binds a new socket after `configure` was done with it.
+    pub(crate) fn bind_with(
         address: BindAddress,
         port: u16,
-        configure: impl Fn(&Socket),
+        configure: impl Fn(&Socket) -> io::Result<()>,
     ) -> Result<Socket, Error> {
         let family = match address {
             BindAddress::Any => Family::Dual,
             BindAddress::Ip(ip) => Family::of(ip),
         };
         let socket = Socket::open(family).map_err(|_| Error::CantCreate)?;
-        configure(&socket);
+        configure(&socket).map_err(|_| Error::CantCreate)?;
         let ip = match (address, socket.family) {
             (BindAddress::Ip(ip), _) => ip.to_canonical(),
             (BindAddress::Any, Family::V4) => Ipv4Addr::UNSPECIFIED.into(),

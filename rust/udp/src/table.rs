@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, Weak};
 
 use crate::error::Error;
+use crate::port::{KernelBuffers, Port};
 use crate::route::Route;
-use crate::socket::Socket;
 
 /// The engine's default (class reference of `UDPServer.max_pending_connections`).
 const DEFAULT_MAX_PENDING: usize = 16;
@@ -17,7 +17,8 @@ const READY_SLACK: usize = 64;
 pub(crate) struct Table {
     /// Where new routes find the table again.
     itself: Weak<Mutex<Table>>,
-    socket: Option<Arc<Socket>>,
+    port: Option<Arc<Port>>,
+    pub(crate) kernel_buffers: KernelBuffers,
     /// Pending and accepted alike. The standard hasher is keyed: senders choose their addresses and could otherwise
     /// choose collisions.
     routes: HashMap<SocketAddr, Arc<Route>>,
@@ -46,7 +47,8 @@ impl Table {
         Arc::new_cyclic(|itself| {
             Mutex::new(Table {
                 itself: itself.clone(),
-                socket: None,
+                port: None,
+                kernel_buffers: KernelBuffers::default(),
                 routes: HashMap::new(),
                 pending: VecDeque::new(),
                 ready: Vec::new(),
@@ -58,12 +60,12 @@ impl Table {
         })
     }
 
-    pub(crate) fn socket(&self) -> Option<&Arc<Socket>> {
-        self.socket.as_ref()
+    pub(crate) fn port(&self) -> Option<&Arc<Port>> {
+        self.port.as_ref()
     }
 
-    pub(crate) fn open(&mut self, socket: Socket) {
-        self.socket = Some(Arc::new(socket));
+    pub(crate) fn open(&mut self, port: Port) {
+        self.port = Some(Arc::new(port));
     }
 
     /// Closes the socket and every route.
@@ -79,12 +81,12 @@ impl Table {
         self.routes = HashMap::new();
         self.pending = VecDeque::new();
         self.ready = Vec::new();
-        self.socket = None;
+        self.port = None;
         self.round = None;
     }
 
-    /// Hands one datagram, read from `socket`, to its route; a new address becomes pending if there is room.
-    pub(crate) fn deliver(&mut self, socket: &Arc<Socket>, from: SocketAddr, datagram: &[u8]) {
+    /// Hands one datagram, read from `port`, to its route; a new address becomes pending if there is room.
+    pub(crate) fn deliver(&mut self, port: &Arc<Port>, from: SocketAddr, datagram: &[u8]) {
         if let Some(route) = self.routes.get(&from) {
             route.deliver(datagram);
             if route.watch.is_to_be_listed() {
@@ -92,7 +94,7 @@ impl Table {
                 self.bound_ready();
             }
         } else if !self.is_full() {
-            let route = Arc::new(Route::new(from, socket, self.itself.clone()));
+            let route = Arc::new(Route::new(from, port, self.itself.clone()));
             route.deliver(datagram);
             self.routes.insert(from, Arc::clone(&route));
             self.pending.push_back(route);
@@ -104,7 +106,7 @@ impl Table {
     /// Makes a new route for the address of `route` pending: see [`crate::Peer::replace`].
     pub(crate) fn replace(&mut self, route: &Arc<Route>, first: &[u8]) -> Result<(), Error> {
         let remote = route.remote();
-        let socket = self.socket.as_ref().ok_or(Error::Unconfigured)?;
+        let port = self.port.as_ref().ok_or(Error::Unconfigured)?;
         if !self.knows(route) {
             return Err(Error::Unconfigured);
         }
@@ -112,7 +114,7 @@ impl Table {
             self.refused += 1;
             return Err(Error::Busy);
         }
-        let newer = Arc::new(Route::new(remote, socket, self.itself.clone()));
+        let newer = Arc::new(Route::new(remote, port, self.itself.clone()));
         newer.deliver(first);
         let mut datagram = Vec::new();
         while route.receive(&mut datagram).is_ok() {
@@ -218,11 +220,12 @@ mod tests {
         let table = Table::new();
         let mut table = table.lock().unwrap();
         let ip = [127, 0, 0, 1];
-        let socket = Socket::listen(BindAddress::Ip(ip.into()), 0).unwrap();
-        let socket = Arc::new(socket);
-        for port in 1..2000 {
-            let from = SocketAddr::from((ip, port));
-            table.deliver(&socket, from, b"hello");
+        let buffers = KernelBuffers::default();
+        let port = Port::listen(BindAddress::Ip(ip.into()), 0, buffers).unwrap();
+        let port = Arc::new(port);
+        for number in 1..2000 {
+            let from = SocketAddr::from((ip, number));
+            table.deliver(&port, from, b"hello");
             let route = table.take_oldest_pending().unwrap();
             table.watch(&route, Some(1));
             route.shut();

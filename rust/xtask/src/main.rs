@@ -8,12 +8,17 @@ mod bench;
 mod certificates;
 mod check;
 mod demo;
+mod deny;
 mod files;
+mod flood;
 mod godot;
 mod library;
+mod network;
 mod package;
 mod process;
 mod project;
+mod sanitize;
+mod soak;
 mod talk;
 mod tap;
 mod test;
@@ -49,7 +54,7 @@ const COMMANDS: &[Command] = &[
     Command {
         name: "test",
         arguments: "[FILTER]",
-        about: "Rust tests, GDScript tests and scenarios; FILTER is part of a name",
+        about: "Rust tests, a short fuzz, GDScript tests and scenarios; FILTER is part of a name",
         run: test::run,
     },
     Command {
@@ -57,6 +62,30 @@ const COMMANDS: &[Command] = &[
         arguments: "[--json FILE] [--full] [--plot]",
         about: "measure the addon against the engine's own classes; --plot draws docs/charts",
         run: bench::run,
+    },
+    Command {
+        name: "soak",
+        arguments: "[--minutes N] [--seed S]",
+        about: "an hour of clients that come, talk, go and crash, over a bad link",
+        run: soak::run,
+    },
+    Command {
+        name: "flood",
+        arguments: "[--hellos N] [--addresses N]",
+        about: "a million first hellos against the documented server and its players",
+        run: flood::run,
+    },
+    Command {
+        name: "sanitize",
+        arguments: "",
+        about: "the Rust tests with AddressSanitizer and LeakSanitizer (Linux)",
+        run: sanitize::run,
+    },
+    Command {
+        name: "deny",
+        arguments: "",
+        about: "check licences, sources and known holes of the crates we depend on",
+        run: deny::run,
     },
     Command {
         name: "package",

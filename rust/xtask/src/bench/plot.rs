@@ -122,6 +122,7 @@ impl Chart {
                 .y_desc(self.y)
                 .label_style((FONT, 13))
                 .x_label_formatter(&|x| format!("{x:.0}"))
+                .y_label_formatter(&|y| format!("{y:.0}"))
                 .draw()?;
             for (name, colour, points) in curves.iter().filter(|(.., points)| !points.is_empty()) {
                 let style = colour.stroke_width(2);

@@ -1,4 +1,4 @@
-//! `cargo xtask test`: Rust tests, GDScript suites and scenarios, and one sum of them all.
+//! `cargo xtask test`: Rust tests, a short fuzz, GDScript suites and scenarios, and one sum of them all.
 
 use std::process::ExitCode;
 
@@ -7,9 +7,10 @@ use anyhow::{Result, bail};
 use crate::project::Headless;
 use crate::{WrongArguments, certificates, library, workspace};
 
-mod fixture;
+pub(crate) mod fixture;
 mod rust;
 mod scenarios;
+mod short_fuzz;
 mod suites;
 
 /// What the tests came to.
@@ -70,11 +71,14 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
     if let Err(error) = rust::run(filter, &mut tally) {
         tally.fail(format!("{error:#}"));
     }
+    if let Err(error) = short_fuzz::run(filter, &mut tally) {
+        tally.fail(format!("short fuzz: {error:#}"));
+    }
 
     let suites = suites::find(filter)?;
     let scenarios = scenarios::find(filter);
     if !suites.is_empty() || !scenarios.is_empty() {
-        match prepare() {
+        match prepare(library::Profile::Debug) {
             Ok(context) => {
                 for suite in &suites {
                     workspace::step(&format!("GDScript suite {}", suite.name));
@@ -105,8 +109,9 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
     })
 }
 
-fn prepare() -> Result<Context> {
-    library::build(library::Profile::Debug)?;
+/// Builds the addon, makes certificates and has Godot import the project of the tests.
+pub(crate) fn prepare(profile: library::Profile) -> Result<Context> {
+    library::build(profile)?;
     let godot = Headless::new()?;
     let project = workspace::godot_project();
     certificates::provide_demo(&project)?;
