@@ -31,6 +31,9 @@ const BASE_CLASS := "PacketPeerExtension, the base that lets an extension be a P
 ## Methods of ours that the engine's class does not have, and why.
 const EXTRA_METHODS := {
 	"DTLSServer.get_openssl_version": "tells which OpenSSL is inside",
+	"DTLSServer.poll_peers": "costs what arrives, not what is connected",
+	"DTLSServer.get_max_handshakes": "bounds what unfinished handshakes take",
+	"DTLSServer.set_max_handshakes": "bounds what unfinished handshakes take",
 	"TLSOptions.server_with_password": "opens encrypted keys, which the engine's CryptoKey cannot hold",
 	"PacketPeerDTLS.get_protocol": "tells what was agreed on",
 	"PacketPeerDTLS.get_cipher": "tells what was agreed on",

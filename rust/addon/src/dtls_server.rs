@@ -1,6 +1,6 @@
 //! The class `OpenSSLDTLSServer`.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use godot::global::Error;
 use godot::prelude::*;
@@ -8,8 +8,12 @@ use godot::prelude::*;
 use crate::contexts;
 use crate::link::Link;
 use crate::packet_peer_dtls::OpenSslPacketPeerDtls;
+use crate::packet_peer_udp::OpenSslPacketPeerUdp;
 use crate::peer::ServerSide;
 use crate::report::mistake;
+use crate::roster::Roster;
+use crate::state::{self, Stateful};
+use crate::status::Status;
 
 /// Turns the clients of a UDP server into DTLS peers. Mirrors the engine's [DTLSServer], on OpenSSL.
 ///
@@ -19,7 +23,34 @@ use crate::report::mistake;
 #[derive(GodotClass)]
 #[class(tool, init, base = RefCounted, rename = OpenSSLDTLSServer)]
 pub(crate) struct OpenSslDtlsServer {
+    base: Base<RefCounted>,
+
+    /// How many clients may be shaking hands at once. When one more begins, the one that has taken longest is dropped: so a flood of handshakes that are never finished takes no more memory than that (about 100 KB each) and keeps nobody out. Clients that are connected do not count.
+    #[var(
+        get = get_max_handshakes,
+        set = set_max_handshakes,
+        hint = RANGE,
+        hint_string = "1,65536,1",
+        usage_flags = [DEFAULT]
+    )]
+    #[init(val = PhantomVar::default())]
+    max_handshakes: PhantomVar<i32>,
+}
+
+/// A server as its object's methods use it.
+#[derive(Default)]
+pub(crate) struct DtlsServer {
     setup: Mutex<Setup>,
+    roster: Arc<Roster>,
+}
+
+impl Stateful for OpenSslDtlsServer {
+    type State = DtlsServer;
+
+    fn token() -> &'static u8 {
+        static TOKEN: u8 = 0;
+        &TOKEN
+    }
 }
 
 #[derive(Clone, Default)]
@@ -36,11 +67,12 @@ impl OpenSslDtlsServer {
     /// Prepares the server. [param server_options] come from [method OpenSSLTLSOptions.server] or from the engine's [method TLSOptions.server].
     ///
     /// Returns [constant OK], [constant ERR_ALREADY_IN_USE] if the server was set up before, or [constant ERR_INVALID_PARAMETER] for options that are no server's, or whose key and certificate are missing, broken or not a pair; a printed line says which.
-    #[func]
-    fn setup(&self, server_options: Variant) -> Error {
+    #[func(gd_self)]
+    fn setup(this: Gd<Self>, server_options: Variant) -> Error {
         const WHAT: &str = "DTLSServer.setup()";
         let side = contexts::server(&server_options);
-        let mut setup = self.setup.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = state::of(&this);
+        let mut setup = state.setup.lock().unwrap_or_else(PoisonError::into_inner);
         let is_done = matches!(*setup, Setup::Done(_));
         let (code, why) = match side {
             Ok(_) if is_done => (
@@ -66,10 +98,10 @@ impl OpenSslDtlsServer {
     /// Makes a DTLS peer of a UDP peer from [method OpenSSLUDPServer.take_connection] (or of one of the engine's). Its status is [constant OpenSSLPacketPeerDTLS.STATUS_HANDSHAKING] if the client has a cookie, and [constant OpenSSLPacketPeerDTLS.STATUS_ERROR] if it was just given one: drop such a peer, the client comes back.
     ///
     /// Returns [code]null[/code] before [method setup], or if [param udp_peer] is no UDP peer.
-    #[func]
-    fn take_connection(&self, udp_peer: Variant) -> Option<Gd<OpenSslPacketPeerDtls>> {
+    #[func(gd_self)]
+    fn take_connection(this: Gd<Self>, udp_peer: Variant) -> Option<Gd<OpenSslPacketPeerDtls>> {
         const WHAT: &str = "DTLSServer.take_connection()";
-        let setup = self
+        let setup = state::of(&this)
             .setup
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -89,9 +121,48 @@ impl OpenSslDtlsServer {
         if !link.is_connected() {
             mistake(WHAT, "the UDP peer is not connected");
         } else if let Setup::Done(side) = setup {
-            dtls_peer.bind().accept(link, side);
+            let (udp_peer, listener) = ours_beneath(&udp_peer);
+            let notice = state::of(&dtls_peer).accept(link, side);
+            if state::of(&dtls_peer).status() == Status::Handshaking {
+                state::of(&this)
+                    .roster
+                    .enter(&dtls_peer, udp_peer, listener);
+            }
+            notice.print();
         }
         Some(dtls_peer)
+    }
+
+    /// Polls the UDP servers that this server's peers came from, then every peer that something arrived for, and returns those with news: packets that can be taken, or another status than before. What it costs follows from what arrives, not from how many clients are connected, so a server with thousands of them calls this once a frame instead of [method OpenSSLPacketPeerDTLS.poll] for each.
+    ///
+    /// A peer with packets is returned in each call until they are taken. New clients are still taken with [method take_connection].
+    ///
+    /// The peers are this server's as long as the script keeps them.
+    #[func(gd_self)]
+    fn poll_peers(this: Gd<Self>) -> Array<Gd<OpenSslPacketPeerDtls>> {
+        let roster = Arc::clone(&state::of(&this).roster);
+        roster.poll().into_iter().collect()
+    }
+
+    /// Sets [member max_handshakes].
+    #[func]
+    fn set_max_handshakes(&self, max_handshakes: i32) {
+        match usize::try_from(max_handshakes) {
+            Ok(max @ 1..) => state::of_base::<Self>(&self.base)
+                .roster
+                .set_max_handshakes(max),
+            _ => mistake(
+                "DTLSServer.set_max_handshakes()",
+                "the value must be 1 or more",
+            ),
+        }
+    }
+
+    /// Returns [member max_handshakes].
+    #[func]
+    fn get_max_handshakes(&self) -> i32 {
+        let max = state::of_base::<Self>(&self.base).roster.max_handshakes();
+        i32::try_from(max).unwrap_or(i32::MAX)
     }
 
     /// Returns the version of the OpenSSL library inside the addon, such as [code]OpenSSL 3.6.3 9 Jun 2026[/code].
@@ -99,4 +170,13 @@ impl OpenSslDtlsServer {
     fn get_openssl_version() -> GString {
         dtls::openssl_version().into()
     }
+}
+
+/// What a UDP peer of ours is made of.
+fn ours_beneath(udp_peer: &Variant) -> (Option<Arc<udp::Peer>>, Option<Weak<udp::Listener>>) {
+    let Ok(udp_peer) = udp_peer.try_to::<Gd<OpenSslPacketPeerUdp>>() else {
+        return (None, None);
+    };
+    let state = state::of(&udp_peer);
+    (Some(Arc::clone(state.peer())), state.listener())
 }

@@ -84,6 +84,7 @@ pub(crate) enum Notice {
     ServerRefused(dtls::ConfigError),
     LinkBroken(Break, Side, Option<SocketAddr>),
     NobodyThere(Option<SocketAddr>),
+    TooManyHandshakes(Option<SocketAddr>),
 }
 
 impl Notice {
@@ -109,6 +110,10 @@ impl Notice {
             Self::LinkBroken(why, Side::Server, remote) => {
                 report::stranger(format_args!("DTLSServer: {}: {why}", named(remote)));
             }
+            Self::TooManyHandshakes(remote) => report::stranger(format_args!(
+                "DTLSServer: {}: dropped, since more handshakes are unfinished than max_handshakes allows",
+                named(remote)
+            )),
             Self::LinkBroken(why, Side::Client, _) => report::mistake("PacketPeerDTLS", why),
             Self::NobodyThere(remote) => {
                 let place =
@@ -189,6 +194,20 @@ impl Peer {
         }
     }
 
+    /// Whether an engine's UDP peer is beneath.
+    pub(crate) fn is_on_engine_link(&self) -> bool {
+        matches!(
+            self.state,
+            State::Greeting {
+                link: Link::Engine(_),
+                ..
+            } | State::Live {
+                link: Link::Engine(_),
+                ..
+            }
+        )
+    }
+
     /// The engine's UDP peer beneath, if it is one.
     pub(crate) fn engine_peer(&mut self) -> Option<Gd<PacketPeerUdp>> {
         Some(self.engine_link()?.peer().clone())
@@ -255,7 +274,7 @@ impl Peer {
 
     /// Takes what has arrived, sends what is due.
     pub(crate) fn poll(&mut self) -> Notice {
-        if !self.is_active() {
+        if !self.has_something_to_do() {
             return Notice::None;
         }
         let mut datagram = DATAGRAM.take();
@@ -312,6 +331,17 @@ impl Peer {
         Got::Packet(taken, self.settle())
     }
 
+    /// Whether a poll would do anything; it costs next to nothing to ask.
+    fn has_something_to_do(&self) -> bool {
+        match &self.state {
+            State::Idle(_) => false,
+            State::Live { link, session, .. } => {
+                session.timeout().is_some() || session.has_datagrams() || !link.is_quiet()
+            }
+            State::Greeting { .. } => true,
+        }
+    }
+
     fn is_broken(&self) -> bool {
         matches!(
             self.state,
@@ -331,6 +361,19 @@ impl Peer {
         if self.is_active() {
             self.state = State::Idle(Status::Disconnected);
         }
+    }
+
+    /// Ends a server's handshake, if it is not done: there are too many.
+    pub(crate) fn give_up(&mut self) -> Notice {
+        if self.status() != Status::Handshaking {
+            return Notice::None;
+        }
+        let remote = match &self.state {
+            State::Live { link, .. } | State::Greeting { link, .. } => link.remote(),
+            State::Idle(_) => None,
+        };
+        self.state = State::Idle(Status::Error);
+        Notice::TooManyHandshakes(remote)
     }
 
     fn go_live(&mut self, link: Link, session: Session, side: Side) {
@@ -404,12 +447,14 @@ impl Peer {
         else {
             return;
         };
+        // All that has arrived came before now.
+        let now = Instant::now();
         for _ in 0..DATAGRAMS_PER_POLL {
             if !session.takes_datagrams() {
                 break;
             }
             match link.receive(datagram) {
-                Arrival::Datagram => session.handle_datagram(datagram, Instant::now()),
+                Arrival::Datagram => session.handle_datagram(datagram, now),
                 Arrival::Nothing => break,
                 Arrival::Broken(Break::Refused) if is_joining(*side, session) => {
                     absence.hear();
@@ -420,11 +465,8 @@ impl Peer {
                 }
             }
         }
-        if let Some(at) = session.timeout() {
-            let now = Instant::now();
-            if now >= at {
-                session.handle_timeout(now);
-            }
+        if session.timeout().is_some_and(|at| now >= at) {
+            session.handle_timeout(now);
         }
         self.flush();
     }

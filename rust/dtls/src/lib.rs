@@ -21,21 +21,26 @@ mod bytes;
 mod channel;
 mod context;
 mod cookie;
+mod datagrams;
+mod early;
 mod error;
 mod failure;
+mod handshake;
 mod hello;
 mod identity;
 mod key_block;
 mod listen;
-mod outgoing;
 mod packets;
 mod policy;
 mod protection;
 mod records;
 mod replay;
+mod screen;
 mod session;
+mod settings;
 mod suite;
 mod timer;
+mod transport;
 mod trust;
 mod wire;
 
@@ -50,4 +55,5 @@ pub use policy::{
     openssl_version,
 };
 pub use session::{Session, Status};
+pub use settings::Settings;
 pub use trust::{Roots, Verification};

@@ -132,9 +132,14 @@ impl Opener {
         })
     }
 
+    /// How many bytes each sealed record is longer than its plain text.
+    pub(crate) fn overhead(&self) -> usize {
+        self.suite.overhead()
+    }
+
     /// How many bytes of plain text a record of so many sealed bytes has; `None` if it is too short to be one.
     pub(crate) fn plain_bytes(&self, sealed: usize) -> Option<usize> {
-        sealed.checked_sub(self.suite.overhead())
+        sealed.checked_sub(self.overhead())
     }
 
     /// Writes the plain text of a record to `into`, which has just as much room, and tells whether it is authentic. If

@@ -96,13 +96,6 @@ pub(crate) fn are_well_formed(datagram: &[u8], sealing_overhead: usize) -> bool 
         && whole > 0
 }
 
-/// Whether a datagram begins with a record that only makes sense after the handshake.
-pub(crate) fn are_early(datagram: &[u8]) -> bool {
-    iter(datagram).next().is_some_and(|(header, _)| {
-        header.epoch > 0 && matches!(header.content_type, ALERT | APPLICATION_DATA)
-    })
-}
-
 /// Where a header holds the number.
 const NUMBER: Range<usize> = 5..11;
 
@@ -123,9 +116,46 @@ pub(crate) fn shift_numbers(datagram: &mut [u8], by: u64) {
     }
 }
 
+/// Sets the number of a record of epoch 0 and gives the one before; leaves others as they are.
+pub(crate) fn set_number(record: &mut [u8], number: u64) -> Option<u64> {
+    let header = record.first_chunk_mut()?;
+    let before = Header::read(header);
+    if before.epoch != 0 {
+        return None;
+    }
+    header[NUMBER].copy_from_slice(&number.to_be_bytes()[2..]);
+    Some(before.number)
+}
+
 /// An unsigned integer of at most 8 bytes.
 pub(crate) fn big_endian(bytes: &[u8]) -> u64 {
     bytes
         .iter()
         .fold(0, |sum, &byte| sum << 8 | u64::from(byte))
+}
+
+/// One record, in plain text or sealed.
+#[derive(Clone)]
+pub(crate) struct Record<'a> {
+    pub(crate) content_type: u8,
+    pub(crate) epoch: u16,
+    pub(crate) number: u64,
+    pub(crate) body: &'a [u8],
+    /// Where in the datagram it ends.
+    pub(crate) end: usize,
+}
+
+impl<'a> Record<'a> {
+    /// The record that begins at `start`; `None` at the end and where none can be read.
+    pub(crate) fn read(datagram: &'a [u8], start: usize) -> Option<Self> {
+        let (header, body) = iter(datagram.get(start..)?).next()?;
+        let is_dtls = header.version >> 8 == u16::from(DTLS_MAJOR);
+        is_dtls.then_some(Self {
+            content_type: header.content_type,
+            epoch: header.epoch,
+            number: header.number,
+            body,
+            end: start + HEADER + header.length,
+        })
+    }
 }

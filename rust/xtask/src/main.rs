@@ -10,12 +10,15 @@ mod check;
 mod demo;
 mod deny;
 mod files;
+mod flood;
 mod godot;
 mod library;
+mod network;
 mod package;
 mod process;
 mod project;
 mod sanitize;
+mod soak;
 mod talk;
 mod tap;
 mod test;
@@ -56,9 +59,21 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "bench",
-        arguments: "[--json FILE] [--full]",
-        about: "measure the addon against the engine's own classes",
+        arguments: "[--json FILE] [--full] [--plot]",
+        about: "measure the addon against the engine's own classes; --plot draws docs/charts",
         run: bench::run,
+    },
+    Command {
+        name: "soak",
+        arguments: "[--minutes N] [--seed S]",
+        about: "an hour of clients that come, talk, go and crash, over a bad link",
+        run: soak::run,
+    },
+    Command {
+        name: "flood",
+        arguments: "[--hellos N] [--addresses N]",
+        about: "a million first hellos against the documented server and its players",
+        run: flood::run,
     },
     Command {
         name: "sanitize",

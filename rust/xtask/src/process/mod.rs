@@ -59,7 +59,8 @@ impl Finished {
     }
 }
 
-fn tail(lines: &[String]) -> String {
+/// The last of some lines, each cut to a length that can be read, for an error message.
+pub(crate) fn tail(lines: &[String]) -> String {
     let last = &lines[lines.len().saturating_sub(15)..];
     let short = last
         .iter()
@@ -119,6 +120,11 @@ pub(crate) fn run(command: Command, limit: Duration) -> Result<Finished> {
 }
 
 impl Running {
+    /// The number that the system knows the program by.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The whole lines that [`Running::take_in`] and the waits have seen.
     pub(crate) fn lines(&self) -> &[String] {
         self.output.whole()

@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use crate::project::Headless;
 use crate::{WrongArguments, certificates, library, workspace};
 
-mod fixture;
+pub(crate) mod fixture;
 mod rust;
 mod scenarios;
 mod short_fuzz;
@@ -78,7 +78,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
     let suites = suites::find(filter)?;
     let scenarios = scenarios::find(filter);
     if !suites.is_empty() || !scenarios.is_empty() {
-        match prepare() {
+        match prepare(library::Profile::Debug) {
             Ok(context) => {
                 for suite in &suites {
                     workspace::step(&format!("GDScript suite {}", suite.name));
@@ -109,8 +109,9 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
     })
 }
 
-fn prepare() -> Result<Context> {
-    library::build(library::Profile::Debug)?;
+/// Builds the addon, makes certificates and has Godot import the project of the tests.
+pub(crate) fn prepare(profile: library::Profile) -> Result<Context> {
+    library::build(profile)?;
     let godot = Headless::new()?;
     let project = workspace::godot_project();
     certificates::provide_demo(&project)?;

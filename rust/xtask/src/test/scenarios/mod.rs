@@ -4,16 +4,22 @@ use anyhow::Result;
 
 use super::Context;
 
+mod bad_link;
 mod class_reference;
 mod cost;
 mod documented;
 mod drop_in;
 mod export;
 mod first_import;
+mod flood;
+mod hostile_link;
 mod kinds;
 mod openssl_cli;
 mod package;
+#[cfg(target_os = "linux")]
+mod real_link;
 mod reload;
+mod soak;
 mod typed;
 
 /// A scenario; its failure says what was not as it should be.
@@ -32,6 +38,12 @@ const SCENARIOS: &[(&str, Scenario)] = &[
         openssl_cli::s_server,
     ),
     ("a_typed_pair_runs_on_openssl", typed::runs),
+    ("sessions_survive_a_bad_link", bad_link::survives),
+    #[cfg(target_os = "linux")]
+    (
+        "a_link_of_1500_bytes_carries_every_size",
+        real_link::carries_every_size,
+    ),
     (
         "the_first_headless_import_ends_in_order",
         first_import::ends_in_order,
@@ -69,6 +81,16 @@ const SCENARIOS: &[(&str, Scenario)] = &[
         package::in_an_empty_project,
     ),
     ("the_editor_reloads_the_addon", reload::with_live_objects),
+    (
+        "established_sessions_survive_a_hostile_link",
+        hostile_link::established,
+    ),
+    (
+        "handshakes_begin_anew_after_a_hostile_link",
+        hostile_link::handshakes,
+    ),
+    ("players_do_not_notice_a_flood_of_hellos", flood::short),
+    ("a_soak_leaves_nothing_behind", soak::two_minutes),
 ];
 
 /// The scenarios whose names contain the filter. They run one after another: the documented port is taken by one alone.

@@ -1,0 +1,85 @@
+## A client that sends packets of many sizes to a server that sends them back, and says what the system's IP layer did.
+##
+## Prints `CONNECTED {...}` and, after the last packet, `SIZES {...}`, each with the counters of /proc/net/snmp; `DONE`
+## comes last. Settings: `classes`, `host`, `port`.
+extends Node
+
+const Settings := preload("res://links/settings.gd")
+
+const CONNECTED := 2
+const HANDSHAKING := 1
+## From one byte to the largest record; around the sizes at which a link of 1,500 bytes begins to need fragments.
+const SIZES: PackedInt32Array = [
+	1, 2, 64, 512, 1200, 1400, 1430, 1431, 1432, 1433, 1434, 1435, 1436, 1472, 1473, 1500, 2000, 2953, 4000, 8192,
+	12_345, 16_000, 16_383, 16_384,
+]
+const PATIENCE_MSEC := 10_000
+
+var _settings := Settings.new()
+var _udp := _settings.instantiate("PacketPeerUDP")
+var _dtls := _settings.instantiate("PacketPeerDTLS")
+var _place := -1
+var _sent_msec := 0
+var _packet: PackedByteArray
+
+
+func _ready() -> void:
+	var root := load("res://tests/pki/ca.crt") as X509Certificate
+	_udp.connect_to_host(_settings.text("host"), _settings.number("port"))
+	_dtls.connect_to_peer(_udp, "localhost", TLSOptions.client(root))
+
+
+func _process(_delta: float) -> void:
+	_dtls.poll()
+	match _dtls.get_status():
+		HANDSHAKING:
+			pass
+		CONNECTED:
+			_talk()
+		var status:
+			_end("FAILED in status %d" % status)
+
+
+func _talk() -> void:
+	if _place < 0:
+		print("CONNECTED ", JSON.stringify(_counters()))
+		_send_next()
+	elif _dtls.get_available_packet_count() > 0:
+		if _dtls.get_packet() != _packet:
+			_end("FAILED: a packet of %d bytes came back altered" % _packet.size())
+		elif _place + 1 < SIZES.size():
+			_send_next()
+		else:
+			var result := _counters()
+			result.packets = SIZES.size()
+			print("SIZES ", JSON.stringify(result))
+			_dtls.disconnect_from_peer()
+			_end("DONE")
+	elif Time.get_ticks_msec() - _sent_msec > PATIENCE_MSEC:
+		_end("FAILED: a packet of %d bytes did not come back" % _packet.size())
+
+
+func _send_next() -> void:
+	_place += 1
+	_sent_msec = Time.get_ticks_msec()
+	_packet = Crypto.new().generate_random_bytes(SIZES[_place])
+	var code: int = _dtls.put_packet(_packet)
+	if code != OK:
+		_end("FAILED to send %d bytes: %s" % [_packet.size(), error_string(code)])
+
+
+func _end(last_word: String) -> void:
+	set_process(false)
+	print(last_word)
+	get_tree().quit()
+
+
+## What the IP layer of this network namespace has counted: datagrams cut into fragments, and put together of them.
+func _counters() -> Dictionary:
+	var file := FileAccess.open("/proc/net/snmp", FileAccess.READ)
+	var names := file.get_line().split(" ")
+	var values := file.get_line().split(" ")
+	return {
+		fragmented = int(values[names.find("FragOKs")]),
+		reassembled = int(values[names.find("ReasmOKs")]),
+	}

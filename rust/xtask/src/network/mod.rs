@@ -1,0 +1,111 @@
+//! Real sockets and Godot processes over bad networks: what the scenarios and programs for that share.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result};
+
+pub(crate) mod client;
+pub(crate) mod garbage;
+pub(crate) mod godot;
+pub(crate) mod packet;
+pub(crate) mod proxy;
+pub(crate) mod random;
+
+/// The environment variable that has a run repeat another's choices.
+const SEED_VARIABLE: &str = "OPENSSL_DTLS_SEED";
+
+/// Runs `body` with a seed: the one in `OPENSSL_DTLS_SEED`, else another each time. A failure names it.
+///
+/// What is chosen with a seed is the same each time; when things happen is up to the system, so that a run with the same
+/// seed is alike, and not equal.
+pub(crate) fn with_seed(body: impl FnOnce(u64) -> Result<()>) -> Result<()> {
+    let seed = match std::env::var(SEED_VARIABLE) {
+        Ok(text) => text
+            .parse()
+            .with_context(|| format!("{SEED_VARIABLE} is no number: {text}"))?,
+        Err(_) => fresh_seed(),
+    };
+    body(seed).with_context(|| format!("with the seed {seed} ({SEED_VARIABLE}={seed} repeats it)"))
+}
+
+/// A number that is another one each time.
+pub(crate) fn fresh_seed() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    let nanoseconds = since.unwrap_or(Duration::ZERO).as_nanos() as u64;
+    // Short enough to be typed again.
+    random::Random::new(nanoseconds).below(1_000_000_000)
+}
+
+/// The memory that a program has in use, in bytes: its resident set; nothing where the system does not tell.
+#[cfg(target_os = "linux")]
+pub(crate) fn memory(process: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kilobytes * 1024)
+}
+
+/// The memory that a program has in use, in bytes; nothing where the system does not tell.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn memory(_: u32) -> Option<u64> {
+    None
+}
+
+/// How many datagrams the system has dropped because a UDP port's buffer was full, since it was opened; nothing where
+/// the system does not tell.
+#[cfg(target_os = "linux")]
+pub(crate) fn dropped_by_the_system(port: u16) -> Option<u64> {
+    let local = format!(":{port:04X}");
+    let mut found = None;
+    for table in ["/proc/net/udp", "/proc/net/udp6"] {
+        let Ok(table) = std::fs::read_to_string(table) else {
+            continue;
+        };
+        for line in table.lines().skip(1) {
+            let mut columns = line.split_whitespace();
+            if columns
+                .nth(1)
+                .is_some_and(|address| address.ends_with(&local))
+            {
+                let dropped: u64 = columns.next_back()?.parse().ok()?;
+                found = Some(found.unwrap_or(0) + dropped);
+            }
+        }
+    }
+    found
+}
+
+/// How many datagrams the system has dropped because a UDP port's buffer was full; nothing where it does not tell.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn dropped_by_the_system(_: u16) -> Option<u64> {
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_names_its_seed() {
+        let error = with_seed(|_| anyhow::bail!("too bad")).unwrap_err();
+        let text = format!("{error:#}");
+        assert!(text.contains("OPENSSL_DTLS_SEED="), "{text}");
+        assert!(text.ends_with("too bad"), "{text}");
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_programs_memory_and_a_ports_losses_are_told() {
+        assert!(memory(std::process::id()).unwrap() > 100_000);
+        let full = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let port = full.local_addr().unwrap().port();
+        assert_eq!(dropped_by_the_system(port), Some(0));
+        let sender = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        for _ in 0..1_000 {
+            let _ = sender.send_to(&[0; 60_000], ("127.0.0.1", port));
+        }
+        assert!(dropped_by_the_system(port).unwrap() > 0);
+    }
+}

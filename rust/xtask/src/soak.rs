@@ -1,0 +1,541 @@
+//! `cargo xtask soak`: many clients come, talk, go, crash and come again, over a bad link, against one Godot server.
+//!
+//! Every packet is accounted for: what the clients sent is what the server got and what the link lost or altered, and
+//! the same on the way back. The server's memory at the end is compared with that after the first ten minutes.
+
+use std::collections::HashSet;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail, ensure};
+
+use crate::network::client::{Client, Trust};
+use crate::network::godot::{self, Classes, Server};
+use crate::network::proxy::{Faults, Flow, Proxy, Traffic};
+use crate::network::random::Random;
+use crate::network::{self, dropped_by_the_system, packet};
+use crate::project::Headless;
+use crate::{WrongArguments, library, test, workspace};
+
+/// Seconds after which the server drops a client that says nothing: longer than any stall of a busy machine.
+const FORGET: u64 = 15;
+/// How often all clients get their turn.
+const TICK: Duration = Duration::from_millis(5);
+/// How long a client may take to connect. With the link's losses, the third retransmission is rare.
+const CONNECT_LIMIT: Duration = Duration::from_secs(60);
+/// How long a client that leaves waits for packets on their way.
+const SETTLE_LIMIT: Duration = Duration::from_secs(8);
+/// How long the address of a client that is gone is kept from others: longer than the link holds anything back.
+const GONE: Duration = Duration::from_secs(1);
+/// Milliseconds between two packets of a client.
+const EVERY: std::ops::RangeInclusive<u64> = 100..=300;
+/// Milliseconds for which a client talks, and for which it stays away.
+const TALK: std::ops::RangeInclusive<u64> = 1_000..=12_000;
+const AWAY: std::ops::RangeInclusive<u64> = 0..=2_000;
+/// Share of clients that crash instead of saying goodbye.
+const CRASHES: f64 = 0.3;
+
+/// How long and how strict a soak is.
+pub(crate) struct Plan {
+    /// How many clients there are at a time, connected or about to be.
+    pub(crate) clients: usize,
+    /// How long they come and go.
+    pub(crate) length: Duration,
+    /// After this time the server's memory is taken for what it needs.
+    pub(crate) warm_up: Duration,
+    /// For how long memory is averaged, after the warm-up and before the end.
+    pub(crate) window: Duration,
+    /// By which share memory may have grown from then to the end.
+    pub(crate) growth: f64,
+    /// Chooses who does what when, and what the link does.
+    pub(crate) seed: u64,
+}
+
+impl Plan {
+    /// A soak of so many minutes; the whole bound, 2 % of what was in use after ten minutes, needs an hour.
+    fn minutes(minutes: u64, seed: u64) -> Self {
+        let length = Duration::from_secs(60 * minutes);
+        Self {
+            clients: 200,
+            length,
+            warm_up: (length / 3).min(Duration::from_secs(600)),
+            window: (length / 6).min(Duration::from_secs(120)),
+            growth: 0.02,
+            seed,
+        }
+    }
+
+    /// The form that the test suite runs.
+    pub(crate) fn short(seed: u64) -> Self {
+        Self {
+            growth: 0.04,
+            ..Self::minutes(2, seed)
+        }
+    }
+}
+
+/// `cargo xtask soak [--minutes N] [--seed S]`.
+pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
+    let (minutes, seed) = options(arguments)?;
+    let context = test::prepare(library::Profile::Release)?;
+    let seed = seed.unwrap_or_else(network::fresh_seed);
+    workspace::step(&format!("Soaking for {minutes} minutes, seed {seed}"));
+    let plan = Plan::minutes(minutes, seed);
+    soak(&context.godot, &plan).with_context(|| format!("with the seed {seed}"))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn options(arguments: &[String]) -> Result<(u64, Option<u64>)> {
+    let (mut minutes, mut seed) = (60, None);
+    let mut rest = arguments.iter();
+    while let Some(name) = rest.next() {
+        let mut number = || {
+            rest.next()
+                .and_then(|text| text.parse::<u64>().ok())
+                .with_context(|| WrongArguments(format!("{name} needs a number")))
+        };
+        match name.as_str() {
+            "--minutes" => minutes = number()?.max(1),
+            "--seed" => seed = Some(number()?),
+            other => bail!(WrongArguments(format!("unknown argument `{other}`"))),
+        }
+    }
+    Ok((minutes, seed))
+}
+
+/// Runs a soak, and prints what it came to.
+///
+/// # Errors
+/// When a client was refused or lost its session, a packet came twice or altered, one is not accounted for, or the
+/// server's memory has grown.
+pub(crate) fn soak(godot: &Headless, plan: &Plan) -> Result<()> {
+    let server = Server::start(godot, Classes::Ours, &[format!("forget={FORGET}")])?;
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, server.port()));
+    let link = Proxy::start(
+        address,
+        Faults {
+            seed: plan.seed,
+            loss: 0.05,
+            duplication: 0.02,
+            reordering: 0.05,
+            corruption: 0.01,
+            delay: 5..=60,
+        },
+    )?;
+    let mut crowd = Crowd {
+        entrance: link.address()?,
+        trust: Trust::in_root(&godot::trusted_root()?)?,
+        random: Random::from_all(&[plan.seed, 1]),
+        link,
+        seats: Vec::new(),
+        totals: Totals::default(),
+    };
+    let memory = crowd.live(server, plan)?;
+    memory.check(plan)
+}
+
+/// The server's memory, in bytes, second by second.
+struct Memory(Vec<(Duration, u64)>);
+
+impl Memory {
+    fn mean(&self, from: Duration, to: Duration) -> Result<f64> {
+        let within: Vec<u64> = self
+            .0
+            .iter()
+            .filter(|(at, _)| (from..=to).contains(at))
+            .map(|(_, bytes)| *bytes)
+            .collect();
+        ensure!(!within.is_empty(), "the memory was not looked at in time");
+        Ok(within.iter().sum::<u64>() as f64 / within.len() as f64)
+    }
+
+    fn check(&self, plan: &Plan) -> Result<()> {
+        let before = self.mean(plan.warm_up, plan.warm_up + plan.window)?;
+        let after = self.mean(plan.length - plan.window, plan.length)?;
+        let growth = after / before - 1.0;
+        println!(
+            "memory: {:.2} MB after the warm-up, {:.2} MB at the end: {:+.2} %",
+            before / 1e6,
+            after / 1e6,
+            100.0 * growth
+        );
+        ensure!(
+            growth <= plan.growth,
+            "the server's memory has grown by {:.2} %",
+            100.0 * growth
+        );
+        Ok(())
+    }
+}
+
+/// All clients.
+struct Crowd {
+    entrance: SocketAddr,
+    trust: Trust,
+    random: Random,
+    link: Proxy,
+    seats: Vec<Seat>,
+    totals: Totals,
+}
+
+/// What all clients together have seen.
+#[derive(Debug, Default)]
+struct Totals {
+    sessions: u64,
+    goodbyes: u64,
+    crashes: u64,
+    sent: u64,
+    received: u64,
+    /// Went to clients that had crashed.
+    unread: u64,
+    /// Were not answered, and were dropped by the system.
+    missing: u64,
+    slowest_handshake: Duration,
+}
+
+/// A place for one client after the other.
+enum Seat {
+    Away {
+        until: Instant,
+    },
+    Connecting(Box<Client>),
+    Talking {
+        talk: Box<Talk>,
+        until: Instant,
+        next: Instant,
+    },
+    /// Has sent its last packet.
+    Settling {
+        talk: Box<Talk>,
+        since: Instant,
+    },
+    /// Says nothing more; its address is kept from others until the link holds nothing of it back.
+    Gone {
+        talk: Box<Talk>,
+        since: Instant,
+    },
+}
+
+/// One session, as its client sees it.
+struct Talk {
+    client: Client,
+    flow: std::sync::Arc<Flow>,
+    number: u32,
+    sent: u64,
+    received: u64,
+    seen: HashSet<u32>,
+    crashes: bool,
+}
+
+impl Crowd {
+    fn live(&mut self, mut server: Server, plan: &Plan) -> Result<Memory> {
+        let began = Instant::now();
+        let mut memory = Memory(Vec::new());
+        // They do not all come at once.
+        self.seats = (0..plan.clients)
+            .map(|_| Seat::Away {
+                until: began + Duration::from_millis(self.random.within(AWAY)),
+            })
+            .collect();
+        let mut next_look = began;
+        let mut next_word = began + Duration::from_secs(60);
+        let mut buffer = Vec::new();
+        loop {
+            let now = Instant::now();
+            let is_over = now >= began + plan.length;
+            if is_over
+                && self
+                    .seats
+                    .iter()
+                    .all(|seat| matches!(seat, Seat::Away { .. }))
+            {
+                break;
+            }
+            let seats = std::mem::take(&mut self.seats);
+            for seat in seats {
+                let seat = self.step(seat, is_over, &mut buffer)?;
+                self.seats.push(seat);
+            }
+            if now >= next_look {
+                next_look = now + Duration::from_secs(1);
+                memory.0.push((began.elapsed(), server.memory()?));
+            }
+            if now >= next_word {
+                next_word = now + Duration::from_secs(60);
+                eprintln!(
+                    "    {} min: {} sessions, {} packets, {:.2} MB",
+                    began.elapsed().as_secs() / 60,
+                    self.totals.sessions,
+                    self.totals.sent,
+                    server.memory()? as f64 / 1e6
+                );
+                server.stats()?;
+            }
+            std::thread::sleep(TICK.saturating_sub(now.elapsed()));
+        }
+        self.reconcile(server)?;
+        Ok(memory)
+    }
+
+    fn step(&mut self, seat: Seat, is_over: bool, buffer: &mut Vec<u8>) -> Result<Seat> {
+        let now = Instant::now();
+        Ok(match seat {
+            Seat::Away { until } if now >= until && !is_over => {
+                Seat::Connecting(Box::new(Client::begin(&self.trust, self.entrance)?))
+            }
+            Seat::Away { until } => Seat::Away { until },
+            Seat::Connecting(client) => self.connect(client, buffer)?,
+            Seat::Talking {
+                mut talk,
+                until,
+                mut next,
+            } => {
+                talk.listen(buffer)?;
+                if is_over || now >= until {
+                    if talk.crashes && !is_over {
+                        return Ok(Seat::Gone { talk, since: now });
+                    }
+                    talk.crashes = false;
+                    return Ok(Seat::Settling { talk, since: now });
+                }
+                if now >= next {
+                    next = now + Duration::from_millis(self.random.within(EVERY));
+                    talk.say(&mut self.random)?;
+                }
+                Seat::Talking { talk, until, next }
+            }
+            Seat::Settling { mut talk, since } => {
+                talk.listen(buffer)?;
+                if talk.is_settled() || self.is_excused(&talk, since)? {
+                    talk.client.close();
+                    return Ok(Seat::Gone { talk, since: now });
+                }
+                Seat::Settling { talk, since }
+            }
+            Seat::Gone { talk, since } => {
+                let is_left =
+                    now >= since + GONE && (talk.is_answered() || self.is_excused(&talk, since)?);
+                if !is_left {
+                    return Ok(Seat::Gone { talk, since });
+                }
+                self.totals.add(&talk);
+                self.link.forget(talk.client.address()?);
+                Seat::Away {
+                    until: now + Duration::from_millis(self.random.within(AWAY)),
+                }
+            }
+        })
+    }
+
+    /// Whether a client need not wait any longer, though packets of its are missing: the system tells that it dropped as
+    /// many where a buffer was full, as it does on a busy machine.
+    ///
+    /// # Errors
+    /// When the time is over, and the system has dropped less than is missing.
+    fn is_excused(&mut self, talk: &Talk, since: Instant) -> Result<bool> {
+        if since.elapsed() < SETTLE_LIMIT {
+            return Ok(false);
+        }
+        self.totals.missing += talk.missing();
+        let ports = [self.entrance.port(), self.link.server().port()];
+        let dropped: u64 = ports.into_iter().filter_map(dropped_by_the_system).sum();
+        ensure!(
+            self.totals.missing <= dropped,
+            "a client's packets are not accounted for: it sent {} and got {}, the link saw {:?}; {} are missing in all, of which the system dropped {dropped}",
+            talk.sent,
+            talk.received,
+            talk.flow.data(),
+            self.totals.missing,
+        );
+        Ok(true)
+    }
+
+    fn connect(&mut self, mut client: Box<Client>, buffer: &mut Vec<u8>) -> Result<Seat> {
+        client.poll(buffer, |_| {});
+        match client.status() {
+            dtls::Status::Handshaking => {
+                let time = client.began().elapsed();
+                ensure!(
+                    time < CONNECT_LIMIT,
+                    "a client was not let in within {time:?}"
+                );
+                Ok(Seat::Connecting(client))
+            }
+            dtls::Status::Connected => {
+                let now = Instant::now();
+                let flow = self
+                    .link
+                    .flow(client.address()?)
+                    .context("the link does not know a client")?;
+                let handshake = client.began().elapsed();
+                self.totals.slowest_handshake = self.totals.slowest_handshake.max(handshake);
+                self.totals.sessions += 1;
+                Ok(Seat::Talking {
+                    talk: Box::new(Talk {
+                        client: *client,
+                        flow,
+                        number: self.totals.sessions as u32,
+                        sent: 0,
+                        received: 0,
+                        seen: HashSet::new(),
+                        crashes: self.random.chance(CRASHES),
+                    }),
+                    until: now + Duration::from_millis(self.random.within(TALK)),
+                    next: now,
+                })
+            }
+            _ => bail!("a client was refused: {}", client.failure()),
+        }
+    }
+
+    /// Every packet went somewhere.
+    fn reconcile(&mut self, server: Server) -> Result<()> {
+        // What went to the relay and what went to the server, and did not fit into the system's buffers.
+        let before_link = dropped_by_the_system(self.entrance.port()).unwrap_or(0);
+        let before_server = dropped_by_the_system(server.port()).unwrap_or(0);
+        let data = self.link.data();
+        let (stats, lines) = server.end()?;
+        println!("clients: {:?}", self.totals);
+        println!("link, packets: {data:?}");
+        println!("server: {stats}");
+        println!(
+            "dropped by the system: {before_link} before the link, {before_server} before the server"
+        );
+        stats.ensure_clean()?;
+        godot::ensure_no_problem("server", &lines)?;
+        let Traffic {
+            to_server,
+            to_client,
+        } = data;
+        let arrived = stats.count("received")?;
+        ensure!(
+            (to_server.arrived..=to_server.arrived + before_link).contains(&self.totals.sent),
+            "of the clients' packets, some did not reach the link"
+        );
+        ensure!(
+            (arrived..=arrived + before_server).contains(&to_server.passed()),
+            "of the packets that the link let pass, some did not reach the server"
+        );
+        ensure!(
+            stats.count("sent")? == to_client.arrived,
+            "of the server's packets, some did not reach the link"
+        );
+        ensure!(
+            to_client.passed() == self.totals.received + self.totals.unread,
+            "of the packets that the link let pass, some did not reach the clients"
+        );
+        let (taken, connected) = (stats.count("taken")?, stats.count("connected")?);
+        ensure!(
+            connected == self.totals.sessions,
+            "the server knows {connected} sessions of {taken} that began, the clients {}",
+            self.totals.sessions
+        );
+        Ok(())
+    }
+}
+
+impl Totals {
+    fn add(&mut self, talk: &Talk) {
+        self.sent += talk.sent;
+        self.received += talk.received;
+        if talk.crashes {
+            self.crashes += 1;
+        } else {
+            self.goodbyes += 1;
+        }
+        self.unread += talk.flow.data().to_client.passed() - talk.received;
+    }
+}
+
+impl Talk {
+    /// Takes what has come.
+    fn listen(&mut self, buffer: &mut Vec<u8>) -> Result<()> {
+        let (seen, received) = (&mut self.seen, &mut self.received);
+        let mut problem = None;
+        self.client.poll(buffer, |bytes| {
+            *received += 1;
+            match packet::read(bytes) {
+                Some((sender, number)) if sender == self.number => {
+                    if !seen.insert(number) {
+                        problem = Some("a packet came twice");
+                    }
+                }
+                Some(_) => problem = Some("a packet of another client came"),
+                None => problem = Some("a packet came altered"),
+            }
+        });
+        if let Some(problem) = problem {
+            bail!(problem);
+        }
+        ensure!(
+            self.client.status() == dtls::Status::Connected,
+            "a client lost its session: {:?}, {}",
+            self.client.status(),
+            self.client.failure()
+        );
+        Ok(())
+    }
+
+    fn say(&mut self, random: &mut Random) -> Result<()> {
+        let size = random.within(packet::SMALLEST as u64..=1_200) as usize;
+        let packet = packet::numbered(self.number, self.sent as u32, size, random);
+        self.client.send(&packet)?;
+        self.sent += 1;
+        Ok(())
+    }
+
+    /// Packets that the link has not seen, or that it let pass and the server has not answered.
+    fn missing(&self) -> u64 {
+        let data = self.flow.data();
+        self.sent - data.to_server.arrived + data.to_server.passed() - data.to_client.arrived
+    }
+
+    /// Whether the server answered everything that the link let pass.
+    fn is_answered(&self) -> bool {
+        self.flow.waiting() == 0 && self.missing() == 0
+    }
+
+    /// Whether, beyond that, every answer that the link let pass was read.
+    fn is_settled(&self) -> bool {
+        self.is_answered() && self.received == self.flow.data().to_client.passed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_are_read() {
+        let read = |arguments: &[&str]| {
+            options(
+                &arguments
+                    .iter()
+                    .map(|text| (*text).to_owned())
+                    .collect::<Vec<_>>(),
+            )
+        };
+        assert_eq!(read(&[]).unwrap(), (60, None));
+        assert_eq!(
+            read(&["--seed", "7", "--minutes", "2"]).unwrap(),
+            (2, Some(7))
+        );
+        for wrong in [&["--minutes"][..], &["--minutes", "x"], &["2"]] {
+            assert!(read(wrong).err().unwrap().is::<WrongArguments>());
+        }
+    }
+
+    #[test]
+    fn grown_memory_is_told() {
+        let plan = Plan::short(0);
+        let flat = Memory((0..120).map(|s| (Duration::from_secs(s), 1_000)).collect());
+        flat.check(&plan).unwrap();
+        let grown = Memory(
+            (0..120)
+                .map(|s| (Duration::from_secs(s), 1_000 + s))
+                .collect(),
+        );
+        assert!(grown.check(&plan).is_err());
+    }
+}

@@ -1,0 +1,149 @@
+//! Handshakes and packets between Godot processes over a link that loses, doubles, reorders and alters datagrams.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+
+use super::Context;
+use crate::network::godot::{self, Classes, Server};
+use crate::network::proxy::{Faults, Proxy};
+use crate::network::with_seed;
+use crate::process::Running;
+
+/// Servers' and clients' classes; all pairs run at once.
+const PAIRS: &[(Classes, Classes)] = &[
+    (Classes::Ours, Classes::Ours),
+    (Classes::Ours, Classes::Engine),
+    (Classes::Engine, Classes::Ours),
+];
+const CLIENTS: u64 = 8;
+const PACKETS: u64 = 100;
+/// Milliseconds between two packets of a client.
+const EVERY: u64 = 30;
+/// Long enough for a handshake that loses most of its flights once or twice; a bound, and not what it takes.
+const LIMIT: Duration = Duration::from_secs(90);
+
+/// A server, the link in front of it, and its clients.
+struct Pair {
+    name: String,
+    server: Server,
+    link: Proxy,
+    clients: Running,
+    began: Instant,
+}
+
+/// All handshakes complete; packets come unaltered or not at all, and never twice.
+pub(crate) fn survives(context: &Context) -> Result<()> {
+    with_seed(|seed| {
+        // Each pair has another link.
+        let pairs: Vec<Pair> = (seed..)
+            .zip(PAIRS)
+            .map(|(seed, (server, clients))| start(context, seed, *server, *clients))
+            .collect::<Result<_>>()?;
+        for pair in pairs {
+            let name = pair.name.clone();
+            finish(pair).context(name)?;
+        }
+        Ok(())
+    })
+}
+
+fn start(context: &Context, seed: u64, server: Classes, clients: Classes) -> Result<Pair> {
+    let name = format!("server {server:?}, clients {clients:?}");
+    let settings = [format!("seed={seed}")];
+    let running = Server::start(&context.godot, server, &settings).context(name.clone())?;
+    let faults = Faults {
+        seed,
+        loss: 0.10,
+        duplication: 0.05,
+        reordering: 0.20,
+        corruption: 0.03,
+        delay: 5..=100,
+    };
+    let link = Proxy::start(
+        SocketAddr::from((Ipv4Addr::LOCALHOST, running.port())),
+        faults,
+    )?;
+    let settings = [
+        format!("seed={seed}"),
+        format!("port={}", link.address()?.port()),
+        format!("clients={CLIENTS}"),
+        format!("packets={PACKETS}"),
+        format!("every={EVERY}"),
+    ];
+    Ok(Pair {
+        name,
+        server: running,
+        link,
+        clients: godot::start_clients(&context.godot, clients, &settings)?,
+        began: Instant::now(),
+    })
+}
+
+fn finish(pair: Pair) -> Result<()> {
+    let limit = LIMIT.saturating_sub(pair.began.elapsed());
+    let (told, lines) = godot::finish_clients(pair.clients, limit)?;
+    let (stats, server_lines) = pair.server.end()?;
+    godot::ensure_no_problem("clients", &lines)?;
+    godot::ensure_no_problem("server", &server_lines)?;
+
+    ensure!(
+        told.len() as u64 == CLIENTS,
+        "{} clients told of themselves",
+        told.len()
+    );
+    let mut handshakes = Vec::new();
+    let mut received = 0;
+    for client in &told {
+        ensure!(
+            client.was_connected(),
+            "a client was not connected: {client}"
+        );
+        for fault in ["twice", "altered"] {
+            ensure!(client.count(fault)? == 0, "packets {fault}: {client}");
+        }
+        ensure!(client.count("sent")? == PACKETS, "not all sent: {client}");
+        handshakes.push(client.count("handshake_msec")?);
+        received += client.count("received")?;
+    }
+    stats.ensure_clean()?;
+    ensure!(stats.count("connected")? == CLIENTS, "sessions: {stats}");
+
+    // What the link let pass arrived; what it did not let pass, did not.
+    let data = pair.link.data();
+    let to_server = stats.count("received")?;
+    println!(
+        "{}: handshakes {handshakes:?} ms; packets to the server: {} sent, {} lost, {} altered, {to_server} came; back: {} sent, {} lost, {} altered, {received} came; {} delayed, {} doubled",
+        pair.name,
+        data.to_server.arrived,
+        data.to_server.lost,
+        data.to_server.corrupted,
+        data.to_client.arrived,
+        data.to_client.lost,
+        data.to_client.corrupted,
+        data.both().delayed,
+        data.both().doubled,
+    );
+    ensure!(
+        data.to_server.arrived == CLIENTS * PACKETS && data.to_client.arrived == to_server,
+        "the link saw {data:?}, the server counts {stats}"
+    );
+    ensure!(
+        to_server <= data.to_server.passed() && received <= data.to_client.passed(),
+        "more came than the link let pass: {data:?}, {to_server} and {received}"
+    );
+    // Godot's own queues, in the engine's classes, may lose some on a busy machine.
+    ensure!(
+        10 * to_server >= 9 * data.to_server.passed()
+            && 10 * received >= 9 * data.to_client.passed(),
+        "less came than the link let pass: {data:?}, {to_server} and {received}"
+    );
+    let both = data.both();
+    let faults = [both.lost, both.corrupted, both.doubled, both.delayed];
+    ensure!(
+        faults.iter().all(|count| *count > 0),
+        "the link was not bad enough: {both:?}"
+    );
+    Ok(())
+}

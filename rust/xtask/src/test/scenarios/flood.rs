@@ -1,0 +1,12 @@
+//! The short form of `cargo xtask flood`.
+
+use anyhow::Result;
+
+use super::Context;
+use crate::flood::{Plan, flood};
+use crate::network::with_seed;
+
+/// Some ten seconds of first hellos from strangers.
+pub(crate) fn short(context: &Context) -> Result<()> {
+    with_seed(|seed| flood(context, &Plan::short(seed)))
+}

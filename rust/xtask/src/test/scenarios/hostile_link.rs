@@ -1,0 +1,351 @@
+//! A link whose owner sends both ends whatever he likes, under the addresses of both.
+
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+
+use super::Context;
+use crate::network::garbage::{self, Overheard, Size};
+use crate::network::godot::{self, Classes, Server, Told, wait_until};
+use crate::network::proxy::{Faults, Flow, Proxy};
+use crate::network::random::Random;
+use crate::network::{dropped_by_the_system, memory, with_seed};
+use crate::process::Running;
+use crate::tap::Direction;
+
+const CLIENTS: usize = 4;
+/// Milliseconds between two packets of a client.
+const EVERY: u64 = 20;
+/// How many datagrams each end of each way gets at a time: together they fit into the server's buffer.
+const AT_ONCE: usize = 8;
+const LIMIT: Duration = Duration::from_secs(60);
+/// By how many bytes a process may grow: queues fill up, and have their bounds.
+const GROWTH: u64 = 8_000_000;
+/// For how long both ends are under fire, with and without established sessions.
+const FIRE: Duration = Duration::from_secs(5);
+
+/// Established sessions survive anything: nothing of theirs is lost, altered, or comes twice.
+pub(crate) fn established(context: &Context) -> Result<()> {
+    with_seed(|seed| {
+        let mut range = Range::open(context, seed)?;
+        // Packets of usual size leave room in all queues; then all must arrive.
+        let told = range.established(context, Size::Usual)?;
+        let lost: u64 = range.lost(&told)?;
+        let dropped = range.dropped_by_the_system();
+        ensure!(
+            lost <= dropped,
+            "{lost} packets were lost, of which the system dropped {dropped}"
+        );
+        // Huge ones fill queues, which then drop what comes; the sessions go on all the same.
+        range.established(context, Size::Any)?;
+        range.close()
+    })
+}
+
+/// Whatever comes during handshakes, they end, and new ones succeed as soon as the link is good again.
+pub(crate) fn handshakes(context: &Context) -> Result<()> {
+    with_seed(|seed| {
+        let mut range = Range::open(context, seed)?;
+        range.handshakes(context)?;
+        range.close()
+    })
+}
+
+/// A server, the link in front of it, and the one who fires from there.
+struct Range {
+    server: Server,
+    link: Proxy,
+    random: Random,
+    /// What was overheard in sessions that are over.
+    past: Vec<Vec<u8>>,
+    fired: u64,
+    began: Instant,
+}
+
+impl Range {
+    fn open(context: &Context, seed: u64) -> Result<Self> {
+        let server = Server::start(&context.godot, Classes::Ours, &["forget=20".to_owned()])?;
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, server.port()));
+        Ok(Self {
+            server,
+            link: Proxy::start(address, Faults::none())?,
+            random: Random::new(seed),
+            past: Vec::new(),
+            fired: 0,
+            began: Instant::now(),
+        })
+    }
+
+    fn start_clients(&self, context: &Context, more: &[String]) -> Result<Running> {
+        let mut settings = vec![
+            format!("port={}", self.link.address()?.port()),
+            format!("clients={CLIENTS}"),
+            format!("every={EVERY}"),
+        ];
+        settings.extend_from_slice(more);
+        godot::start_clients(&context.godot, Classes::Ours, &settings)
+    }
+
+    /// Has clients connect and talk, and fires at them meanwhile; all must stay connected.
+    fn established(&mut self, context: &Context, size: Size) -> Result<Vec<Told>> {
+        self.forget_all();
+        let seconds = FIRE.as_secs() + 3;
+        let clients =
+            self.start_clients(context, &[format!("packets={}", 1_000 * seconds / EVERY)])?;
+        wait_until("four clients that talk", LIMIT, || {
+            let flows = self.link.flows();
+            let talks = |flow: &Arc<Flow>| flow.data().to_client.arrived > 5;
+            Ok(flows.len() == CLIENTS && flows.iter().all(talks))
+        })?;
+        let before = (self.server.memory()?, memory(clients.id()).unwrap_or(0));
+        let fired = self.fired;
+        let end = Instant::now() + FIRE;
+        while Instant::now() < end {
+            let marks = self.marks();
+            for flow in self.link.flows() {
+                self.fire_at(&flow, AT_ONCE, AT_ONCE, size);
+            }
+            self.fire_from_strangers(size)?;
+            // Until each end has looked at what it got, so that no queue overflows.
+            let patience = Instant::now() + Duration::from_secs(1);
+            while size == Size::Usual && !self.are_past(&marks) && Instant::now() < patience {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let after = (self.server.memory()?, memory(clients.id()).unwrap_or(0));
+        let (told, lines) = godot::finish_clients(clients, LIMIT)?;
+        println!(
+            "{} datagrams fired; server {:.2} to {:.2} MB, clients {:.2} to {:.2} MB; {} of {} packets lost",
+            self.fired - fired,
+            before.0 as f64 / 1e6,
+            after.0 as f64 / 1e6,
+            before.1 as f64 / 1e6,
+            after.1 as f64 / 1e6,
+            self.lost(&told)?,
+            told.iter()
+                .map(|told| told.count("sent").unwrap_or(0))
+                .sum::<u64>(),
+        );
+        godot::ensure_no_problem("clients", &lines)?;
+        ensure!(told.len() == CLIENTS, "{} clients told", told.len());
+        for client in &told {
+            ensure_clean(client)?;
+            ensure!(
+                client.count("attempts")? == 1
+                    && 2 * client.count("received")? > client.count("sent")?,
+                "a client was cut off: {client}"
+            );
+        }
+        for (who, before, after) in [
+            ("server", before.0, after.0),
+            ("clients", before.1, after.1),
+        ] {
+            ensure!(
+                after <= before + GROWTH,
+                "the memory of the {who} grew from {before} to {after} bytes"
+            );
+        }
+        Ok(told)
+    }
+
+    /// Fires at clients that are connecting, slowly; once the fire is over, all must connect and talk.
+    fn handshakes(&mut self, context: &Context) -> Result<()> {
+        self.link.set_faults(Faults {
+            reordering: 1.0,
+            delay: 50..=150,
+            ..Faults::none()
+        });
+        let clients = self.start_clients(
+            context,
+            &[
+                "packets=20".to_owned(),
+                "attempts=1000".to_owned(),
+                // A client whose handshake was led astray would wait for a minute.
+                "patience=3".to_owned(),
+            ],
+        )?;
+        wait_until("a client's first hello", LIMIT, || {
+            Ok(!self.link.flows().is_empty())
+        })?;
+        let before = self.server.memory()?;
+        let end = Instant::now() + FIRE;
+        while Instant::now() < end {
+            // Clients that began anew are new ones to the link; the last ones are those that still run.
+            let mut flows = self.link.flows();
+            for flow in flows.split_off(flows.len().saturating_sub(CLIENTS)) {
+                // Not so much that no handshake gets beyond its first flight.
+                let to_server = self.random.below(3) as usize;
+                let to_client = usize::from(self.random.chance(0.05));
+                self.fire_at(&flow, to_server, to_client, Size::Any);
+            }
+            self.fire_from_strangers(Size::Any)?;
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let after = self.server.memory()?;
+        self.link.set_faults(Faults::none());
+        let (told, lines) = godot::finish_clients(clients, LIMIT)?;
+        ensure!(told.len() == CLIENTS, "{} clients told", told.len());
+        let stats = self.server.stats()?;
+        let mut attempts = 0;
+        for client in &told {
+            ensure_clean(client)?;
+            attempts += client.count("attempts")?;
+        }
+        // Those whose cookie was seen, of which some got no further.
+        let taken = stats.count("taken")?;
+        ensure!(
+            taken > 2 * CLIENTS as u64,
+            "the fire came before the handshakes: {stats}"
+        );
+        println!(
+            "{} datagrams fired; {attempts} handshakes begun by {CLIENTS} clients, {taken} with a cookie; server {:.2} to {:.2} MB",
+            self.fired,
+            before as f64 / 1e6,
+            after as f64 / 1e6
+        );
+        ensure!(
+            after <= before + GROWTH,
+            "the server's memory grew from {before} to {after} bytes"
+        );
+        // One error for each handshake that failed, of up to four lines (what, where, and the script's place).
+        let most = 20 + 6 * attempts as usize;
+        ensure!(
+            lines.len() <= most,
+            "the clients printed {} lines:\n{}",
+            lines.len(),
+            lines[lines.len().saturating_sub(20)..].join("\n")
+        );
+        let problems = crate::check::problems(&lines, &["PacketPeerDTLS: "]);
+        ensure!(
+            problems.is_empty(),
+            "the clients printed:\n{}",
+            problems.join("\n")
+        );
+        Ok(())
+    }
+
+    fn fire_at(&mut self, flow: &Flow, to_server: usize, to_client: usize, size: Size) {
+        let (up, down) = (
+            flow.kept(Direction::ToServer),
+            flow.kept(Direction::ToClient),
+        );
+        for (way, count, same_way, other_way) in [
+            (Direction::ToServer, to_server, &up, &down),
+            (Direction::ToClient, to_client, &down, &up),
+        ] {
+            let overheard = Overheard {
+                same_way: same_way.clone(),
+                other_way: other_way.clone(),
+                others: self.past.clone(),
+            };
+            for _ in 0..count {
+                let datagram = garbage::any(&mut self.random, &overheard, size);
+                self.link.inject(flow, way, &datagram);
+                self.fired += 1;
+            }
+        }
+        // For the others, and for those who come later.
+        let heard = if self.random.chance(0.5) { up } else { down };
+        if let Some(datagram) = heard.last() {
+            if self.past.len() == 100 {
+                let place = self.random.below(100) as usize;
+                self.past.swap_remove(place);
+            }
+            self.past.push(datagram.clone());
+        }
+    }
+
+    /// Fires at the server from addresses that it does not know.
+    fn fire_from_strangers(&mut self, size: Size) -> Result<()> {
+        let stranger = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let overheard = Overheard {
+            same_way: self.past.clone(),
+            other_way: Vec::new(),
+            others: self.past.clone(),
+        };
+        for _ in 0..AT_ONCE {
+            let datagram = garbage::any(&mut self.random, &overheard, size);
+            // What the system does not send is no loss.
+            let _ = stranger.send_to(&datagram, self.link.server());
+            self.fired += 1;
+        }
+        Ok(())
+    }
+
+    /// How many packets each end of each way has sent.
+    fn marks(&self) -> Vec<(u64, u64)> {
+        let sent = |flow: &Arc<Flow>| {
+            let data = flow.data();
+            (data.to_server.arrived, data.to_client.arrived)
+        };
+        self.link.flows().iter().map(sent).collect()
+    }
+
+    /// Whether each end has sent at least two more; the first may have been on its way already.
+    fn are_past(&self, marks: &[(u64, u64)]) -> bool {
+        let now = self.marks();
+        let mut both = now.iter().zip(marks);
+        both.all(|(now, mark)| now.0 >= mark.0 + 2 && now.1 >= mark.1 + 2)
+    }
+
+    fn lost(&self, told: &[Told]) -> Result<u64> {
+        let mut lost = 0;
+        for client in told {
+            lost += client
+                .count("sent")?
+                .saturating_sub(client.count("received")?);
+        }
+        Ok(lost)
+    }
+
+    fn dropped_by_the_system(&self) -> u64 {
+        let servers = dropped_by_the_system(self.link.server().port()).unwrap_or(0);
+        let entrances = self
+            .link
+            .address()
+            .ok()
+            .and_then(|address| dropped_by_the_system(address.port()));
+        servers + entrances.unwrap_or(0)
+    }
+
+    fn forget_all(&mut self) {
+        for flow in self.link.flows() {
+            self.link.forget(flow.client());
+        }
+    }
+
+    fn close(self) -> Result<()> {
+        let seconds = self.began.elapsed().as_secs();
+        let (stats, lines) = self.server.end()?;
+        println!("server: {stats}");
+        stats.ensure_clean()?;
+        godot::ensure_no_problem("server", &lines)?;
+        let warnings = lines.iter().filter(|line| line.contains("WARNING")).count() as u64;
+        // The addon prints five in ten seconds at the most.
+        let most = 5 * (seconds / 10 + 2);
+        let others = lines
+            .iter()
+            .filter(|line| !line.starts_with("STATS "))
+            .count() as u64;
+        ensure!(
+            warnings <= most && others <= 20 + 6 * most,
+            "the server printed {warnings} warnings and {others} lines in {seconds} s:\n{}",
+            lines[lines.len().saturating_sub(40)..].join("\n")
+        );
+        Ok(())
+    }
+}
+
+fn ensure_clean(client: &Told) -> Result<()> {
+    ensure!(
+        client.was_connected(),
+        "a client was not connected: {client}"
+    );
+    for fault in ["twice", "altered"] {
+        ensure!(client.count(fault)? == 0, "packets {fault}: {client}");
+    }
+    client.count("sent").map(drop).context("a client's count")
+}
