@@ -2,7 +2,8 @@
 ##
 ## Arguments after `--`: a folder with rsa and p256 keys and certificates, and `full` for more of everything.
 ## Each row is a line `BENCH ` and JSON: its name, its unit, whether more is better, and the samples of each side in
-## the order they were taken, null for one that did not work. `BENCH END` is the last line.
+## the order they were taken, null for one that did not work; for what the engine cannot do or would take too long for,
+## its samples are null themselves. `BENCH END` is the last line.
 extends Node
 
 const Family := preload("res://benchmarks/family.gd")
@@ -22,8 +23,10 @@ func _ready() -> void:
 	_handshakes("RSA-2048", "rsa")
 	_handshakes("ECDSA P-256", "p256")
 	_one_connection()
-	_many_connections(200)
-	_many_connections(1000)
+	for count: int in [10, 50, 200, 500, 1000] if _full else [200, 1000]:
+		_many_connections(count)
+	_very_many_connections(10_000)
+	_first_hello()
 	print("BENCH END")
 	get_tree().quit()
 
@@ -49,7 +52,10 @@ func _one_connection() -> void:
 	for connections in both:
 		connections.add(1)
 	var samples := 25 if _full else 9
-	for size: int in [64, 512, 1200]:
+	var sizes := [64, 512, 1200]
+	if _full:
+		sizes = [64, 128, 256, 512, 1024, 1200, 4096, 8192, 16384]
+	for size: int in sizes:
 		_row("echo of %d bytes" % size, "us", false, samples, func(side: int) -> float:
 			return Work.echo(both[side], size, 3000))
 	_row("idle poll of a server's peer, untyped", "us", false, samples, func(side: int) -> float:
@@ -71,8 +77,36 @@ func _many_connections(count: int) -> void:
 		return Work.tick(both[side]))
 	_row("server's frame, %d active peers, 99th percentile" % count, "ms", false, 9 if _full else 3, func(side: int) -> float:
 		return Work.slow_frame(both[side], 100))
+	_row_of_ours("server's frame per echoed packet, %d peers, poll_peers()" % count, "us", ticks, func() -> float:
+		return Work.tick(both[1], Work.serve_those_with_news))
+	_row("server's frame, %d idle peers" % count, "us", false, 25, func(side: int) -> float:
+		return Work.idle_frame(both[side], Work.serve))
+	_row_of_ours("server's frame, %d idle peers, poll_peers()" % count, "us", 25, func() -> float:
+		return Work.idle_frame(both[1], Work.serve_those_with_news))
 	_row("arrived of a packet from each of %d clients in one frame" % count, "%", true, 5, func(side: int) -> float:
 		return Work.burst(both[side]))
+	if count == 1000:
+		var seconds := 20 if _full else 5
+		_row("arrived of a packet from each of %d clients, 60 times a second for %d s" % [count, seconds], "%", true, 1, func(side: int) -> float:
+			return Work.paced(both[side], seconds))
+
+
+## The engine looks for each packet's peer from the first one on, and would need minutes to connect so many.
+func _very_many_connections(count: int) -> void:
+	var ours: RefCounted = _connections("p256")[1]
+	ours.add(count)
+	_row_of_ours("server's frame per echoed packet, %d peers" % count, "us", 9, func() -> float:
+		return Work.tick(ours))
+	_row_of_ours("server's frame per echoed packet, %d peers, poll_peers()" % count, "us", 9, func() -> float:
+		return Work.tick(ours, Work.serve_those_with_news))
+	_row_of_ours("server's frame, %d idle peers, poll_peers()" % count, "us", 9, func() -> float:
+		return Work.idle_frame(ours, Work.serve_those_with_news))
+
+
+func _first_hello() -> void:
+	var both := _connections("p256")
+	_row("a verifying client's start until its first datagram, system roots", "ms", false, 9, func(side: int) -> float:
+		return Work.first_hello(both[side]))
 
 
 func _connections(identity: String) -> Array:
@@ -92,6 +126,20 @@ func _row(title: String, unit: String, more_is_better: bool, count: int, sample:
 			var value: float = sample.call(side)
 			if i > 0:
 				samples[side].append(null if is_nan(value) else value)
+	_tell(title, unit, more_is_better, samples)
+
+
+## Takes samples of ours alone, less being better.
+func _row_of_ours(title: String, unit: String, count: int, sample: Callable) -> void:
+	var samples := []
+	for i in count + 1:
+		var value: float = sample.call()
+		if i > 0:
+			samples.append(null if is_nan(value) else value)
+	_tell(title, unit, false, [null, samples])
+
+
+func _tell(title: String, unit: String, more_is_better: bool, samples: Array) -> void:
 	print("BENCH ", JSON.stringify({
 		name = title,
 		unit = unit,

@@ -27,6 +27,15 @@ func add(count: int) -> bool:
 	return true
 
 
+## Begins a connection that will not be completed, as a client that trusts the system's authorities.
+func begin_verifying() -> PacketPeerDTLS:
+	var udp := PacketPeerUDP.new()
+	var client := PacketPeerDTLS.new()
+	udp.connect_to_host(HOST, udp_server.get_local_port())
+	client.connect_to_peer(udp, "localhost", TLSOptions.client())
+	return client
+
+
 ## Ends all connections. The server hears of it while it still knows whom it hears.
 func clear() -> void:
 	clients.clear()

@@ -52,7 +52,7 @@ static func echo(connections, size: int, rounds: int) -> float:
 ## Microseconds of the server's frame for each packet that it echoes, one from each client.
 ##
 ## The socket is emptied between batches, so that none is lost; that time counts.
-static func tick(connections) -> float:
+static func tick(connections, frame := serve) -> float:
 	var packet := _packet(64)
 	var server = connections.udp_server
 	var clients: Array = connections.clients
@@ -64,7 +64,7 @@ static func tick(connections) -> float:
 		server.poll()
 		spent += Time.get_ticks_usec() - begin
 	var begin := Time.get_ticks_usec()
-	var echoed := serve(connections)
+	var echoed: int = frame.call(connections)
 	spent += Time.get_ticks_usec() - begin
 	take(clients)
 	return spent / float(echoed) if echoed == clients.size() else NAN
@@ -89,6 +89,47 @@ static func burst(connections) -> float:
 	var arrived := serve(connections)
 	take(connections.clients)
 	return 100.0 * arrived / connections.clients.size()
+
+
+## Percentage of packets that arrive when all clients send one before each frame, at 60 frames a second.
+static func paced(connections, seconds: int) -> float:
+	var packet := _packet(64)
+	var begin := Time.get_ticks_usec()
+	var arrived := 0
+	var frames := 60 * seconds
+	for frame in frames:
+		for client in connections.clients:
+			client.put_packet(packet)
+		arrived += serve(connections)
+		take(connections.clients)
+		var next := begin + (frame + 1) * 1_000_000 / 60
+		OS.delay_usec(maxi(0, next - Time.get_ticks_usec()))
+	return 100.0 * arrived / (frames * connections.clients.size())
+
+
+## Microseconds of a frame in which nothing arrives.
+static func idle_frame(connections, frame: Callable) -> float:
+	var begin := Time.get_ticks_usec()
+	for i in 20:
+		if frame.call(connections) > 0:
+			return NAN
+	return (Time.get_ticks_usec() - begin) / 20.0
+
+
+## Milliseconds from a verifying client's connect_to_peer() until its first datagram is at the server.
+static func first_hello(connections) -> float:
+	var server = connections.udp_server
+	var begin := Time.get_ticks_usec()
+	var client = connections.begin_verifying()
+	while Time.get_ticks_usec() < begin + PATIENCE_USEC:
+		client.poll()
+		server.poll()
+		if server.is_connection_available():
+			var spent := Time.get_ticks_usec() - begin
+			server.take_connection()
+			client.disconnect_from_peer()
+			return spent / 1000.0
+	return NAN
 
 
 ## Microseconds for one round of the three calls on a peer that has nothing to say.
@@ -122,6 +163,19 @@ static func serve(connections) -> int:
 		peer.poll()
 		if peer.get_status() != STATUS_CONNECTED:
 			continue
+		while peer.get_available_packet_count() > 0:
+			peer.put_packet(peer.get_packet())
+			echoed += 1
+	return echoed
+
+
+## As serve(), by one call for all peers, which ours alone have.
+static func serve_those_with_news(connections) -> int:
+	var server = connections.udp_server
+	var echoed := 0
+	while server.is_connection_available():
+		connections.dtls_server.take_connection(server.take_connection())
+	for peer in connections.dtls_server.poll_peers():
 		while peer.get_available_packet_count() > 0:
 			peer.put_packet(peer.get_packet())
 			echoed += 1

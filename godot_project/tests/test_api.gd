@@ -28,10 +28,28 @@ const ANY_TYPE := {
 
 const BASE_CLASS := "PacketPeerExtension, the base that lets an extension be a PacketPeer, has it"
 
+const TIMEOUTS := "the engine's classes wait as long as they like"
+
 ## Methods of ours that the engine's class does not have, and why.
 const EXTRA_METHODS := {
 	"DTLSServer.get_openssl_version": "tells which OpenSSL is inside",
+	"DTLSServer.poll_peers": "costs what arrives, not what is connected",
+	"DTLSServer.get_max_handshakes": "bounds what unfinished handshakes take",
+	"DTLSServer.set_max_handshakes": "bounds what unfinished handshakes take",
 	"TLSOptions.server_with_password": "opens encrypted keys, which the engine's CryptoKey cannot hold",
+	"DTLSServer.get_handshake_timeout": TIMEOUTS,
+	"DTLSServer.set_handshake_timeout": TIMEOUTS,
+	"DTLSServer.get_retransmission_timeout": TIMEOUTS,
+	"DTLSServer.set_retransmission_timeout": TIMEOUTS,
+	"DTLSServer.get_idle_timeout": TIMEOUTS,
+	"DTLSServer.set_idle_timeout": TIMEOUTS,
+	"PacketPeerDTLS.get_handshake_timeout": TIMEOUTS,
+	"PacketPeerDTLS.set_handshake_timeout": TIMEOUTS,
+	"PacketPeerDTLS.get_retransmission_timeout": TIMEOUTS,
+	"PacketPeerDTLS.set_retransmission_timeout": TIMEOUTS,
+	"PacketPeerDTLS.get_idle_timeout": TIMEOUTS,
+	"PacketPeerDTLS.set_idle_timeout": TIMEOUTS,
+	"PacketPeerDTLS.get_idle_time": "tells how long the other side has been silent",
 	"PacketPeerDTLS.get_protocol": "tells what was agreed on",
 	"PacketPeerDTLS.get_cipher": "tells what was agreed on",
 	"PacketPeerDTLS._get_packet": BASE_CLASS,

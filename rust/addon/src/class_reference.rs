@@ -1,22 +1,44 @@
-//! The class reference of the enum's values, which gdext's `register-docs` has no place for.
+//! The class reference of what gdext's `register-docs` has no place for: the enum's values, and the
+//! hot methods.
 
 use godot::docs::__gather_xml_docs as reference_of_every_class;
 use godot::sys;
 
 use crate::status::Status;
+use crate::{packet_peer_dtls, udp_server};
 
-const CLASS: &str = "<class name=\"OpenSSLPacketPeerDTLS\"";
-const END: &str = "</class>";
+/// Gives the editor the reference of such classes again, completed. To be called once the editor has
+/// what gdext gives it.
+pub(crate) fn complete() {
+    for reference in reference_of_every_class() {
+        let is_of = |class| reference.contains(&format!("<class name=\"{class}\""));
+        let (methods, constants) = if is_of("OpenSSLPacketPeerDTLS") {
+            (packet_peer_dtls::hot::class_reference(), constants())
+        } else if is_of("OpenSSLUDPServer") {
+            (udp_server::hot::class_reference(), String::new())
+        } else {
+            continue;
+        };
+        load(&with(
+            &with(&reference, "methods", &methods),
+            "constants",
+            &constants,
+        ));
+    }
+}
 
-/// Gives the editor the reference of `OpenSSLPacketPeerDTLS` again, with its constants. To be
-/// called once the editor has what gdext gives it.
-pub(crate) fn add_constants() {
-    let Some(reference) = reference_of_every_class().find(|reference| reference.contains(CLASS))
-    else {
-        return;
-    };
-    let constants = format!("<constants>{}</constants>{END}", constants());
-    let reference = reference.replace(END, &constants);
+/// Adds entries to a list of a class's reference, which may lack the list.
+fn with(reference: &str, list: &str, entries: &str) -> String {
+    let end = format!("</{list}>");
+    if reference.contains(&end) {
+        return reference.replacen(&end, &format!("{entries}{end}"), 1);
+    }
+    const END_OF_CLASS: &str = "</class>";
+    let whole = format!("<{list}>{entries}{end}{END_OF_CLASS}");
+    reference.replacen(END_OF_CLASS, &whole, 1)
+}
+
+fn load(reference: &str) {
     // SAFETY: the interface is initialised at this stage and the call is on the main thread; the
     // buffer outlives the call, and its length is given.
     unsafe {
@@ -35,4 +57,17 @@ fn constants() -> String {
         )
     };
     Status::ALL.iter().map(constant).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::with;
+
+    #[test]
+    fn entries_are_added_to_a_list_and_make_one_where_there_is_none() {
+        let added = with("<class><methods><a/></methods></class>", "methods", "<b/>");
+        assert_eq!(added, "<class><methods><a/><b/></methods></class>");
+        let made = with("<class></class>", "constants", "<c/>");
+        assert_eq!(made, "<class><constants><c/></constants></class>");
+    }
 }

@@ -1,6 +1,6 @@
 //! The class `OpenSSLDTLSServer`.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use godot::global::Error;
 use godot::prelude::*;
@@ -8,8 +8,13 @@ use godot::prelude::*;
 use crate::contexts;
 use crate::link::Link;
 use crate::packet_peer_dtls::OpenSslPacketPeerDtls;
+use crate::packet_peer_udp::OpenSslPacketPeerUdp;
 use crate::peer::ServerSide;
 use crate::report::mistake;
+use crate::roster::Roster;
+use crate::state::{self, Stateful};
+use crate::status::Status;
+use crate::timeouts::{Timeout, Timeouts};
 
 /// Turns the clients of a UDP server into DTLS peers. Mirrors the engine's [DTLSServer], on OpenSSL.
 ///
@@ -19,7 +24,69 @@ use crate::report::mistake;
 #[derive(GodotClass)]
 #[class(tool, init, base = RefCounted, rename = OpenSSLDTLSServer)]
 pub(crate) struct OpenSslDtlsServer {
+    base: Base<RefCounted>,
+
+    /// How many clients may be shaking hands at once. When one more begins, the one that has taken longest is dropped: so a flood of handshakes that are never finished takes no more memory than that (about 100 KB each) and keeps nobody out. Clients that are connected do not count.
+    #[var(
+        get = get_max_handshakes,
+        set = set_max_handshakes,
+        hint = RANGE,
+        hint_string = "1,65536,1",
+        usage_flags = [DEFAULT]
+    )]
+    #[init(val = PhantomVar::default())]
+    max_handshakes: PhantomVar<i32>,
+
+    /// How long a handshake may take, in seconds, from 1 to 3,600; after that the peer ends in [constant OpenSSLPacketPeerDTLS.STATUS_ERROR]. Peers get it from the server when they are taken.
+    #[var(get = get_handshake_timeout, set = set_handshake_timeout, hint = RANGE, hint_string = "1,3600,0.1,suffix:s", usage_flags = [DEFAULT])]
+    #[init(val = PhantomVar::default())]
+    handshake_timeout: PhantomVar<f64>,
+
+    /// How long the messages of a handshake wait for an answer before they are sent again, in seconds, from 0.05 to 60; twice as long each time after that (RFC 6347 section 4.2.4.1). Less makes up for losses sooner, and is too little where answers take that long. Peers get it from the server when they are taken.
+    #[var(get = get_retransmission_timeout, set = set_retransmission_timeout, hint = RANGE, hint_string = "0.05,60,0.05,suffix:s", usage_flags = [DEFAULT])]
+    #[init(val = PhantomVar::default())]
+    retransmission_timeout: PhantomVar<f64>,
+
+    /// How long a connected client may be silent, in seconds: see [member OpenSSLPacketPeerDTLS.idle_timeout]. 0 is for ever. Peers get it from the server when they are taken.
+    #[var(get = get_idle_timeout, set = set_idle_timeout, hint = RANGE, hint_string = "0,3600,0.1,or_greater,suffix:s", usage_flags = [DEFAULT])]
+    #[init(val = PhantomVar::default())]
+    idle_timeout: PhantomVar<f64>,
+}
+
+/// A server as its object's methods use it.
+#[derive(Default)]
+pub(crate) struct DtlsServer {
     setup: Mutex<Setup>,
+    roster: Arc<Roster>,
+    timeouts: Mutex<Timeouts>,
+}
+
+impl DtlsServer {
+    fn timeouts(&self) -> MutexGuard<'_, Timeouts> {
+        self.timeouts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl OpenSslDtlsServer {
+    fn timeouts(&self) -> Timeouts {
+        *state::of_base::<Self>(&self.base).timeouts()
+    }
+
+    fn set_timeout(&self, timeout: Timeout, seconds: f64) {
+        let state = state::of_base::<Self>(&self.base);
+        timeout.set("DTLSServer", seconds, self.timeouts(), |timeouts| {
+            *state.timeouts() = timeouts;
+        });
+    }
+}
+
+impl Stateful for OpenSslDtlsServer {
+    type State = DtlsServer;
+
+    fn token() -> &'static u8 {
+        static TOKEN: u8 = 0;
+        &TOKEN
+    }
 }
 
 #[derive(Clone, Default)]
@@ -36,11 +103,12 @@ impl OpenSslDtlsServer {
     /// Prepares the server. [param server_options] come from [method OpenSSLTLSOptions.server] or from the engine's [method TLSOptions.server].
     ///
     /// Returns [constant OK], [constant ERR_ALREADY_IN_USE] if the server was set up before, or [constant ERR_INVALID_PARAMETER] for options that are no server's, or whose key and certificate are missing, broken or not a pair; a printed line says which.
-    #[func]
-    fn setup(&self, server_options: Variant) -> Error {
+    #[func(gd_self)]
+    fn setup(this: Gd<Self>, server_options: Variant) -> Error {
         const WHAT: &str = "DTLSServer.setup()";
         let side = contexts::server(&server_options);
-        let mut setup = self.setup.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = state::of(&this);
+        let mut setup = state.setup.lock().unwrap_or_else(PoisonError::into_inner);
         let is_done = matches!(*setup, Setup::Done(_));
         let (code, why) = match side {
             Ok(_) if is_done => (
@@ -66,10 +134,10 @@ impl OpenSslDtlsServer {
     /// Makes a DTLS peer of a UDP peer from [method OpenSSLUDPServer.take_connection] (or of one of the engine's). Its status is [constant OpenSSLPacketPeerDTLS.STATUS_HANDSHAKING] if the client has a cookie, and [constant OpenSSLPacketPeerDTLS.STATUS_ERROR] if it was just given one: drop such a peer, the client comes back.
     ///
     /// Returns [code]null[/code] before [method setup], or if [param udp_peer] is no UDP peer.
-    #[func]
-    fn take_connection(&self, udp_peer: Variant) -> Option<Gd<OpenSslPacketPeerDtls>> {
+    #[func(gd_self)]
+    fn take_connection(this: Gd<Self>, udp_peer: Variant) -> Option<Gd<OpenSslPacketPeerDtls>> {
         const WHAT: &str = "DTLSServer.take_connection()";
-        let setup = self
+        let setup = state::of(&this)
             .setup
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -89,9 +157,86 @@ impl OpenSslDtlsServer {
         if !link.is_connected() {
             mistake(WHAT, "the UDP peer is not connected");
         } else if let Setup::Done(side) = setup {
-            dtls_peer.bind().accept(link, side);
+            let (udp_peer, listener) = ours_beneath(&udp_peer);
+            let timeouts = *state::of(&this).timeouts();
+            state::of(&dtls_peer).lock().set_timeouts(timeouts);
+            let notice = state::of(&dtls_peer).accept(link, side);
+            if state::of(&dtls_peer).status() == Status::Handshaking {
+                state::of(&this)
+                    .roster
+                    .enter(&dtls_peer, udp_peer, listener);
+            }
+            notice.print();
         }
         Some(dtls_peer)
+    }
+
+    /// Polls the UDP servers that this server's peers came from, then every peer that something arrived for, and returns those with news: packets that can be taken, or another status than before. What it costs follows from what arrives, not from how many clients are connected, so a server with thousands of them calls this once a frame instead of [method OpenSSLPacketPeerDTLS.poll] for each.
+    ///
+    /// A peer with packets is returned in each call until they are taken. New clients are still taken with [method take_connection].
+    ///
+    /// The peers are this server's as long as the script keeps them.
+    #[func(gd_self)]
+    fn poll_peers(this: Gd<Self>) -> Array<Gd<OpenSslPacketPeerDtls>> {
+        let roster = Arc::clone(&state::of(&this).roster);
+        roster.poll().into_iter().collect()
+    }
+
+    /// Sets [member max_handshakes].
+    #[func]
+    fn set_max_handshakes(&self, max_handshakes: i32) {
+        match usize::try_from(max_handshakes) {
+            Ok(max @ 1..) => state::of_base::<Self>(&self.base)
+                .roster
+                .set_max_handshakes(max),
+            _ => mistake(
+                "DTLSServer.set_max_handshakes()",
+                "the value must be 1 or more",
+            ),
+        }
+    }
+
+    /// Returns [member max_handshakes].
+    #[func]
+    fn get_max_handshakes(&self) -> i32 {
+        let max = state::of_base::<Self>(&self.base).roster.max_handshakes();
+        i32::try_from(max).unwrap_or(i32::MAX)
+    }
+
+    /// Sets [member handshake_timeout].
+    #[func]
+    fn set_handshake_timeout(&self, seconds: f64) {
+        self.set_timeout(Timeout::Handshake, seconds);
+    }
+
+    /// Returns [member handshake_timeout].
+    #[func]
+    fn get_handshake_timeout(&self) -> f64 {
+        Timeout::Handshake.of(&self.timeouts())
+    }
+
+    /// Sets [member retransmission_timeout].
+    #[func]
+    fn set_retransmission_timeout(&self, seconds: f64) {
+        self.set_timeout(Timeout::Retransmission, seconds);
+    }
+
+    /// Returns [member retransmission_timeout].
+    #[func]
+    fn get_retransmission_timeout(&self) -> f64 {
+        Timeout::Retransmission.of(&self.timeouts())
+    }
+
+    /// Sets [member idle_timeout].
+    #[func]
+    fn set_idle_timeout(&self, seconds: f64) {
+        self.set_timeout(Timeout::Idle, seconds);
+    }
+
+    /// Returns [member idle_timeout].
+    #[func]
+    fn get_idle_timeout(&self) -> f64 {
+        Timeout::Idle.of(&self.timeouts())
     }
 
     /// Returns the version of the OpenSSL library inside the addon, such as [code]OpenSSL 3.6.3 9 Jun 2026[/code].
@@ -99,4 +244,13 @@ impl OpenSslDtlsServer {
     fn get_openssl_version() -> GString {
         dtls::openssl_version().into()
     }
+}
+
+/// What a UDP peer of ours is made of.
+fn ours_beneath(udp_peer: &Variant) -> (Option<Arc<udp::Peer>>, Option<Weak<udp::Listener>>) {
+    let Ok(udp_peer) = udp_peer.try_to::<Gd<OpenSslPacketPeerUdp>>() else {
+        return (None, None);
+    };
+    let state = state::of(&udp_peer);
+    (Some(Arc::clone(state.peer())), state.listener())
 }

@@ -86,6 +86,10 @@ impl EngineLink {
     }
 }
 
+// SAFETY: the engine counts references to its peers atomically, and lets any thread use them, one at a
+// time: a DTLS peer's lock sees to that.
+unsafe impl Send for EngineLink {}
+
 /// Datagrams that go out through engine's UDP peers.
 #[derive(Default)]
 #[must_use]
@@ -104,3 +108,6 @@ impl Outbox {
         }
     }
 }
+
+// SAFETY: as for `EngineLink`.
+unsafe impl Send for Outbox {}

@@ -1,17 +1,19 @@
 //! The Godot side: classes that scripts use, the drop-in for existing scripts, project settings.
 //!
 //! No OpenSSL type and no protocol here: sessions are `dtls`'s, sockets are `udp`'s. A datagram
-//! enters in `link.rs`, goes through `peer.rs`, and is handed to scripts by `packet_peer_dtls.rs`.
+//! enters in `link.rs`, goes through `peer.rs`, and is handed to scripts by `packet_peer_dtls/hot.rs`.
 
 mod address;
 mod class_reference;
 mod codes;
 mod contexts;
+mod dtls_peer;
 mod dtls_server;
 mod editor_plugin;
 mod engine_link;
 mod export;
 mod first_meeting;
+mod hot;
 mod link;
 mod optional;
 mod overlay;
@@ -23,9 +25,12 @@ mod pem;
 mod project;
 mod report;
 mod roots;
+mod roster;
 mod settings;
 mod slices;
+mod state;
 mod status;
+mod timeouts;
 mod tls_options;
 mod udp_server;
 
@@ -46,11 +51,13 @@ unsafe impl ExtensionLibrary for OpenSslDtls {
         match stage {
             InitStage::Scene => {
                 status::register();
+                packet_peer_dtls::hot::register();
+                udp_server::hot::register();
                 settings::register();
                 overlay::apply();
             }
             InitStage::Editor => {
-                class_reference::add_constants();
+                class_reference::complete();
                 first_meeting::notice();
             }
             _ => {}

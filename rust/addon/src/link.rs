@@ -10,6 +10,7 @@ use godot::obj::Gd;
 use crate::address;
 use crate::engine_link::{self, EngineLink, Outbox};
 use crate::packet_peer_udp::OpenSslPacketPeerUdp;
+use crate::state;
 
 /// How many stale datagrams are forgotten at the most, however fast more arrive.
 const DATAGRAMS_FORGOTTEN: usize = 4096;
@@ -50,7 +51,7 @@ impl Link {
     /// Takes either kind of UDP peer; `None` for null and everything else.
     pub(crate) fn from_variant(peer: &Variant) -> Option<Self> {
         if let Ok(ours) = peer.try_to::<Gd<OpenSslPacketPeerUdp>>() {
-            return Some(Self::Ours(ours.bind().shared()));
+            return Some(Self::Ours(Arc::clone(state::of(&ours).peer())));
         }
         let engine = peer.try_to::<Gd<PacketPeerUdp>>().ok()?;
         Some(Self::Engine(EngineLink::new(engine)))
@@ -101,6 +102,25 @@ impl Link {
                 Arrival::Datagram | Arrival::Broken(Break::Refused) => {}
                 Arrival::Nothing | Arrival::Broken(Break::Closed) => break,
             }
+        }
+    }
+
+    /// Whether nothing has arrived, where that is known without a look at the network.
+    pub(crate) fn is_quiet(&self) -> bool {
+        match self {
+            Self::Ours(peer) => peer.is_accepted() && peer.has_datagrams() == Ok(false),
+            Self::Engine(_) => false,
+        }
+    }
+
+    /// Lets a UDP server meet the client of this address as a new one, whose first datagram this is.
+    /// Returns whether it will.
+    pub(crate) fn give_up_to_newcomer(&self, hello: &[u8]) -> bool {
+        match self {
+            // If too many wait already, the client sends its hello again.
+            Self::Ours(peer) => peer.replace(hello).is_ok(),
+            // The engine's server meets it once the script has let go of this peer.
+            Self::Engine(_) => true,
         }
     }
 

@@ -1,15 +1,17 @@
 //! The class `OpenSSLPacketPeerUDP`.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use godot::classes::IPacketPeerExtension;
+use godot::classes::{IPacketPeerExtension, PacketPeerExtension};
 use godot::global::Error;
 use godot::meta::conv::RawPtr;
 use godot::prelude::*;
+use once_cell::sync::OnceCell;
 
 use crate::codes::{code, error_code};
 use crate::packet_memory;
 use crate::report::mistake;
+use crate::state::{self, Stateful};
 use crate::{address, slices};
 
 /// A UDP socket, or one client of an [OpenSSLUDPServer]. Mirrors the engine's [PacketPeerUDP].
@@ -20,32 +22,27 @@ use crate::{address, slices};
 #[derive(GodotClass)]
 #[class(tool, init, base = PacketPeerExtension, rename = OpenSSLPacketPeerUDP)]
 pub(crate) struct OpenSslPacketPeerUdp {
-    #[init(val = Arc::new(udp::Peer::new()))]
-    peer: Arc<udp::Peer>,
+    base: Base<PacketPeerExtension>,
+}
+
+/// A UDP peer as its object's methods use it.
+#[derive(Default)]
+pub(crate) struct UdpPeer {
+    peer: OnceCell<Arc<udp::Peer>>,
+    /// Of a peer that a server has accepted: the server.
+    listener: OnceCell<Weak<udp::Listener>>,
     /// What `connect_to_host` was given, for a certificate to be checked against.
     host: Mutex<String>,
 }
 
-impl OpenSslPacketPeerUdp {
-    /// Wraps a peer that a server has accepted.
-    pub(crate) fn from_peer(peer: Arc<udp::Peer>) -> Gd<Self> {
-        Gd::from_object(Self {
-            peer,
-            host: Mutex::default(),
-        })
+impl UdpPeer {
+    pub(crate) fn peer(&self) -> &Arc<udp::Peer> {
+        self.peer.get_or_init(|| Arc::new(udp::Peer::new()))
     }
 
-    /// The engine looks at this before it looks at any argument.
-    fn not_accepted(&self, what: &str) -> Result<(), Error> {
-        if !self.peer.is_accepted() {
-            return Ok(());
-        }
-        mistake(what, "a server's peer cannot do this");
-        Err(Error::ERR_LOCKED)
-    }
-
-    pub(crate) fn shared(&self) -> Arc<udp::Peer> {
-        Arc::clone(&self.peer)
+    /// The server that has accepted the peer.
+    pub(crate) fn listener(&self) -> Option<Weak<udp::Listener>> {
+        self.listener.get().cloned()
     }
 
     /// The host that the peer was connected to, as the script wrote it.
@@ -54,6 +51,35 @@ impl OpenSslPacketPeerUdp {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
+    }
+
+    /// The engine looks at this before it looks at any argument.
+    fn not_accepted(&self, what: &str) -> Result<(), Error> {
+        if !self.peer().is_accepted() {
+            return Ok(());
+        }
+        mistake(what, "a server's peer cannot do this");
+        Err(Error::ERR_LOCKED)
+    }
+}
+
+impl Stateful for OpenSslPacketPeerUdp {
+    type State = UdpPeer;
+
+    fn token() -> &'static u8 {
+        static TOKEN: u8 = 0;
+        &TOKEN
+    }
+}
+
+impl OpenSslPacketPeerUdp {
+    /// Wraps a peer that a server has accepted.
+    pub(crate) fn from_peer(peer: Arc<udp::Peer>, listener: &Arc<udp::Listener>) -> Gd<Self> {
+        let this = Self::new_gd();
+        // It has no others yet.
+        let _ = state::of(&this).peer.set(peer);
+        let _ = state::of(&this).listener.set(Arc::downgrade(listener));
+        this
     }
 }
 
@@ -76,15 +102,15 @@ impl OpenSslPacketPeerUdp {
     /// [param bind_address] is [code]"*"[/code] for every address of the machine (IPv4 and IPv6), or one address. [param recv_buf_size] is the size of the queue of received packets, in bytes.
     ///
     /// Returns [constant OK], [constant ERR_ALREADY_IN_USE] if the socket is open, [constant ERR_INVALID_PARAMETER] for a bad port or address, [constant ERR_CANT_CREATE] or [constant ERR_UNAVAILABLE] if the system refuses.
-    #[func]
+    #[func(gd_self)]
     fn bind(
-        &self,
+        this: Gd<Self>,
         port: i64,
         #[opt(default = "*")] bind_address: GString,
         #[opt(default = 65536)] recv_buf_size: i64,
     ) -> Error {
         const WHAT: &str = "PacketPeerUDP.bind()";
-        if self.peer.is_bound() {
+        if state::of(&this).peer().is_bound() {
             mistake(WHAT, "the socket is open already: close() it first");
             return Error::ERR_ALREADY_IN_USE;
         }
@@ -96,25 +122,25 @@ impl OpenSslPacketPeerUdp {
             return Error::ERR_INVALID_PARAMETER;
         };
         let size = usize::try_from(recv_buf_size).unwrap_or(0);
-        code(self.peer.bind(port, address, size))
+        code(state::of(&this).peer().bind(port, address, size))
     }
 
     /// Closes the socket and forgets received packets. A peer of a server is no longer one.
-    #[func]
-    fn close(&self) {
-        self.peer.close();
+    #[func(gd_self)]
+    fn close(this: Gd<Self>) {
+        state::of(&this).peer().close();
     }
 
     /// Waits until a packet arrives, without end if none does. Returns [constant ERR_UNAVAILABLE] or another error if the socket is not open.
-    #[func]
-    fn wait(&self) -> Error {
-        code(self.peer.wait())
+    #[func(gd_self)]
+    fn wait(this: Gd<Self>) -> Error {
+        code(state::of(&this).peer().wait())
     }
 
     /// Returns whether the socket is open.
-    #[func]
-    fn is_bound(&self) -> bool {
-        self.peer.is_bound()
+    #[func(gd_self)]
+    fn is_bound(this: Gd<Self>) -> bool {
+        state::of(&this).peer().is_bound()
     }
 
     /// Connects the socket to one host and port: packets go there, and packets from others are ignored. Nothing is sent yet, and a host that is not there does not show here.
@@ -122,10 +148,10 @@ impl OpenSslPacketPeerUdp {
     /// [param host] is an IP address or, beyond the engine's class, a host name; looking a name up waits for the system's answer.
     ///
     /// Returns [constant OK], [constant ERR_LOCKED] for a peer of a server, [constant ERR_INVALID_PARAMETER] for a bad host or port, [constant ERR_CANT_OPEN] or [constant FAILED] if the system refuses.
-    #[func]
-    fn connect_to_host(&self, host: GString, port: i64) -> Error {
+    #[func(gd_self)]
+    fn connect_to_host(this: Gd<Self>, host: GString, port: i64) -> Error {
         const WHAT: &str = "PacketPeerUDP.connect_to_host()";
-        if let Err(locked) = self.not_accepted(WHAT) {
+        if let Err(locked) = state::of(&this).not_accepted(WHAT) {
             return locked;
         }
         let host = host.to_string();
@@ -139,47 +165,52 @@ impl OpenSslPacketPeerUdp {
             );
             return Error::ERR_INVALID_PARAMETER;
         };
-        let connected = self.peer.connect(ip, port);
+        let connected = state::of(&this).peer().connect(ip, port);
         if connected.is_ok() {
-            *self.host.lock().unwrap_or_else(PoisonError::into_inner) = host;
+            *state::of(&this)
+                .host
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner) = host;
         }
         code(connected)
     }
 
     /// Returns whether the socket is connected to one host, by [method connect_to_host] or by a server.
-    #[func]
-    fn is_socket_connected(&self) -> bool {
-        self.peer.is_connected()
+    #[func(gd_self)]
+    fn is_socket_connected(this: Gd<Self>) -> bool {
+        state::of(&this).peer().is_connected()
     }
 
     /// Returns the address that the packet taken last came from; of a server's peer, its address.
-    #[func]
-    fn get_packet_ip(&self) -> GString {
-        self.peer
+    #[func(gd_self)]
+    fn get_packet_ip(this: Gd<Self>) -> GString {
+        state::of(&this)
+            .peer()
             .last_source()
             .map(|source| address::to_godot(source.ip()))
             .unwrap_or_default()
     }
 
     /// Returns the port that the packet taken last came from; of a server's peer, its port.
-    #[func]
-    fn get_packet_port(&self) -> i64 {
-        self.peer
+    #[func(gd_self)]
+    fn get_packet_port(this: Gd<Self>) -> i64 {
+        state::of(&this)
+            .peer()
             .last_source()
             .map_or(0, |source| i64::from(source.port()))
     }
 
     /// Returns the local port, or 0 if the socket is not open.
-    #[func]
-    fn get_local_port(&self) -> i64 {
-        i64::from(self.peer.local_port())
+    #[func(gd_self)]
+    fn get_local_port(this: Gd<Self>) -> i64 {
+        i64::from(state::of(&this).peer().local_port())
     }
 
     /// Sets where packets of an unconnected socket go. [param host] is an IP address or a host name; looking a name up waits for the system's answer.
     ///
     /// Returns [constant OK], or [constant ERR_CANT_RESOLVE] if the name has no address.
-    #[func]
-    fn set_dest_address(&self, host: GString, port: i64) -> Error {
+    #[func(gd_self)]
+    fn set_dest_address(this: Gd<Self>, host: GString, port: i64) -> Error {
         const WHAT: &str = "PacketPeerUDP.set_dest_address()";
         let Some(ip) = address::resolve(&host.to_string()) else {
             return Error::ERR_CANT_RESOLVE;
@@ -187,16 +218,16 @@ impl OpenSslPacketPeerUdp {
         let Some(port) = port_in(0..=65535, port, WHAT) else {
             return Error::ERR_INVALID_PARAMETER;
         };
-        if self.peer.set_destination(ip, port).is_err() {
+        if state::of(&this).peer().set_destination(ip, port).is_err() {
             mistake(WHAT, "the socket is connected, and packets go there alone");
         }
         Error::OK
     }
 
     /// Allows packets to broadcast addresses.
-    #[func]
-    fn set_broadcast_enabled(&self, enabled: bool) {
-        if self.peer.set_broadcast(enabled).is_err() {
+    #[func(gd_self)]
+    fn set_broadcast_enabled(this: Gd<Self>, enabled: bool) {
+        if state::of(&this).peer().set_broadcast(enabled).is_err() {
             mistake(
                 "PacketPeerUDP.set_broadcast_enabled()",
                 "a server's peer cannot broadcast",
@@ -207,26 +238,40 @@ impl OpenSslPacketPeerUdp {
     /// Joins a multicast group on a network interface, named as in [method IP.get_local_interfaces]. Opens the socket if need be.
     ///
     /// Returns [constant OK], [constant ERR_LOCKED] for a peer of a server, [constant ERR_INVALID_PARAMETER] for a bad address, [constant FAILED] if the system refuses.
-    #[func]
-    fn join_multicast_group(&self, multicast_address: GString, interface_name: GString) -> Error {
-        if let Err(locked) = self.not_accepted("PacketPeerUDP.join_multicast_group()") {
+    #[func(gd_self)]
+    fn join_multicast_group(
+        this: Gd<Self>,
+        multicast_address: GString,
+        interface_name: GString,
+    ) -> Error {
+        if let Err(locked) = state::of(&this).not_accepted("PacketPeerUDP.join_multicast_group()") {
             return locked;
         }
         match address::literal(&multicast_address.to_string()) {
-            Some(group) => code(self.peer.join_multicast(group, &interface_name.to_string())),
+            Some(group) => code(
+                state::of(&this)
+                    .peer()
+                    .join_multicast(group, &interface_name.to_string()),
+            ),
             None => Error::ERR_INVALID_PARAMETER,
         }
     }
 
     /// Leaves a multicast group. Returns as [method join_multicast_group] does, and [constant ERR_UNCONFIGURED] if the socket is not open.
-    #[func]
-    fn leave_multicast_group(&self, multicast_address: GString, interface_name: GString) -> Error {
-        if let Err(locked) = self.not_accepted("PacketPeerUDP.leave_multicast_group()") {
+    #[func(gd_self)]
+    fn leave_multicast_group(
+        this: Gd<Self>,
+        multicast_address: GString,
+        interface_name: GString,
+    ) -> Error {
+        if let Err(locked) = state::of(&this).not_accepted("PacketPeerUDP.leave_multicast_group()")
+        {
             return locked;
         }
         match address::literal(&multicast_address.to_string()) {
             Some(group) => code(
-                self.peer
+                state::of(&this)
+                    .peer()
                     .leave_multicast(group, &interface_name.to_string()),
             ),
             None => Error::ERR_INVALID_PARAMETER,
@@ -237,7 +282,8 @@ impl OpenSslPacketPeerUdp {
 #[godot_api]
 impl IPacketPeerExtension for OpenSslPacketPeerUdp {
     fn get_available_packet_count(&self) -> i32 {
-        self.peer
+        state::of_base::<Self>(&self.base)
+            .peer()
             .available()
             .map_or(-1, |count| i32::try_from(count).unwrap_or(i32::MAX))
     }
@@ -252,7 +298,7 @@ impl IPacketPeerExtension for OpenSslPacketPeerUdp {
         buffer: RawPtr<*mut RawPtr<*const u8>>,
         buffer_size: RawPtr<*mut i32>,
     ) -> Error {
-        let peer = this.bind().shared();
+        let peer = Arc::clone(state::of(&this).peer());
         let filled = packet_memory::fill(|memory| peer.receive(memory).map(drop));
         // SAFETY: the engine passes two valid out pointers to this virtual method.
         unsafe { slices::give(filled.map_err(error_code), buffer, buffer_size) }
@@ -260,7 +306,7 @@ impl IPacketPeerExtension for OpenSslPacketPeerUdp {
 
     #[func(gd_self)]
     unsafe fn put_packet_rawptr(this: Gd<Self>, buffer: RawPtr<*const u8>, size: i32) -> Error {
-        let peer = this.bind().shared();
+        let peer = Arc::clone(state::of(&this).peer());
         // SAFETY: the engine passes `size` readable bytes to this virtual method.
         code(peer.send(unsafe { slices::borrow(buffer, size) }))
     }

@@ -6,7 +6,7 @@
 use std::cell::Cell;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use dtls::{ClientContext, CookieJar, Failure, Greeting, SendError, ServerContext, Session};
 use godot::classes::PacketPeerUdp;
@@ -16,6 +16,7 @@ use crate::engine_link::{EngineLink, Fetched, Outbox};
 use crate::link::{Arrival, Break, Link};
 use crate::report;
 use crate::status::Status;
+use crate::timeouts::Timeouts;
 
 /// How many datagrams one poll takes at the most, however fast they arrive.
 const DATAGRAMS_PER_POLL: usize = 4096;
@@ -26,10 +27,36 @@ pub(crate) struct ServerSide {
     pub(crate) cookies: Mutex<CookieJar>,
 }
 
+impl ServerSide {
+    /// Judges a client's hello, and answers it if it has no cookie that holds; whether it has one.
+    fn greet(
+        &self,
+        link: &mut Link,
+        datagram: &[u8],
+        now: Instant,
+        outbox: &mut Outbox,
+    ) -> Result<bool, dtls::ConfigError> {
+        let Some(client) = link.remote() else {
+            return Ok(false);
+        };
+        let greeting = self
+            .cookies
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .greet(datagram, client, now)?;
+        if let Greeting::Unverified(request) = &greeting {
+            // A client that is gone by now is forgotten all the same.
+            let _ = link.send(request.as_bytes(), outbox);
+        }
+        Ok(greeting == Greeting::Verified)
+    }
+}
+
 /// A DTLS connection, from either end.
 pub(crate) struct Peer {
     state: State,
     outbox: Outbox,
+    timeouts: Timeouts,
 }
 
 enum State {
@@ -41,6 +68,8 @@ enum State {
         link: Link,
         session: Box<Session>,
         side: Side,
+        /// Of a server's peer, to meet its client again with.
+        server: Option<Arc<ServerSide>>,
         announced: bool,
         broken: Option<Break>,
         absence: Absence,
@@ -83,7 +112,9 @@ pub(crate) enum Notice {
     ServerFailed(Failure, Option<SocketAddr>),
     ServerRefused(dtls::ConfigError),
     LinkBroken(Break, Side, Option<SocketAddr>),
-    NobodyThere(Option<SocketAddr>),
+    NobodyThere(Duration, Option<SocketAddr>),
+    TooManyHandshakes(Option<SocketAddr>),
+    Silent(Duration, Side, Option<SocketAddr>),
 }
 
 impl Notice {
@@ -109,15 +140,29 @@ impl Notice {
             Self::LinkBroken(why, Side::Server, remote) => {
                 report::stranger(format_args!("DTLSServer: {}: {why}", named(remote)));
             }
+            Self::TooManyHandshakes(remote) => report::stranger(format_args!(
+                "DTLSServer: {}: dropped, since more handshakes are unfinished than max_handshakes allows",
+                named(remote)
+            )),
+            Self::Silent(limit, Side::Server, remote) => report::stranger(format_args!(
+                "DTLSServer: {}: ended, since nothing came from it for {limit:?} (idle_timeout)",
+                named(remote)
+            )),
+            Self::Silent(limit, Side::Client, _) => report::mistake(
+                "PacketPeerDTLS",
+                format_args!(
+                    "ended, since nothing came from the server for {limit:?} (idle_timeout)"
+                ),
+            ),
             Self::LinkBroken(why, Side::Client, _) => report::mistake("PacketPeerDTLS", why),
-            Self::NobodyThere(remote) => {
+            Self::NobodyThere(limit, remote) => {
                 let place =
                     remote.map_or_else(|| "there".to_owned(), |remote| format!("at {remote}"));
                 report::warning(
                     "PacketPeerDTLS",
                     format_args!(
                         "nobody listens {place} so far; trying again for {} seconds",
-                        dtls::HANDSHAKE_LIMIT.as_secs()
+                        limit.as_secs_f64()
                     ),
                 );
             }
@@ -152,6 +197,7 @@ impl Default for Peer {
         Self {
             state: State::Idle(Status::Disconnected),
             outbox: Outbox::default(),
+            timeouts: Timeouts::default(),
         }
     }
 }
@@ -167,6 +213,22 @@ impl Peer {
                 dtls::Status::Closed => Status::Disconnected,
                 dtls::Status::Failed => Status::Error,
             },
+        }
+    }
+
+    pub(crate) fn timeouts(&self) -> Timeouts {
+        self.timeouts
+    }
+
+    pub(crate) fn set_timeouts(&mut self, timeouts: Timeouts) {
+        self.timeouts = timeouts;
+    }
+
+    /// When the other side was heard last.
+    pub(crate) fn last_heard(&self) -> Option<Instant> {
+        match &self.state {
+            State::Live { session, .. } => session.last_authenticated(),
+            _ => None,
         }
     }
 
@@ -187,6 +249,20 @@ impl Peer {
             State::Live { session, .. } => session.cipher(),
             _ => None,
         }
+    }
+
+    /// Whether an engine's UDP peer is beneath.
+    pub(crate) fn is_on_engine_link(&self) -> bool {
+        matches!(
+            self.state,
+            State::Greeting {
+                link: Link::Engine(_),
+                ..
+            } | State::Live {
+                link: Link::Engine(_),
+                ..
+            }
+        )
     }
 
     /// The engine's UDP peer beneath, if it is one.
@@ -240,8 +316,9 @@ impl Peer {
         context: &ClientContext,
         host: &str,
     ) -> Result<(), dtls::ConfigError> {
-        let session = Session::connect(context, host, Instant::now())?;
-        self.go_live(link, session, Side::Client);
+        let context = context.clone().with_settings(self.timeouts.settings);
+        let session = Session::connect(&context, host, Instant::now())?;
+        self.go_live(link, session, None);
         self.flush();
         Ok(())
     }
@@ -255,7 +332,7 @@ impl Peer {
 
     /// Takes what has arrived, sends what is due.
     pub(crate) fn poll(&mut self) -> Notice {
-        if !self.is_active() {
+        if !self.has_something_to_do() {
             return Notice::None;
         }
         let mut datagram = DATAGRAM.take();
@@ -265,7 +342,7 @@ impl Peer {
         }
         DATAGRAM.set(datagram);
         match greeted {
-            Ok(()) => self.settle(),
+            Ok(()) => self.end_silence().unwrap_or_else(|| self.settle()),
             Err(error) => Notice::ServerRefused(error),
         }
     }
@@ -312,6 +389,49 @@ impl Peer {
         Got::Packet(taken, self.settle())
     }
 
+    /// Whether a poll would do anything; it costs next to nothing to ask.
+    fn has_something_to_do(&self) -> bool {
+        match &self.state {
+            State::Idle(_) => false,
+            State::Live { link, session, .. } => {
+                session.timeout().is_some()
+                    || session.has_datagrams()
+                    || !link.is_quiet()
+                    || self.is_silent_too_long()
+            }
+            State::Greeting { .. } => true,
+        }
+    }
+
+    fn is_silent_too_long(&self) -> bool {
+        let limit = self.timeouts.idle;
+        !limit.is_zero() && self.last_heard().is_some_and(|at| at.elapsed() > limit)
+    }
+
+    /// Ends a connection whose other side has been silent for too long.
+    fn end_silence(&mut self) -> Option<Notice> {
+        if !self.is_silent_too_long() {
+            return None;
+        }
+        let State::Live {
+            link,
+            session,
+            side,
+            ..
+        } = &mut self.state
+        else {
+            return None;
+        };
+        if session.packet_count() > 0 {
+            return None;
+        }
+        let (side, remote) = (*side, link.remote());
+        session.close();
+        self.flush();
+        self.state = State::Idle(Status::Error);
+        Some(Notice::Silent(self.timeouts.idle, side, remote))
+    }
+
     fn is_broken(&self) -> bool {
         matches!(
             self.state,
@@ -333,11 +453,28 @@ impl Peer {
         }
     }
 
-    fn go_live(&mut self, link: Link, session: Session, side: Side) {
+    /// Ends a server's handshake, if it is not done: there are too many.
+    pub(crate) fn give_up(&mut self) -> Notice {
+        if self.status() != Status::Handshaking {
+            return Notice::None;
+        }
+        let remote = match &self.state {
+            State::Live { link, .. } | State::Greeting { link, .. } => link.remote(),
+            State::Idle(_) => None,
+        };
+        self.state = State::Idle(Status::Error);
+        Notice::TooManyHandshakes(remote)
+    }
+
+    fn go_live(&mut self, link: Link, session: Session, server: Option<Arc<ServerSide>>) {
         self.state = State::Live {
             link,
             session: Box::new(session),
-            side,
+            side: match server {
+                Some(_) => Side::Server,
+                None => Side::Client,
+            },
+            server,
             announced: false,
             broken: None,
             absence: Absence::None,
@@ -361,29 +498,19 @@ impl Peer {
                 }
             }
             let now = Instant::now();
-            let Some(client) = link.remote() else {
-                continue;
-            };
-            let greeting = server
-                .cookies
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .greet(datagram, client, now);
-            let accepted = match greeting {
-                Ok(Greeting::Noise) => continue,
-                Ok(Greeting::Unverified(request)) => {
-                    // A client that is gone by now is forgotten all the same.
-                    let _ = link.send(request.as_bytes(), &mut self.outbox);
-                    continue;
+            let context = match server.greet(link, datagram, now, &mut self.outbox) {
+                Ok(true) => server.context.clone().with_settings(self.timeouts.settings),
+                Ok(false) => continue,
+                Err(error) => {
+                    self.state = State::Idle(Status::Error);
+                    return Err(error);
                 }
-                Ok(Greeting::Verified) => Session::accept(&server.context, datagram, now),
-                Err(error) => Err(error),
             };
+            let accepted = Session::accept(&context, datagram, now);
             let idle = State::Idle(Status::Error);
-            let State::Greeting { link, .. } = std::mem::replace(&mut self.state, idle) else {
-                return Ok(());
-            };
-            self.go_live(link, accepted?, Side::Server);
+            if let State::Greeting { link, server } = std::mem::replace(&mut self.state, idle) {
+                self.go_live(link, accepted?, Some(server));
+            }
             return Ok(());
         }
         if heard_something {
@@ -397,6 +524,7 @@ impl Peer {
             link,
             session,
             side,
+            server,
             broken,
             absence,
             ..
@@ -404,12 +532,26 @@ impl Peer {
         else {
             return;
         };
+        // All that has arrived came before now.
+        let now = Instant::now();
         for _ in 0..DATAGRAMS_PER_POLL {
             if !session.takes_datagrams() {
                 break;
             }
             match link.receive(datagram) {
-                Arrival::Datagram => session.handle_datagram(datagram, Instant::now()),
+                Arrival::Datagram if session.is_another_hello(datagram) => {
+                    // The client was started again, or somebody poses as it: only who has a cookie
+                    // receives at its address (RFC 6347 section 4.2.8).
+                    let is_restarted = server.as_ref().is_some_and(|server| {
+                        server.greet(link, datagram, now, &mut self.outbox) == Ok(true)
+                    });
+                    if is_restarted && link.give_up_to_newcomer(datagram) {
+                        // Without a goodbye, which the new session could not read.
+                        self.state = State::Idle(Status::Disconnected);
+                        return;
+                    }
+                }
+                Arrival::Datagram => session.handle_datagram(datagram, now),
                 Arrival::Nothing => break,
                 Arrival::Broken(Break::Refused) if is_joining(*side, session) => {
                     absence.hear();
@@ -420,11 +562,8 @@ impl Peer {
                 }
             }
         }
-        if let Some(at) = session.timeout() {
-            let now = Instant::now();
-            if now >= at {
-                session.handle_timeout(now);
-            }
+        if session.timeout().is_some_and(|at| now >= at) {
+            session.handle_timeout(now);
         }
         self.flush();
     }
@@ -458,6 +597,7 @@ impl Peer {
             announced,
             broken,
             absence,
+            ..
         } = &mut self.state
         else {
             return Notice::None;
@@ -473,7 +613,7 @@ impl Peer {
         match session.status() {
             dtls::Status::Handshaking if *absence == Absence::ToBeSaid => {
                 *absence = Absence::Said;
-                Notice::NobodyThere(link.remote())
+                Notice::NobodyThere(self.timeouts.handshake, link.remote())
             }
             dtls::Status::Handshaking => Notice::None,
             dtls::Status::Connected if *announced => Notice::None,

@@ -23,6 +23,9 @@ pub(crate) enum Status {
 }
 
 impl Status {
+    /// The enum's name in scripts.
+    pub(crate) const CLASS: &str = "OpenSSLPacketPeerDTLS.Status";
+
     /// Every value with its name and what the class reference says of it.
     pub(crate) const ALL: [(&str, Self, &str); 5] = [
         (
@@ -53,6 +56,26 @@ impl Status {
     ];
 }
 
+impl Status {
+    fn with_number(number: i64) -> Option<Self> {
+        Self::ALL
+            .iter()
+            .map(|&(_, status, _)| status)
+            .find(|&status| status as i64 == number)
+    }
+
+    /// The status that was stored as a number.
+    pub(crate) fn from_number(number: u8) -> Self {
+        match number {
+            0 => Self::Disconnected,
+            1 => Self::Handshaking,
+            2 => Self::Connected,
+            4 => Self::ErrorHostnameMismatch,
+            _ => Self::Error,
+        }
+    }
+}
+
 /// Registers the enum and its constants with the class; gdext has no attribute for that yet.
 pub(crate) fn register() {
     let enumerators = Status::ALL
@@ -78,7 +101,7 @@ impl GodotConvert for Status {
                     .map(|&(name, status, _)| EnumeratorShape::new_int(name, status as i64))
                     .collect(),
             ),
-            godot_name: Some("OpenSSLPacketPeerDTLS.Status".into()),
+            godot_name: Some(Self::CLASS.into()),
             is_bitfield: false,
         }
     }
@@ -94,10 +117,6 @@ impl ToGodot for Status {
 
 impl FromGodot for Status {
     fn try_from_godot(via: i64) -> Result<Self, ConvertError> {
-        Self::ALL
-            .iter()
-            .map(|&(_, status, _)| status)
-            .find(|&status| status as i64 == via)
-            .ok_or_else(|| ConvertError::new(format!("{via} is no Status")))
+        Self::with_number(via).ok_or_else(|| ConvertError::new(format!("{via} is no Status")))
     }
 }

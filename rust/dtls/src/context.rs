@@ -6,11 +6,15 @@ use openssl::ssl::{SslContext, SslContextBuilder, SslMethod, SslVerifyMode};
 use crate::error::{ConfigError, forget_earlier_errors, reason};
 use crate::identity::Identity;
 use crate::policy;
+use crate::settings::Settings;
 use crate::trust::Verification;
 
 /// A server's side: its key and certificate, ready for any number of sessions.
 #[derive(Clone)]
-pub struct ServerContext(pub(crate) SslContext);
+pub struct ServerContext {
+    pub(crate) ssl: SslContext,
+    pub(crate) settings: Settings,
+}
 
 impl ServerContext {
     /// Makes a context from a key and certificate; this costs milliseconds, a session from it does
@@ -24,7 +28,17 @@ impl ServerContext {
         present(&mut context, identity).map_err(|stack| ConfigError::Refused(reason(&stack)))?;
         // Sessions begin with a hello whose cookie a `CookieJar` has checked already.
         context.set_cookie_verify_cb(|_, _| true);
-        Ok(Self(context.build()))
+        Ok(Self {
+            ssl: context.build(),
+            settings: Settings::default(),
+        })
+    }
+
+    /// The same context, for sessions that keep to these settings; keys and certificates are shared
+    /// with the one it is made of.
+    #[must_use]
+    pub fn with_settings(self, settings: Settings) -> Self {
+        Self { settings, ..self }
     }
 }
 
@@ -33,6 +47,7 @@ impl ServerContext {
 pub struct ClientContext {
     pub(crate) ssl: SslContext,
     pub(crate) verification: Verification,
+    pub(crate) settings: Settings,
 }
 
 impl ClientContext {
@@ -53,7 +68,15 @@ impl ClientContext {
         Ok(Self {
             ssl: context.build(),
             verification,
+            settings: Settings::default(),
         })
+    }
+
+    /// The same context, for sessions that keep to these settings; roots are shared with the one it
+    /// is made of.
+    #[must_use]
+    pub fn with_settings(self, settings: Settings) -> Self {
+        Self { settings, ..self }
     }
 }
 

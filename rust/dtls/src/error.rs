@@ -48,6 +48,17 @@ pub enum ConfigError {
     NameMissing,
     /// The host name cannot stand in a certificate.
     NameInvalid(String),
+    /// A server's session cannot begin with a datagram that holds no ClientHello.
+    NoHello,
+    /// A value of [`Settings`](crate::Settings) is too small or too large.
+    OutOfRange {
+        /// Which value.
+        what: &'static str,
+        /// The value given.
+        value: String,
+        /// The smallest and the largest value allowed.
+        allowed: String,
+    },
     /// OpenSSL failed for a reason of its own, such as lack of memory.
     OpenSsl(String),
 }
@@ -107,6 +118,12 @@ impl fmt::Display for ConfigError {
                     "\"{name}\" is not a host name that a certificate can be for"
                 )
             }
+            Self::NoHello => write!(f, "a session begins with a ClientHello, and this is none"),
+            Self::OutOfRange {
+                what,
+                value,
+                allowed,
+            } => write!(f, "the {what} cannot be {value}: it must be {allowed}"),
             Self::OpenSsl(why) => write!(f, "OpenSSL reports: {why}"),
         }
     }

@@ -1,6 +1,7 @@
 //! Why a session ended that should not have, in words for the people who make the game.
 
 use std::fmt;
+use std::time::Duration;
 
 use openssl::x509::{X509NameRef, X509StoreContextRef, X509VerifyResult};
 
@@ -14,8 +15,9 @@ pub enum Failure {
     Alert(String),
     /// The two sides could not agree, or the other side broke the protocol.
     Protocol(String),
-    /// The handshake did not finish within [`HANDSHAKE_LIMIT`](crate::HANDSHAKE_LIMIT).
-    TimedOut,
+    /// The handshake did not finish within this time, the session's
+    /// [limit](crate::Settings::handshake_limit).
+    TimedOut(Duration),
 }
 
 impl fmt::Display for Failure {
@@ -31,11 +33,11 @@ impl fmt::Display for Failure {
                 f,
                 "the handshake failed ({why}): both sides must speak DTLS 1.2 with a modern cipher suite"
             ),
-            Self::TimedOut => write!(
+            Self::TimedOut(limit) => write!(
                 f,
                 "the other side did not finish the handshake within {} seconds: check its address, its port \
                  and the firewalls between",
-                crate::HANDSHAKE_LIMIT.as_secs()
+                limit.as_secs_f32()
             ),
         }
     }
@@ -48,11 +50,14 @@ pub struct CertificateFailure {
     depth: u32,
     expected_name: Option<String>,
     rule: X509VerifyResult,
+    is_intact: bool,
 }
 
 // OpenSSL's verification results (x509_vfy.h), as far as they get advice of their own.
 const SELF_SIGNED_LEAF: i32 = 18;
 const UNKNOWN_ISSUER: [i32; 5] = [2, SELF_SIGNED_LEAF, 19, 20, 21];
+/// The signature cannot be decrypted, the authority's key cannot be read, the signature is wrong.
+const DAMAGED: [i32; 3] = [4, 6, 7];
 const NOT_YET_VALID: i32 = 9;
 const EXPIRED: i32 = 10;
 const HOST_NAME_MISMATCH: i32 = 62;
@@ -68,12 +73,25 @@ impl CertificateFailure {
             depth: context.error_depth(),
             expected_name,
             rule: context.error(),
+            is_intact: is_intact(context),
         }
     }
 
     /// Whether the certificate is good but for another host than the one connected to.
     pub fn is_name_mismatch(&self) -> bool {
         matches!(self.rule.as_raw(), HOST_NAME_MISMATCH | IP_ADDRESS_MISMATCH)
+    }
+
+    /// Whether the certificate is not what its authority signed: no server has such a one, so that
+    /// it was damaged or made up on the way.
+    pub(crate) fn is_damaged(&self) -> bool {
+        DAMAGED.contains(&self.rule.as_raw())
+    }
+
+    /// Whether the certificate is, bit by bit, what its authority signed. Where that authority is
+    /// not known, nobody can tell.
+    pub(crate) fn is_intact(&self) -> bool {
+        self.is_intact
     }
 
     fn advice(&self) -> String {
@@ -96,6 +114,17 @@ impl CertificateFailure {
             _ => "have it issued anew".to_owned(),
         }
     }
+}
+
+fn is_intact(context: &X509StoreContextRef) -> bool {
+    let (Some(certificate), Some(chain)) = (context.current_cert(), context.chain()) else {
+        return false;
+    };
+    // A self-signed certificate is its own authority.
+    chain.iter().any(|authority| {
+        let key = authority.public_key();
+        key.is_ok_and(|key| certificate.verify(&key).unwrap_or(false))
+    })
 }
 
 impl fmt::Display for CertificateFailure {

@@ -14,6 +14,9 @@ const DTLS_1_0: [u8; 2] = [254, 255];
 /// Bytes of a cookie: as many as the smallest limit of any DTLS version allows.
 pub(crate) const COOKIE_BYTES: usize = 32;
 
+/// Bytes of a client's random (RFC 5246 section 7.4.1.2).
+pub(crate) const RANDOM: usize = 32;
+
 const RECORD_HEADER: usize = 13;
 const MESSAGE_HEADER: usize = 12;
 const BODY: usize = 2 + 1 + COOKIE_BYTES;
@@ -29,8 +32,14 @@ pub(crate) struct ClientHello<'a> {
     /// Cipher suites and compression methods; empty where the message is fragmented, since the
     /// first fragment need not hold them.
     pub(crate) offers: &'a [u8],
+    /// The client's random bytes, by which its sessions differ.
+    pub(crate) random: &'a [u8],
     /// The message's place in the handshake: 0 for a client that was not asked for a cookie.
     pub(crate) message_number: usize,
+    /// Bytes of the whole message.
+    pub(crate) length: usize,
+    /// Whether this is but the beginning of it.
+    pub(crate) is_fragmented: bool,
 }
 
 impl<'a> ClientHello<'a> {
@@ -63,7 +72,7 @@ impl<'a> ClientHello<'a> {
         if body.take(2)?[0] != DTLS_MAJOR {
             return None;
         }
-        body.take(32)?;
+        let random = body.take(RANDOM)?;
         body.vector(1)?;
         let opening = &fragment[..fragment.len() - body.0.len()];
         let cookie = body.vector(1)?;
@@ -80,7 +89,10 @@ impl<'a> ClientHello<'a> {
             cookie,
             opening,
             offers,
+            random,
             message_number,
+            length,
+            is_fragmented: fragment.len() < length,
         })
     }
 }

@@ -24,27 +24,22 @@ impl Packets {
         self.bytes.len() - self.start
     }
 
-    /// Lets `read` write one packet of at most `room` bytes behind the others; it gives the
-    /// packet's length, or an error upon which the queue is as before.
-    pub(crate) fn push_with<E>(
+    /// Lets `read` write one packet of `length` bytes behind the others; if it gives false, the queue is as before.
+    pub(crate) fn push_with(
         &mut self,
-        room: usize,
-        read: impl FnOnce(&mut [u8]) -> Result<usize, E>,
-    ) -> Result<(), E> {
+        length: usize,
+        read: impl FnOnce(&mut [u8]) -> bool,
+    ) -> bool {
         self.reclaim();
         let end = self.bytes.len();
-        self.bytes.resize(end + room, 0);
-        match read(&mut self.bytes[end..]) {
-            Ok(length) => {
-                self.bytes.truncate(end + length);
-                self.lengths.push_back(length);
-                Ok(())
-            }
-            Err(error) => {
-                self.bytes.truncate(end);
-                Err(error)
-            }
+        self.bytes.resize(end + length, 0);
+        let is_read = read(&mut self.bytes[end..]);
+        if !is_read {
+            self.bytes.truncate(end);
+        } else if length > 0 {
+            self.lengths.push_back(length);
         }
+        is_read
     }
 
     /// The oldest packet, which is then no longer in the queue.
@@ -57,7 +52,7 @@ impl Packets {
 
     /// Uses again the memory of packets that were taken, and gives back what a burst made large.
     fn reclaim(&mut self) {
-        const KEEP: usize = 4096;
+        const KEEP: usize = 2048;
         if self.is_empty() {
             self.bytes.clear();
             self.start = 0;

@@ -23,15 +23,17 @@ pub const MAX_PACKET: usize = 16_384;
 /// How many bytes of decrypted packets wait in a session before it takes no more datagrams.
 pub const PACKET_QUEUE_BYTES: usize = 65_536;
 
-/// How long a flight waits for an answer before it is sent again; doubled each time after that
-/// (RFC 6347 section 4.2.4.1).
-pub(crate) const FIRST_RETRANSMISSION: Duration = Duration::from_secs(1);
+/// How long a flight of a handshake waits for an answer at first, unless
+/// [`Settings`](crate::Settings) say otherwise (RFC 6347 section 4.2.4.1).
+pub const FIRST_RETRANSMISSION: Duration = Duration::from_secs(1);
 
-/// The longest such wait. OpenSSL sends a flight 13 times at most; with waits of up to a minute, as
-/// the RFC allows, a player on a bad network would sit through most of [`HANDSHAKE_LIMIT`] in silence.
-pub(crate) const LONGEST_RETRANSMISSION: Duration = Duration::from_secs(6);
+/// The longest such wait, of a limit for the handshake: with waits of up to a minute, as the RFC
+/// allows, a player on a bad network would sit through most of the limit in silence.
+pub(crate) fn longest_retransmission(first: Duration, limit: Duration) -> Duration {
+    (limit / 10).clamp(first, Duration::from_secs(60).max(first))
+}
 
-/// How long a handshake may take before it fails.
+/// How long a handshake may take before it fails, unless [`Settings`](crate::Settings) say otherwise.
 pub const HANDSHAKE_LIMIT: Duration = Duration::from_secs(60);
 
 /// How long a cookie is honoured, at least; at most it is twice this.

@@ -4,69 +4,127 @@
 //! drops most, but ends the session over some, such as a sealed record too short for its seal
 //! (OpenSSL 3.6, `tls1_cipher`). No honest sender makes any of these, so the whole datagram goes.
 
-use crate::bytes::Reader;
+use std::ops::Range;
 
-const CHANGE_CIPHER_SPEC: usize = 20;
-const APPLICATION_DATA: usize = 23;
-const DTLS_MAJOR: usize = 254;
+const CHANGE_CIPHER_SPEC: u8 = 20;
+pub(crate) const ALERT: u8 = 21;
+pub(crate) const HANDSHAKE: u8 = 22;
+pub(crate) const APPLICATION_DATA: u8 = 23;
+const DTLS_MAJOR: u8 = 254;
+/// DTLS 1.2 as on the wire.
+pub(crate) const DTLS_1_2: u16 = 0xfe_fd;
 /// RFC 5246 section 6.2.3: 2^14 bytes of plain text and at most 2,048 of what sealing adds.
 const LARGEST_SEALED: usize = (1 << 14) + 2048;
+/// How many bytes a header has.
+pub(crate) const HEADER: usize = 13;
+
+/// What stands before each record's content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Header {
+    pub(crate) content_type: u8,
+    pub(crate) version: u16,
+    pub(crate) epoch: u16,
+    /// Of 48 bits.
+    pub(crate) number: u64,
+    pub(crate) length: usize,
+}
+
+impl Header {
+    fn read(bytes: &[u8; HEADER]) -> Self {
+        let number = |range: Range<usize>| big_endian(&bytes[range]);
+        Self {
+            content_type: bytes[0],
+            version: number(1..3) as u16,
+            epoch: number(3..5) as u16,
+            number: number(NUMBER),
+            length: number(11..13) as usize,
+        }
+    }
+
+    pub(crate) fn to_bytes(self) -> [u8; HEADER] {
+        let mut bytes = [0; HEADER];
+        bytes[0] = self.content_type;
+        bytes[1..3].copy_from_slice(&self.version.to_be_bytes());
+        bytes[3..11].copy_from_slice(&self.numbers());
+        bytes[11..].copy_from_slice(&(self.length as u16).to_be_bytes());
+        bytes
+    }
+
+    /// What an AEAD authenticates beside the plain text, whose length this header must have (RFC 5246 section
+    /// 6.2.3.3).
+    pub(crate) fn to_associated_data(self) -> [u8; HEADER] {
+        let mut bytes = [0; HEADER];
+        bytes[..8].copy_from_slice(&self.numbers());
+        bytes[8] = self.content_type;
+        bytes[9..11].copy_from_slice(&self.version.to_be_bytes());
+        bytes[11..].copy_from_slice(&(self.length as u16).to_be_bytes());
+        bytes
+    }
+
+    /// Epoch and number.
+    fn numbers(self) -> [u8; 8] {
+        (u64::from(self.epoch) << 48 | self.number).to_be_bytes()
+    }
+}
+
+/// A datagram's records, up to the first that is not whole.
+pub(crate) fn iter(mut datagram: &[u8]) -> impl Iterator<Item = (Header, &[u8])> {
+    std::iter::from_fn(move || {
+        let (header, rest) = datagram.split_first_chunk()?;
+        let header = Header::read(header);
+        let (content, next) = rest.split_at_checked(header.length)?;
+        datagram = next;
+        Some((header, content))
+    })
+}
 
 /// Whether a datagram is one or more whole records of known types, none of them shorter than its
 /// seal or longer than a record can be.
 pub(crate) fn are_well_formed(datagram: &[u8], sealing_overhead: usize) -> bool {
-    let mut rest = Reader(datagram);
-    !datagram.is_empty()
-        && std::iter::from_fn(|| {
-            (!rest.0.is_empty()).then(|| is_next_fine(&mut rest, sealing_overhead))
-        })
-        .all(|record| record == Some(true))
+    let mut whole = 0;
+    iter(datagram).all(|(header, _)| {
+        whole += HEADER + header.length;
+        let shortest = if header.epoch == 0 {
+            1
+        } else {
+            sealing_overhead
+        };
+        (CHANGE_CIPHER_SPEC..=APPLICATION_DATA).contains(&header.content_type)
+            && header.version >> 8 == u16::from(DTLS_MAJOR)
+            && (shortest..=LARGEST_SEALED).contains(&header.length)
+    }) && whole == datagram.len()
+        && whole > 0
 }
 
-fn is_next_fine(rest: &mut Reader<'_>, sealing_overhead: usize) -> Option<bool> {
-    let content_type = rest.number(1)?;
-    let major = rest.number(1)?;
-    rest.take(1)?;
-    let epoch = rest.number(2)?;
-    rest.take(6)?;
-    let length = rest.vector(2)?.len();
-    let shortest = if epoch == 0 { 1 } else { sealing_overhead };
-    Some(
-        (CHANGE_CIPHER_SPEC..=APPLICATION_DATA).contains(&content_type)
-            && major == DTLS_MAJOR
-            && (shortest..=LARGEST_SEALED).contains(&length),
-    )
-}
-
-/// How many bytes a cipher suite of [`policy`](crate::policy) adds to each record: AES-GCM a nonce of
-/// 8 and a tag of 16 (RFC 5288), ChaCha20-Poly1305 the tag alone (RFC 7905).
-pub(crate) fn sealing_overhead(cipher: &str) -> usize {
-    match cipher.contains("CHACHA20") {
-        true => 16,
-        false => 8 + 16,
-    }
-}
-
-const HEADER: usize = 13;
-/// Where a header holds the epoch (2 bytes), the number within it (6), and the length (2).
-const EPOCH: std::ops::Range<usize> = 3..5;
-const NUMBER: std::ops::Range<usize> = 5..11;
-const LENGTH: std::ops::Range<usize> = 11..13;
+/// Where a header holds the number.
+const NUMBER: Range<usize> = 5..11;
 
 /// Adds to the numbers of a datagram's records of epoch 0, which are in plain text and sealed by
 /// nothing. The datagram must come from OpenSSL.
-pub(crate) fn shift_numbers(mut datagram: &mut [u8], by: u64) {
-    while let Some((header, rest)) = datagram.split_at_mut_checked(HEADER) {
-        if header[EPOCH] == [0, 0] {
-            let number = big_endian(&header[NUMBER]).wrapping_add(by);
-            header[NUMBER].copy_from_slice(&number.to_be_bytes()[2..]);
-        }
-        let length = big_endian(&header[LENGTH]) as usize;
-        let Some((_, next)) = rest.split_at_mut_checked(length) else {
+pub(crate) fn shift_numbers(datagram: &mut [u8], by: u64) {
+    let mut start = 0;
+    loop {
+        let first = iter(&datagram[start..]).next();
+        let Some(header) = first.map(|(header, _)| header) else {
             return;
         };
-        datagram = next;
+        if header.epoch == 0 {
+            let number = header.number.wrapping_add(by).to_be_bytes();
+            datagram[start..][NUMBER].copy_from_slice(&number[2..]);
+        }
+        start += HEADER + header.length;
     }
+}
+
+/// Sets the number of a record of epoch 0 and gives the one before; leaves others as they are.
+pub(crate) fn set_number(record: &mut [u8], number: u64) -> Option<u64> {
+    let header = record.first_chunk_mut()?;
+    let before = Header::read(header);
+    if before.epoch != 0 {
+        return None;
+    }
+    header[NUMBER].copy_from_slice(&number.to_be_bytes()[2..]);
+    Some(before.number)
 }
 
 /// An unsigned integer of at most 8 bytes.
@@ -74,4 +132,30 @@ pub(crate) fn big_endian(bytes: &[u8]) -> u64 {
     bytes
         .iter()
         .fold(0, |sum, &byte| sum << 8 | u64::from(byte))
+}
+
+/// One record, in plain text or sealed.
+#[derive(Clone)]
+pub(crate) struct Record<'a> {
+    pub(crate) content_type: u8,
+    pub(crate) epoch: u16,
+    pub(crate) number: u64,
+    pub(crate) body: &'a [u8],
+    /// Where in the datagram it ends.
+    pub(crate) end: usize,
+}
+
+impl<'a> Record<'a> {
+    /// The record that begins at `start`; `None` at the end and where none can be read.
+    pub(crate) fn read(datagram: &'a [u8], start: usize) -> Option<Self> {
+        let (header, body) = iter(datagram.get(start..)?).next()?;
+        let is_dtls = header.version >> 8 == u16::from(DTLS_MAJOR);
+        is_dtls.then_some(Self {
+            content_type: header.content_type,
+            epoch: header.epoch,
+            number: header.number,
+            body,
+            end: start + HEADER + header.length,
+        })
+    }
 }

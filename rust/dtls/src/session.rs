@@ -4,15 +4,22 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use openssl::ssl::{self, ErrorCode, Ssl, SslStream, SslVerifyMode};
+use openssl::ssl::{self, ErrorCode, Ssl, SslRef, SslVerifyMode};
 use openssl::x509::verify::X509CheckFlags;
 
+use crate::channel::{Channel, End};
 use crate::context::{ClientContext, ServerContext};
+use crate::datagrams::Datagrams;
 use crate::error::{ConfigError, SendError, forget_earlier_errors, reason};
 use crate::failure::{CertificateFailure, Failure};
-use crate::hello::ClientHello;
+use crate::handshake::Handshake;
+use crate::hello::{ClientHello, RANDOM};
 use crate::packets::Packets;
-use crate::policy::{HANDSHAKE_LIMIT, MAX_DATAGRAM, MAX_PACKET, PACKET_QUEUE_BYTES};
+use crate::policy::{MAX_PACKET, PACKET_QUEUE_BYTES};
+use crate::protection::SealError;
+use crate::settings::Settings;
+use crate::suite::Suite;
+use crate::transport::Transport;
 use crate::trust::Verification;
 use crate::wire::Wire;
 use crate::{listen, records, timer};
@@ -35,34 +42,31 @@ pub enum Status {
 /// After every call that may produce datagrams, send what [`drain_datagrams`](Self::drain_datagrams)
 /// gives, and call [`handle_timeout`](Self::handle_timeout) when [`timeout`](Self::timeout) says so.
 pub struct Session {
-    stream: SslStream<Wire>,
-    phase: Phase,
+    pub(crate) stream: Transport,
+    pub(crate) phase: Phase,
+    pub(crate) heard_at: Option<Instant>,
     packets: Packets,
-    rejected: Rejected,
+    pub(crate) rejected: Rejected,
+    agreed: Option<Box<Agreed>>,
 }
 
-enum Phase {
-    Handshaking {
-        side: Side,
-        give_up_at: Instant,
-        retransmit_at: Option<Instant>,
-    },
-    Connected {
-        /// How many bytes each sealed record is longer than its plain text.
-        sealing_overhead: usize,
-    },
+/// What is told of a handshake after it is done.
+struct Agreed {
+    protocol: &'static str,
+    cipher: &'static str,
+    is_server: bool,
+    client_random: [u8; RANDOM],
+}
+
+pub(crate) enum Phase {
+    Handshaking(Box<Handshake>),
+    Connected(Box<Channel>),
     Closed,
     Failed(Failure),
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Side {
-    Client,
-    Server,
-}
-
 /// Where OpenSSL's verification leaves the certificate that it did not accept.
-type Rejected = Arc<Mutex<Option<CertificateFailure>>>;
+pub(crate) type Rejected = Arc<Mutex<Option<CertificateFailure>>>;
 
 impl Session {
     /// Begins a client's session; its first hello waits in
@@ -79,19 +83,10 @@ impl Session {
         server_name: &str,
         now: Instant,
     ) -> Result<Self, ConfigError> {
-        forget_earlier_errors();
-        let mut ssl = new_ssl(&context.ssl)?;
         let rejected = Rejected::default();
-        match &context.verification {
-            Verification::Full(_) => {
-                expect_name(&mut ssl, server_name)?;
-                record_rejection(&mut ssl, &rejected, Some(server_name.to_owned()));
-            }
-            Verification::DangerousAnyName(_) => record_rejection(&mut ssl, &rejected, None),
-            Verification::DangerousNone => {}
-        }
-        ssl.set_connect_state();
-        let mut session = Self::new(ssl, Side::Client, rejected, now)?;
+        let ssl = client_ssl(context, server_name, &rejected)?;
+        let handshake = Handshake::of_client(context, server_name, now);
+        let mut session = Self::new(ssl, handshake, rejected)?;
         session.shake_hands(now);
         Ok(session)
     }
@@ -109,15 +104,16 @@ impl Session {
         now: Instant,
     ) -> Result<Self, ConfigError> {
         forget_earlier_errors();
-        let mut ssl = new_ssl(&context.0)?;
+        let parsed = ClientHello::parse(hello).ok_or(ConfigError::NoHello)?;
+        let mut ssl = new_ssl(&context.ssl, &context.settings)?;
         ssl.set_accept_state();
-        let mut session = Self::new(ssl, Side::Server, Rejected::default(), now)?;
+        let handshake = Handshake::of_server(context.settings, &parsed, now);
+        let mut session = Self::new(ssl, handshake, Rejected::default())?;
         let wire = session.stream.get_mut();
-        if let Some(hello) = ClientHello::parse(hello) {
-            wire.number_from(records::big_endian(hello.record_number));
-        }
+        wire.number_from(records::big_endian(parsed.record_number));
         wire.swap_incoming(hello, true);
-        let begun = listen::begin_with_verified_hello(session.stream.ssl());
+        let ssl = session.stream.ssl().ok_or(ConfigError::NoHello)?;
+        let begun = listen::begin_with_verified_hello(ssl);
         if begun.is_ok() {
             session.shake_hands(now);
         }
@@ -126,18 +122,16 @@ impl Session {
         Ok(session)
     }
 
-    fn new(ssl: Ssl, side: Side, rejected: Rejected, now: Instant) -> Result<Self, ConfigError> {
+    fn new(ssl: Ssl, handshake: Handshake, rejected: Rejected) -> Result<Self, ConfigError> {
         let stream =
-            SslStream::new(ssl, Wire::default()).map_err(|stack| ConfigError::openssl(&stack))?;
+            Transport::new(ssl, Wire::default()).map_err(|stack| ConfigError::openssl(&stack))?;
         Ok(Self {
             stream,
-            phase: Phase::Handshaking {
-                side,
-                give_up_at: now + HANDSHAKE_LIMIT,
-                retransmit_at: None,
-            },
+            phase: Phase::Handshaking(Box::new(handshake)),
+            heard_at: None,
             packets: Packets::default(),
             rejected,
+            agreed: None,
         })
     }
 
@@ -145,8 +139,8 @@ impl Session {
     /// [`Status::Connected`] until the last packet was taken.
     pub fn status(&self) -> Status {
         match self.phase {
-            Phase::Handshaking { .. } => Status::Handshaking,
-            Phase::Connected { .. } => Status::Connected,
+            Phase::Handshaking(_) => Status::Handshaking,
+            Phase::Connected(_) => Status::Connected,
             _ if !self.packets.is_empty() => Status::Connected,
             Phase::Closed => Status::Closed,
             Phase::Failed(_) => Status::Failed,
@@ -163,22 +157,51 @@ impl Session {
 
     /// The protocol agreed on, such as `DTLSv1.2`; the one offered before that.
     pub fn protocol(&self) -> &'static str {
-        self.stream.ssl().version_str()
+        let offered = || self.stream.ssl().map_or("DTLSv1.2", SslRef::version_str);
+        self.agreed
+            .as_ref()
+            .map_or_else(offered, |agreed| agreed.protocol)
     }
 
     /// The cipher suite agreed on, by OpenSSL's name; `None` before that.
     pub fn cipher(&self) -> Option<&'static str> {
-        self.stream
-            .ssl()
-            .current_cipher()
-            .map(|cipher| cipher.name())
+        match &self.agreed {
+            Some(agreed) => Some(agreed.cipher),
+            None => self.stream.ssl().and_then(cipher),
+        }
+    }
+
+    /// When the last record arrived that the other side alone can have sealed; `None` before the end
+    /// of the handshake. The time is the `now` that came with its datagram.
+    pub fn last_authenticated(&self) -> Option<Instant> {
+        self.heard_at
+    }
+
+    /// Whether a datagram that came to a server's session begins with a client's hello that is not
+    /// the one that the session began with: the client was started again on the same address and
+    /// port, or someone poses as it (RFC 6347 section 4.2.8).
+    ///
+    /// Let [`CookieJar::greet`](crate::CookieJar::greet) judge it as a stranger's. Once it is
+    /// verified, the client has no more use for this session. [`handle_datagram`](Self::handle_datagram)
+    /// ignores such hellos.
+    pub fn is_another_hello(&self, datagram: &[u8]) -> bool {
+        let Some(hello) = ClientHello::parse(datagram) else {
+            return false;
+        };
+        if let Some(agreed) = &self.agreed {
+            return agreed.is_server && hello.random != agreed.client_random;
+        }
+        let mut random = [0; RANDOM];
+        self.stream.ssl().is_some_and(|ssl| {
+            ssl.is_server() && ssl.client_random(&mut random) == RANDOM && hello.random != random
+        })
     }
 
     /// Whether the session takes datagrams: false once it ended, and while
     /// [`PACKET_QUEUE_BYTES`] of packets wait to be taken.
     pub fn takes_datagrams(&self) -> bool {
         match self.phase {
-            Phase::Handshaking { .. } | Phase::Connected { .. } => {
+            Phase::Handshaking(_) | Phase::Connected(_) => {
                 self.packets.waiting_bytes() < PACKET_QUEUE_BYTES
             }
             Phase::Closed | Phase::Failed(_) => false,
@@ -190,79 +213,81 @@ impl Session {
     /// The vector is borrowed for the call and holds the same bytes after it. Where
     /// [`takes_datagrams`](Self::takes_datagrams) is false, nothing happens.
     pub fn handle_datagram(&mut self, datagram: &mut Vec<u8>, now: Instant) {
-        let is_ours = records::are_well_formed(datagram, self.sealing_overhead());
-        if !is_ours || !self.takes_datagrams() || self.is_stale_hello(datagram) {
+        if !self.takes_datagrams() {
             return;
         }
-        let length = datagram.len();
-        self.stream.get_mut().swap_incoming(datagram, true);
         match self.phase {
-            Phase::Handshaking { .. } => {
-                self.shake_hands(now);
-                if matches!(self.phase, Phase::Connected { .. }) {
-                    // Records that overtook the handshake's last flight waited inside OpenSSL; they
-                    // came in datagrams of any size.
-                    self.read_records(MAX_PACKET);
-                }
+            Phase::Handshaking(_) => self.handle_handshake_datagram(datagram, now),
+            Phase::Connected(ref channel)
+                if records::are_well_formed(datagram, channel.overhead()) =>
+            {
+                self.receive(datagram, now);
             }
-            Phase::Connected { .. } => self.read_records(length),
-            Phase::Closed | Phase::Failed(_) => {}
-        }
-        self.stream.get_mut().swap_incoming(datagram, false);
-    }
-
-    fn sealing_overhead(&self) -> usize {
-        match self.phase {
-            Phase::Connected { sealing_overhead } => sealing_overhead,
-            _ => records::sealing_overhead(self.cipher().unwrap_or_default()),
+            _ => {}
         }
     }
 
-    /// A repetition of the hello that came before the cookie: the client has one by now, but OpenSSL
-    /// would begin anew.
-    fn is_stale_hello(&self, datagram: &[u8]) -> bool {
-        let greeted = matches!(
-            self.phase,
-            Phase::Handshaking {
-                side: Side::Server,
-                ..
+    /// Opens every record of a datagram, or of a part of one.
+    pub(crate) fn receive(&mut self, datagram: &[u8], now: Instant) {
+        let Phase::Connected(channel) = &mut self.phase else {
+            return;
+        };
+        let outgoing = &mut self.stream.get_mut().outgoing;
+        let received = channel.receive(datagram, &mut self.packets, outgoing);
+        if received.is_authentic {
+            self.heard_at = Some(now);
+        }
+        match received.end {
+            None => {}
+            Some(End::CloseNotify) => self.say_goodbye(),
+            Some(End::Alert(alert)) => self.end(Failure::Alert(alert)),
+        }
+    }
+
+    /// Goes on without OpenSSL, whose handshake is done: this side sent `last_flight` last, and the other side's last
+    /// record had the number `finished`.
+    pub(crate) fn hand_over(&mut self, last_flight: Datagrams, finished: u64) {
+        let (Some(ssl), Some(sealed)) = (self.stream.ssl(), self.stream.get_ref().sealed) else {
+            let why = "the last flight was not sealed";
+            return self.end(Failure::Protocol(why.to_owned()));
+        };
+        let mut agreed = Agreed {
+            protocol: ssl.version_str(),
+            cipher: cipher(ssl).unwrap_or_default(),
+            is_server: ssl.is_server(),
+            client_random: [0; RANDOM],
+        };
+        ssl.client_random(&mut agreed.client_random);
+        match Channel::take_over(ssl, sealed, finished, last_flight) {
+            Ok(channel) => {
+                self.agreed = Some(Box::new(agreed));
+                self.phase = Phase::Connected(Box::new(channel));
+                self.stream.free_ssl();
+                self.rejected = Rejected::default();
             }
-        );
-        greeted && ClientHello::parse(datagram).is_some_and(|hello| hello.message_number == 0)
+            Err(stack) => self.end(Failure::Protocol(reason(&stack))),
+        }
+    }
+
+    pub(crate) fn sealing_overhead(&self) -> usize {
+        // Of the shortest seal, until it is known which there will be.
+        self.cipher()
+            .and_then(Suite::of)
+            .unwrap_or(Suite::ChaCha20Poly1305)
+            .overhead()
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) is to be called; `None` for never.
     pub fn timeout(&self) -> Option<Instant> {
-        match self.phase {
-            Phase::Handshaking {
-                give_up_at,
-                retransmit_at,
-                ..
-            } => Some(retransmit_at.map_or(give_up_at, |at| at.min(give_up_at))),
+        match &self.phase {
+            Phase::Handshaking(handshake) => Some(handshake.timeout()),
             _ => None,
         }
     }
 
-    /// Sends the last flight again, or gives up, if it is time; otherwise does nothing.
+    /// Sends the last flight again, begins anew, or gives up, if it is time; otherwise does nothing.
     pub fn handle_timeout(&mut self, now: Instant) {
-        let Phase::Handshaking {
-            give_up_at,
-            retransmit_at,
-            ..
-        } = self.phase
-        else {
-            return;
-        };
-        if now >= give_up_at {
-            self.phase = Phase::Failed(Failure::TimedOut);
-        } else if retransmit_at.is_some_and(|at| now >= at) {
-            forget_earlier_errors();
-            match timer::handle_expired(self.stream.ssl()) {
-                Ok(()) => self.schedule_retransmission(now),
-                // OpenSSL fails here once it has sent the flight as often as it does.
-                Err(_) => self.phase = Phase::Failed(Failure::TimedOut),
-            }
-        }
+        self.handle_handshake_timeout(now);
     }
 
     /// Encrypts one packet into one datagram. An empty packet is not sent: DTLS has no use for it.
@@ -270,23 +295,23 @@ impl Session {
     /// # Errors
     /// [`SendError`]; after [`SendError::Failed`] the session has ended.
     pub fn send(&mut self, packet: &[u8]) -> Result<(), SendError> {
-        if !matches!(self.phase, Phase::Connected { .. }) {
+        let Phase::Connected(channel) = &mut self.phase else {
             return Err(SendError::NotConnected);
-        }
+        };
         if packet.len() > MAX_PACKET {
             return Err(SendError::TooLarge(packet.len()));
         }
         if packet.is_empty() {
             return Ok(());
         }
-        forget_earlier_errors();
-        match self.stream.ssl_write(packet) {
-            Ok(_) => Ok(()),
-            Err(error) => {
-                self.fail(&error);
-                Err(SendError::Failed)
-            }
-        }
+        let outgoing = &mut self.stream.get_mut().outgoing;
+        channel.send(packet, outgoing).map_err(|error| {
+            self.end(Failure::Protocol(match error {
+                SealError::NumbersExhausted => "every record number was used".to_owned(),
+                SealError::OpenSsl(stack) => reason(&stack),
+            }));
+            SendError::Failed
+        })
     }
 
     /// How many packets wait to be taken.
@@ -304,15 +329,18 @@ impl Session {
     pub fn close(&mut self) {
         self.packets = Packets::default();
         match self.phase {
-            Phase::Connected { .. } => self.say_goodbye(),
-            Phase::Handshaking { .. } => self.phase = Phase::Closed,
+            Phase::Connected(_) => self.say_goodbye(),
+            Phase::Handshaking(_) => {
+                self.stream.get_mut().end_flights();
+                self.phase = Phase::Closed;
+            }
             Phase::Closed | Phase::Failed(_) => {}
         }
     }
 
     /// Whether datagrams wait to be sent.
     pub fn has_datagrams(&self) -> bool {
-        self.stream.get_ref().has_outgoing()
+        !self.stream.get_ref().outgoing.is_empty()
     }
 
     /// Hands every waiting datagram to `send`, in order, and forgets it.
@@ -320,66 +348,37 @@ impl Session {
         self.stream.get_mut().drain_outgoing(send);
     }
 
-    fn shake_hands(&mut self, now: Instant) {
-        forget_earlier_errors();
-        match self.stream.do_handshake() {
-            Ok(()) => {
-                self.phase = Phase::Connected {
-                    sealing_overhead: self.sealing_overhead(),
-                }
-            }
-            Err(error) if is_waiting(&error) => self.schedule_retransmission(now),
-            Err(error) => self.fail(&error),
-        }
-    }
-
-    fn schedule_retransmission(&mut self, now: Instant) {
-        let left = timer::remaining(self.stream.ssl());
-        if let Phase::Handshaking { retransmit_at, .. } = &mut self.phase {
-            *retransmit_at = left.map(|left| now + left);
-        }
-    }
-
-    /// Decrypts every record that OpenSSL holds; none has more than `largest` bytes of plain text.
-    fn read_records(&mut self, largest: usize) {
-        forget_earlier_errors();
-        let error = loop {
-            let stream = &mut self.stream;
-            if let Err(error) = self
-                .packets
-                .push_with(largest, |into| stream.ssl_read(into))
-            {
-                break error;
-            }
-        };
-        match error.code() {
-            _ if is_waiting(&error) => {}
-            ErrorCode::ZERO_RETURN => self.say_goodbye(),
-            _ => self.fail(&error),
-        }
-    }
-
     fn say_goodbye(&mut self) {
-        forget_earlier_errors();
-        // Whether or not the alert could be made, the session is over.
-        let _ = self.stream.shutdown();
+        if let Phase::Connected(channel) = &mut self.phase {
+            // Whether or not the alert could be made, the session is over.
+            let _ = channel.say_goodbye(&mut self.stream.get_mut().outgoing);
+        }
         self.phase = Phase::Closed;
     }
 
-    fn fail(&mut self, error: &ssl::Error) {
+    pub(crate) fn end(&mut self, failure: Failure) {
+        self.stream.get_mut().end_flights();
+        self.phase = Phase::Failed(failure);
+    }
+
+    pub(crate) fn explain(&self, error: &ssl::Error) -> Failure {
         let rejected = self
             .rejected
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take();
-        self.phase = Phase::Failed(match rejected {
+        match rejected {
             Some(certificate) => Failure::Certificate(certificate),
             None => explain(error),
-        });
+        }
     }
 }
 
-fn is_waiting(error: &ssl::Error) -> bool {
+fn cipher(ssl: &SslRef) -> Option<&'static str> {
+    ssl.current_cipher().map(|cipher| cipher.name())
+}
+
+pub(crate) fn is_waiting(error: &ssl::Error) -> bool {
     matches!(error.code(), ErrorCode::WANT_READ | ErrorCode::WANT_WRITE)
 }
 
@@ -396,11 +395,30 @@ fn explain(error: &ssl::Error) -> Failure {
     }
 }
 
-fn new_ssl(context: &ssl::SslContext) -> Result<Ssl, ConfigError> {
+pub(crate) fn client_ssl(
+    context: &ClientContext,
+    server_name: &str,
+    rejected: &Rejected,
+) -> Result<Ssl, ConfigError> {
+    forget_earlier_errors();
+    let mut ssl = new_ssl(&context.ssl, &context.settings)?;
+    match &context.verification {
+        Verification::Full(_) => {
+            expect_name(&mut ssl, server_name)?;
+            record_rejection(&mut ssl, rejected, Some(server_name.to_owned()));
+        }
+        Verification::DangerousAnyName(_) => record_rejection(&mut ssl, rejected, None),
+        Verification::DangerousNone => {}
+    }
+    ssl.set_connect_state();
+    Ok(ssl)
+}
+
+fn new_ssl(context: &ssl::SslContext, settings: &Settings) -> Result<Ssl, ConfigError> {
     let make = || {
         let mut ssl = Ssl::new(context)?;
-        ssl.set_mtu(MAX_DATAGRAM as u32)?;
-        timer::configure(&ssl);
+        ssl.set_mtu(settings.max_datagram as u32)?;
+        timer::configure(&mut ssl, settings)?;
         Ok(ssl)
     };
     make().map_err(|stack| ConfigError::openssl(&stack))

@@ -1,14 +1,18 @@
 //! OpenSSL's retransmission timer (RFC 6347 section 4.2.4), which the `openssl` crate leaves out.
 
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
 use foreign_types::ForeignTypeRef;
 use libc::{c_int, c_long, c_uint, c_void, timeval};
 use openssl::error::ErrorStack;
-use openssl::ssl::SslRef;
+use openssl::ex_data::Index;
+use openssl::ssl::{Ssl, SslRef};
 use openssl_sys::{SSL, SSL_ctrl};
 
-use crate::policy::{FIRST_RETRANSMISSION, LONGEST_RETRANSMISSION};
+use crate::policy::longest_retransmission;
+use crate::settings::Settings;
 
 type Callback = unsafe extern "C" fn(*mut SSL, c_uint) -> c_uint;
 
@@ -16,21 +20,67 @@ unsafe extern "C" {
     fn DTLS_set_timer_cb(ssl: *mut SSL, callback: Option<Callback>);
 }
 
-/// OpenSSL asks for the first wait with 0 and for each further one with the wait before it, in
-/// microseconds.
-unsafe extern "C" fn next_wait(_ssl: *mut SSL, last: c_uint) -> c_uint {
-    match last {
-        0 => FIRST_RETRANSMISSION.as_micros() as c_uint,
-        last => last
-            .saturating_mul(2)
-            .min(LONGEST_RETRANSMISSION.as_micros() as c_uint),
-    }
+/// How often OpenSSL sends a flight again (`DTLS1_TMO_ALERT_COUNT`); once more, and it ends the
+/// session.
+const MOST_RETRANSMISSIONS: u32 = 12;
+
+/// How a session waits, kept with its `SSL`.
+struct Waits {
+    first: u32,
+    longest: u32,
+    /// How often the flight was sent again.
+    count: AtomicU32,
 }
 
-/// Lets a session wait as [`policy`](crate::policy) says instead of up to a minute.
-pub(crate) fn configure(ssl: &SslRef) {
+static WAITS: OnceLock<Index<Ssl, Waits>> = OnceLock::new();
+
+/// OpenSSL asks for a flight's first wait with 0 and for each further one with the wait before it,
+/// in microseconds.
+unsafe extern "C" fn next_wait(ssl: *mut SSL, last: c_uint) -> c_uint {
+    // SAFETY: OpenSSL calls this with the session that it works on.
+    let ssl = unsafe { SslRef::from_ptr(ssl) };
+    let Some(waits) = WAITS.get().and_then(|&index| ssl.ex_data(index)) else {
+        return last;
+    };
+    if last == 0 {
+        waits.count.store(0, Relaxed);
+        return waits.first;
+    }
+    let count = waits.count.load(Relaxed) + 1;
+    waits.count.store(count, Relaxed);
+    if count >= MOST_RETRANSMISSIONS {
+        // Longer than any handshake may take.
+        return c_uint::MAX;
+    }
+    last.saturating_mul(2).min(waits.longest)
+}
+
+/// Lets a session wait as its settings say.
+pub(crate) fn configure(ssl: &mut SslRef, settings: &Settings) -> Result<(), ErrorStack> {
+    let index = match WAITS.get() {
+        Some(&index) => index,
+        None => {
+            let made = Ssl::new_ex_index()?;
+            *WAITS.get_or_init(|| made)
+        }
+    };
+    let first = settings.first_retransmission;
+    let longest = longest_retransmission(first, settings.handshake_limit);
+    let waits = Waits {
+        first: first.as_micros() as u32,
+        longest: longest.as_micros() as u32,
+        count: AtomicU32::new(0),
+    };
+    ssl.set_ex_data(index, waits);
     // SAFETY: `ssl` is alive, and the callback only computes.
     unsafe { DTLS_set_timer_cb(ssl.as_ptr(), Some(next_wait)) }
+    Ok(())
+}
+
+/// How often the flight sent last was sent again with new record numbers.
+pub(crate) fn retransmissions(ssl: &SslRef) -> u32 {
+    let waits = WAITS.get().and_then(|&index| ssl.ex_data(index));
+    waits.map_or(0, |waits| waits.count.load(Relaxed))
 }
 
 // openssl/ssl.h

@@ -1,7 +1,5 @@
 //! One X.509 certificate, from what it says to the signed thing.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use openssl::asn1::{Asn1Object, Asn1OctetString, Asn1Time};
 use openssl::bn::{BigNum, MsbOption};
 use openssl::nid::Nid;
@@ -134,11 +132,10 @@ fn name(common_name: Option<&str>) -> Result<X509Name> {
     Ok(name.build())
 }
 
+/// By OpenSSL's clock, which is the one that certificates are judged by.
 fn days_from_now(days: i64) -> Result<Asn1Time> {
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| {
-            i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
-        });
-    Asn1Time::from_unix(now.saturating_add(days.saturating_mul(24 * 60 * 60)))
+    const DAY: i64 = 24 * 60 * 60;
+    let since_1970 = Asn1Time::from_unix(0)?.diff(&*Asn1Time::days_from_now(0)?)?;
+    let now = i64::from(since_1970.days) * DAY + i64::from(since_1970.secs);
+    Asn1Time::from_unix(now.saturating_add(days.saturating_mul(DAY)))
 }

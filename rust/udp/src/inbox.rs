@@ -87,17 +87,20 @@ impl Inbox {
         if self.datagrams == 0 {
             return None;
         }
-        let mut header = [0; DATAGRAM_OVERHEAD];
-        for (slot, byte) in header.iter_mut().zip(self.ring.drain(..DATAGRAM_OVERHEAD)) {
-            *slot = byte;
-        }
-        let (length, source) = decode(&header);
         let (front, back) = self.ring.as_slices();
+        let mut header = [0; DATAGRAM_OVERHEAD];
+        let in_front = DATAGRAM_OVERHEAD.min(front.len());
+        header[..in_front].copy_from_slice(&front[..in_front]);
+        header[in_front..].copy_from_slice(&back[..DATAGRAM_OVERHEAD - in_front]);
+        let (length, source) = decode(&header);
+        // What is left of the header lies in `back` only if nothing of the payload lies in `front`.
+        let back = &back[DATAGRAM_OVERHEAD - in_front..];
+        let front = &front[in_front..];
         let in_front = length.min(front.len());
         into.clear();
         into.extend_from_slice(&front[..in_front]);
         into.extend_from_slice(&back[..length - in_front]);
-        self.ring.drain(..length);
+        self.ring.drain(..DATAGRAM_OVERHEAD + length);
         self.datagrams -= 1;
         if self.datagrams == 0 && self.ring.capacity() > KEPT_WHEN_DRAINED {
             self.ring = VecDeque::new();

@@ -22,31 +22,37 @@
 //! only, and the last one is always a leaf:
 //!
 //! 1. a listener's turn to poll (one thread reads the socket at a time, so that each sender's order is kept),
-//! 2. the listener's table (held for one look-up at a time, never during a system call that could block),
-//! 3. a peer's state, never together with 1 or 2: [`Peer::close`] lets go of it before it leaves the table,
+//! 2. the listener's table (held for a few dozen datagrams at a time, never during a system call that could block),
+//! 3. a peer's state, never together with 1 or 2: [`Peer::close`] takes it after it has left the table,
 //! 4. an inbox.
 //!
-//! Sending takes a peer's state lock and nothing else. Waiting (in [`Peer::wait`], or in [`Peer::send`] on a full
+//! An accepted peer sends without any lock, takes a datagram with that of its inbox alone, and sees that there is none
+//! without any. A peer with a socket of its own takes its state's lock for each. Waiting (in [`Peer::wait`], or in [`Peer::send`] on a full
 //! socket in blocking mode) holds no lock.
 //!
 //! # Bounds
 //!
 //! | what | bound |
 //! | --- | --- |
+//! | bytes in the kernel's buffers, between two polls | [`Listener::set_kernel_buffer`] |
 //! | datagrams read in one poll | [`MAX_DATAGRAMS_PER_POLL`] |
 //! | bytes queued for a peer, each datagram counting [`DATAGRAM_OVERHEAD`] more than its payload | [`DEFAULT_INBOX_BYTES`], or what [`Peer::bind`] was given |
+//! | peers that are ready, for [`Listener::take_ready`] | one entry a peer |
+//! | peers that were replaced | those that the caller keeps |
 //! | peers not yet accepted | [`Listener::set_max_pending`], 16 unless told |
 //!
 //! What does not fit is dropped, newest first, and counted ([`Peer::dropped`], [`Listener::refused`]).
 
 mod address;
 mod error;
+mod group;
 mod inbox;
 mod listener;
 mod lock;
 mod multicast;
 mod own_socket;
 mod peer;
+mod port;
 mod readiness;
 mod route;
 mod scratch;

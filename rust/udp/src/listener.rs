@@ -7,12 +7,15 @@ use crate::address::BindAddress;
 use crate::error::Error;
 use crate::lock::lock;
 use crate::peer::Peer;
+use crate::port::{KernelBuffers, Port};
 use crate::scratch;
-use crate::socket::Socket;
 use crate::table::{Round, Table};
 
 /// After this many errors in one poll the socket is taken to be broken rather than the senders to be gone.
 const MAX_ERRORS_PER_POLL: usize = 64;
+
+/// How many datagrams are sorted before other threads may look at the table in between.
+const DATAGRAMS_PER_LOCK: usize = 32;
 
 /// How often one round reads the socket at the most ([`Listener::poll_round`]): with the default limit of pending peers,
 /// 64 new ones in a frame. What it takes to serve that many is what bounds it: a handshake costs a server about a
@@ -46,11 +49,26 @@ impl Listener {
     /// port that another *listener* has is not refused, while one that a [`Peer`] has is.
     pub fn listen(&self, port: u16, address: BindAddress) -> Result<(), Error> {
         let mut table = lock(&self.table);
-        if table.socket().is_some() {
+        if table.port().is_some() {
             return Err(Error::AlreadyInUse);
         }
-        table.open(Socket::listen(address, port)?);
+        let port = Port::listen(address, port, table.kernel_buffers)?;
+        table.open(port);
         Ok(())
+    }
+
+    /// How large the kernel's receive buffer is to be when the next [`Listener::listen`] opens the port, in bytes: what is
+    /// asked for a socket (`SO_RCVBUF`), and what there is to be in all, as the system reports it; 4 MB and 8 MB unless
+    /// set. Linux reports twice what it gives.
+    ///
+    /// What comes while the buffer is full is lost, so it has to hold what all clients send in the longest tick. Where the
+    /// system gives one socket too little, as Linux does by default, a listener has up to 32 sockets on its port, each
+    /// for some of the clients. If they are needed and another listener has the port already, it makes do with one.
+    pub fn set_kernel_buffer(&self, each: usize, in_all: usize) {
+        lock(&self.table).kernel_buffers = KernelBuffers {
+            each: Some(each),
+            in_all,
+        };
     }
 
     /// Reads what has arrived and hands it to the peers, at most [`MAX_DATAGRAMS_PER_POLL`] datagrams: `UDPServer.poll`.
@@ -67,25 +85,36 @@ impl Listener {
 
     fn read(&self, when_full: WhenFull) -> Result<(), Error> {
         let _turn = lock(&self.polling);
-        let socket = lock(&self.table)
-            .socket()
+        let port = lock(&self.table)
+            .port()
             .cloned()
             .ok_or(Error::Unconfigured)?;
+        let (sockets, count) = port.readable();
+        let most = MAX_DATAGRAMS_PER_POLL / count.max(1);
+        let mut errors = 0;
         scratch::with(|buffer| {
-            let mut errors = 0;
-            for _ in 0..MAX_DATAGRAMS_PER_POLL {
-                match socket.receive(buffer) {
-                    Ok(Some((length, from))) => {
-                        let mut table = lock(&self.table);
-                        if !table.deliver(&socket, from, &buffer[..length])
-                            || when_full == WhenFull::Stop && table.is_full()
-                        {
-                            break;
+            for socket in sockets {
+                let mut left = most;
+                while left > 0 {
+                    let mut table = lock(&self.table);
+                    let now = left.min(DATAGRAMS_PER_LOCK);
+                    left -= now;
+                    for _ in 0..now {
+                        match socket.receive(buffer) {
+                            Ok(Some((length, from))) => {
+                                table.deliver(&port, from, &buffer[..length]);
+                                if when_full == WhenFull::Stop && table.is_full() {
+                                    return Ok(());
+                                }
+                            }
+                            Ok(None) => {
+                                left = 0;
+                                break;
+                            }
+                            Err(_) if errors < MAX_ERRORS_PER_POLL => errors += 1,
+                            Err(_) => return Err(Error::Failed),
                         }
                     }
-                    Ok(None) => break,
-                    Err(_) if errors < MAX_ERRORS_PER_POLL => errors += 1,
-                    Err(_) => return Err(Error::Failed),
                 }
             }
             Ok(())
@@ -153,18 +182,27 @@ impl Listener {
         Some(Arc::new(Peer::accepted(route)))
     }
 
+    /// Appends the tokens of the peers that datagrams came for since they were last taken here, in the order in which the
+    /// first of those came, each peer once. It costs what there is to hand out and nothing for the peers that are idle.
+    ///
+    /// Peers are named with [`Peer::set_token`]. A peer that was closed meanwhile is left out, and one that has read its
+    /// datagrams meanwhile is not. At most one entry a peer is kept, whether or not anybody takes them.
+    pub fn take_ready(&self, tokens: &mut Vec<u64>) {
+        lock(&self.table).take_ready(tokens);
+    }
+
     /// Whether the socket is open: `UDPServer.is_listening`.
     #[must_use]
     pub fn is_listening(&self) -> bool {
-        lock(&self.table).socket().is_some()
+        lock(&self.table).port().is_some()
     }
 
     /// The port listened on, 0 while not listening: `UDPServer.get_local_port`.
     #[must_use]
     pub fn local_port(&self) -> u16 {
         lock(&self.table)
-            .socket()
-            .map_or(0, |socket| socket.local_port())
+            .port()
+            .map_or(0, |port| port.socket().local_port())
     }
 
     /// How many peers may be pending; 0 refuses every new one: `UDPServer.max_pending_connections`.

@@ -15,6 +15,9 @@ pub(crate) struct OwnSocket {
     pub(crate) inbox: Inbox,
     /// The connected remote, as the kernel names it.
     connected_to: Option<SocketAddr>,
+    /// It was connected before anybody could send to it, so that the kernel has nothing from anybody but the remote, and
+    /// need not say who sent.
+    hears_remote_alone: bool,
 }
 
 impl OwnSocket {
@@ -23,6 +26,7 @@ impl OwnSocket {
             socket: Arc::new(socket),
             inbox,
             connected_to: None,
+            hears_remote_alone: false,
         }
     }
 
@@ -32,7 +36,9 @@ impl OwnSocket {
 
     /// Connects, and forgets what came before: it was not from this remote.
     pub(crate) fn connect(&mut self, remote: SocketAddr) -> Result<(), Error> {
+        let was_unbound = self.socket.local_port() == 0;
         self.connected_to = Some(self.socket.connect(remote)?);
+        self.hears_remote_alone = was_unbound;
         self.inbox.clear();
         Ok(())
     }
@@ -49,8 +55,21 @@ impl OwnSocket {
     /// # Errors
     /// [`Error::Refused`] for an ICMP answer to an earlier send, once; what is queued stays, and the next call reads on.
     pub(crate) fn poll(&mut self) -> Result<(), Error> {
+        self.fetch(MAX_DATAGRAMS_PER_POLL)
+    }
+
+    /// Whether something is queued, after one look at the kernel's buffer if nothing is. Errors are as with
+    /// [`OwnSocket::poll`].
+    pub(crate) fn has_datagrams(&mut self) -> Result<bool, Error> {
+        if self.inbox.is_empty() {
+            self.fetch(1)?;
+        }
+        Ok(!self.inbox.is_empty())
+    }
+
+    fn fetch(&mut self, most: usize) -> Result<(), Error> {
         scratch::with(|buffer| {
-            for _ in 0..MAX_DATAGRAMS_PER_POLL {
+            for _ in 0..most {
                 match self.read(buffer)? {
                     Read::Datagram(length, from) => self.inbox.push(from, &buffer[..length]),
                     Read::Nothing => break,
@@ -83,7 +102,14 @@ impl OwnSocket {
     }
 
     fn read(&self, buffer: &mut [u8]) -> Result<Read, Error> {
-        match self.socket.receive(buffer) {
+        let received = match self.connected_to {
+            Some(remote) if self.hears_remote_alone => self
+                .socket
+                .receive_connected(buffer)
+                .map(|datagram| datagram.map(|length| (length, remote))),
+            _ => self.socket.receive(buffer),
+        };
+        match received {
             Ok(None) => Ok(Read::Nothing),
             // Strangers' datagrams that the kernel had queued before the socket was connected.
             Ok(Some((_, from))) if self.connected_to.is_some_and(|remote| remote != from) => {

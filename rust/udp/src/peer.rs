@@ -1,6 +1,5 @@
 //! One end that packets go to and come from: the engine's `PacketPeerUDP`.
 
-use std::mem;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -18,11 +17,15 @@ use crate::socket::{Family, Socket};
 ///
 /// Dropping it closes it.
 pub struct Peer {
+    /// The way to the listener that accepted it. As long as it is open nothing else of the peer matters, so that sending,
+    /// receiving and asking do without the state's lock; once it is shut, by the listener or by closing, the peer
+    /// is as any other.
+    route: Option<Arc<Route>>,
     state: Mutex<State>,
 }
 
 struct State {
-    link: Link,
+    own: Option<OwnSocket>,
     /// Survives `close`, as in the engine: a later `send` opens a socket again.
     remote: Option<SocketAddr>,
     last_source: Option<SocketAddr>,
@@ -30,36 +33,29 @@ struct State {
     broadcast: bool,
 }
 
-enum Link {
-    Closed,
-    Own(OwnSocket),
-    Accepted(Arc<Route>),
-}
-
 impl Peer {
     /// A peer without a socket.
     #[must_use]
     pub fn new() -> Peer {
+        Peer::with(None)
+    }
+
+    pub(crate) fn accepted(route: Arc<Route>) -> Peer {
+        Peer::with(Some(route))
+    }
+
+    fn with(route: Option<Arc<Route>>) -> Peer {
+        let remote = route.as_ref().map(|route| route.remote());
         Peer {
+            route,
             state: Mutex::new(State {
-                link: Link::Closed,
-                remote: None,
-                last_source: None,
+                own: None,
+                remote,
+                last_source: remote,
                 blocking: true,
                 broadcast: false,
             }),
         }
-    }
-
-    pub(crate) fn accepted(route: Arc<Route>) -> Peer {
-        let peer = Peer::new();
-        {
-            let mut state = lock(&peer.state);
-            state.remote = Some(route.remote());
-            state.last_source = state.remote;
-            state.link = Link::Accepted(route);
-        }
-        peer
     }
 
     /// Binds to a local port (0: the system chooses) and address: `PacketPeerUDP.bind`.
@@ -76,14 +72,14 @@ impl Peer {
         address: BindAddress,
         receive_buffer: usize,
     ) -> Result<(), Error> {
-        let mut state = self.state();
-        if !matches!(state.link, Link::Closed) {
+        let mut state = lock(&self.state);
+        if self.is_accepted() || state.own.is_some() {
             return Err(Error::AlreadyInUse);
         }
         let socket = Socket::bind(address, port)?;
         let _ = socket.set_broadcast(state.broadcast);
         let inbox = Inbox::for_receive_buffer(receive_buffer);
-        state.link = Link::Own(OwnSocket::new(socket, inbox));
+        state.own = Some(OwnSocket::new(socket, inbox));
         Ok(())
     }
 
@@ -98,17 +94,14 @@ impl Peer {
     /// [`Error::Locked`]: belongs to a listener. [`Error::InvalidParameter`]: port 0. [`Error::CantOpen`]: no socket.
     /// [`Error::Failed`]: the socket cannot reach `host`; it is closed then, as in the engine.
     pub fn connect(&self, host: IpAddr, port: u16) -> Result<(), Error> {
-        let mut state = self.state();
-        if matches!(state.link, Link::Accepted(_)) {
-            return Err(Error::Locked);
-        }
+        let mut state = self.unaccepted()?;
         if port == 0 {
             return Err(Error::InvalidParameter);
         }
         let remote = canonical(SocketAddr::new(host, port));
         let own = state.open(Family::of(host)).map_err(|_| Error::CantOpen)?;
         if let Err(error) = own.connect(remote) {
-            state.link = Link::Closed;
+            state.own = None;
             return Err(error);
         }
         state.remote = Some(remote);
@@ -121,7 +114,7 @@ impl Peer {
     /// [`Error::Locked`]: connected, or belonging to a listener; nothing changes. (The engine prints "Destination
     /// address cannot be set for connected sockets", changes nothing, and the script's call still returns `OK`.)
     pub fn set_destination(&self, host: IpAddr, port: u16) -> Result<(), Error> {
-        let mut state = self.state();
+        let mut state = self.unaccepted()?;
         if state.is_connected() {
             return Err(Error::Locked);
         }
@@ -135,11 +128,9 @@ impl Peer {
     /// # Errors
     /// [`Error::Locked`]: belongs to a listener. [`Error::Failed`]: the system refused.
     pub fn set_broadcast(&self, enabled: bool) -> Result<(), Error> {
-        let mut state = self.state();
-        match &state.link {
-            Link::Accepted(_) => return Err(Error::Locked),
-            Link::Own(own) => own.socket.set_broadcast(enabled)?,
-            Link::Closed => (),
+        let mut state = self.unaccepted()?;
+        if let Some(own) = &state.own {
+            own.socket.set_broadcast(enabled)?;
         }
         state.broadcast = enabled;
         Ok(())
@@ -155,10 +146,7 @@ impl Peer {
     /// is not of the socket's family. [`Error::Failed`]: no socket, or the system refused, as it does when the group
     /// is joined already.
     pub fn join_multicast(&self, group: IpAddr, interface_name: &str) -> Result<(), Error> {
-        let mut state = self.state();
-        if matches!(state.link, Link::Accepted(_)) {
-            return Err(Error::Locked);
-        }
+        let mut state = self.unaccepted()?;
         let own = state.open(Family::of(group)).map_err(|_| Error::Failed)?;
         multicast::change(&own.socket, group, interface_name, Membership::Join)
     }
@@ -168,20 +156,15 @@ impl Peer {
     /// # Errors
     /// As [`Peer::join_multicast`], and [`Error::Unconfigured`]: not open.
     pub fn leave_multicast(&self, group: IpAddr, interface_name: &str) -> Result<(), Error> {
-        let state = self.state();
-        match &state.link {
-            Link::Accepted(_) => Err(Error::Locked),
-            Link::Closed => Err(Error::Unconfigured),
-            Link::Own(own) => {
-                multicast::change(&own.socket, group, interface_name, Membership::Leave)
-            }
-        }
+        let state = self.unaccepted()?;
+        let own = state.own.as_ref().ok_or(Error::Unconfigured)?;
+        multicast::change(&own.socket, group, interface_name, Membership::Leave)
     }
 
     /// Whether [`Peer::send`] waits while the send buffer is full; true unless set, as in the engine
     /// (`PacketPeerUDP::set_blocking_mode`, which scripts cannot call). Receiving never waits.
     pub fn set_blocking(&self, blocking: bool) {
-        self.state().blocking = blocking;
+        lock(&self.state).blocking = blocking;
     }
 
     /// Waits until something can be received: `PacketPeerUDP.wait`. An accepted peer waits for anything on the
@@ -194,17 +177,21 @@ impl Peer {
     /// [`Error::Unconfigured`]: not open, or closed meanwhile. [`Error::Failed`]: an error waits on the socket.
     pub fn wait(&self) -> Result<(), Error> {
         loop {
-            let socket = {
-                let state = self.state();
-                match &state.link {
-                    Link::Closed => return Err(Error::Unconfigured),
-                    Link::Own(own) if !own.inbox.is_empty() => return Ok(()),
-                    Link::Own(own) => Arc::clone(&own.socket),
-                    Link::Accepted(route) if route.queued() > 0 => return Ok(()),
-                    Link::Accepted(route) => route.socket().ok_or(Error::Unconfigured)?,
+            let is_readable = if let Some((route, queued)) = self.route_and_queued() {
+                if queued > 0 {
+                    return Ok(());
                 }
+                let port = route.port().ok_or(Error::Unconfigured)?;
+                readiness::readable(port.wakes())?
+            } else {
+                let socket = match &lock(&self.state).own {
+                    None => return Err(Error::Unconfigured),
+                    Some(own) if !own.inbox.is_empty() => return Ok(()),
+                    Some(own) => Arc::clone(&own.socket),
+                };
+                readiness::readable(socket.udp())?
             };
-            if readiness::readable(&socket)? {
+            if is_readable {
                 return Ok(());
             }
         }
@@ -213,28 +200,30 @@ impl Peer {
     /// Whether the peer belongs to a listener. It then refuses, with [`Error::Locked`], what would change the socket.
     #[must_use]
     pub fn is_accepted(&self) -> bool {
-        matches!(self.state().link, Link::Accepted(_))
+        self.route().is_some()
     }
 
     /// Whether there is an open socket: `PacketPeerUDP.is_bound`.
     #[must_use]
     pub fn is_bound(&self) -> bool {
-        !matches!(self.state().link, Link::Closed)
+        self.is_accepted() || lock(&self.state).own.is_some()
     }
 
     /// Whether the peer is connected to one remote: `PacketPeerUDP.is_socket_connected`. Accepted peers are.
     #[must_use]
     pub fn is_connected(&self) -> bool {
-        self.state().is_connected()
+        self.is_accepted() || lock(&self.state).is_connected()
     }
 
     /// The local port, 0 if there is none: `PacketPeerUDP.get_local_port`.
     #[must_use]
     pub fn local_port(&self) -> u16 {
-        match &self.state().link {
-            Link::Closed => 0,
-            Link::Own(own) => own.socket.local_port(),
-            Link::Accepted(route) => route.socket().map_or(0, |socket| socket.local_port()),
+        match self.route() {
+            Some(route) => route.port().map_or(0, |port| port.socket().local_port()),
+            None => {
+                let socket = lock(&self.state).socket();
+                socket.map_or(0, |socket| socket.local_port())
+            }
         }
     }
 
@@ -242,14 +231,14 @@ impl Peer {
     /// remote of an accepted peer. Closing does not forget it, as in the engine.
     #[must_use]
     pub fn remote(&self) -> Option<SocketAddr> {
-        self.state().remote
+        lock(&self.state).remote
     }
 
     /// The sender of the datagram last taken with [`Peer::receive`] (`get_packet_ip`, `get_packet_port`). For an accepted
     /// peer its remote, even before the first. Closing does not forget it, as in the engine.
     #[must_use]
     pub fn last_source(&self) -> Option<SocketAddr> {
-        self.state().last_source
+        lock(&self.state).last_source
     }
 
     /// How many datagrams are queued: `PacketPeerUDP.get_available_packet_count`, whose -1 is an error here.
@@ -261,14 +250,53 @@ impl Peer {
     /// [`Error::Failed`]: not open. [`Error::Refused`]: an ICMP answer to an earlier send, once for each. What is
     /// queued stays queued.
     pub fn available(&self) -> Result<usize, Error> {
-        match &mut self.state().link {
-            Link::Closed => Err(Error::Failed),
-            Link::Own(own) => {
-                own.poll()?;
-                Ok(own.inbox.datagrams())
-            }
-            Link::Accepted(route) => Ok(route.queued()),
+        if let Some((_, queued)) = self.route_and_queued() {
+            return Ok(queued);
         }
+        let mut state = lock(&self.state);
+        let own = state.own.as_mut().ok_or(Error::Failed)?;
+        own.poll()?;
+        Ok(own.inbox.datagrams())
+    }
+
+    /// Whether [`Peer::receive`] has something to take, at the least cost that this can be known: for an accepted peer one
+    /// look at a number, without a lock or a system call; for a peer with a socket of its own and nothing queued one
+    /// read of that socket.
+    ///
+    /// # Errors
+    /// As [`Peer::available`].
+    pub fn has_datagrams(&self) -> Result<bool, Error> {
+        if let Some((_, queued)) = self.route_and_queued() {
+            return Ok(queued > 0);
+        }
+        let mut state = lock(&self.state);
+        state.own.as_mut().ok_or(Error::Failed)?.has_datagrams()
+    }
+
+    /// Names the peer for [`crate::Listener::take_ready`], which hands the token back when there are datagrams for it;
+    /// `None` ends that. The token is the caller's: it may be a number, an index, the name of anything. Datagrams
+    /// that are queued already count as new.
+    ///
+    /// # Errors
+    /// [`Error::Unconfigured`]: the peer does not belong to a listener.
+    pub fn set_token(&self, token: Option<u64>) -> Result<(), Error> {
+        self.route().ok_or(Error::Unconfigured)?.set_token(token);
+        Ok(())
+    }
+
+    /// Gives the remote's address up to a newcomer: a client that was restarted sends from the address that it had, and is
+    /// to be met as if it came for the first time (RFC 6347, 4.2.8).
+    ///
+    /// A new peer of the same address becomes pending in the listener. Its first datagram is `first`, which the caller
+    /// has taken from this peer; what is still queued here came later and follows it, and so does whatever arrives
+    /// from now on. This peer changes in nothing else: it is open and connected and can send until it is closed or the
+    /// listener stops, and receives nothing any more. Closing it does not touch the newcomer.
+    ///
+    /// # Errors
+    /// Nothing has changed after an error. [`Error::Busy`]: no further peer may be pending; it counts as
+    /// [`crate::Listener::refused`]. [`Error::Unconfigured`]: the peer does not belong to a listener, or was replaced already.
+    pub fn replace(&self, first: &[u8]) -> Result<(), Error> {
+        self.route().ok_or(Error::Unconfigured)?.replace(first)
     }
 
     /// Replaces the content of `into` by the oldest datagram and returns its sender: `PacketPeerUDP.get_packet`.
@@ -279,19 +307,18 @@ impl Peer {
     /// # Errors
     /// [`Error::Unavailable`]: nothing there. [`Error::Failed`], [`Error::Refused`]: as in [`Peer::available`].
     pub fn receive(&self, into: &mut Vec<u8>) -> Result<SocketAddr, Error> {
-        let mut state = self.state();
-        let received = match &mut state.link {
-            Link::Closed => {
-                into.clear();
-                Err(Error::Failed)
-            }
-            Link::Own(own) => own.receive(into),
-            Link::Accepted(route) => route.receive(into),
-        };
-        if let Ok(from) = received {
-            state.last_source = Some(from);
+        if let Some(route) = self.route() {
+            // `last_source` is the remote from the beginning.
+            return route.receive(into);
         }
-        received
+        let mut state = lock(&self.state);
+        let Some(own) = &mut state.own else {
+            into.clear();
+            return Err(Error::Failed);
+        };
+        let from = own.receive(into)?;
+        state.last_source = Some(from);
+        Ok(from)
     }
 
     /// Sends one datagram, which may be empty, to [`Peer::remote`]: `PacketPeerUDP.put_packet`. Opens a socket of the
@@ -306,16 +333,28 @@ impl Peer {
     pub fn send(&self, datagram: &[u8]) -> Result<(), Error> {
         let mut opens = true;
         loop {
-            let full = {
-                let mut state = self.state();
-                match state.send(datagram, opens) {
-                    Err(Error::Busy) if state.blocking => state.socket().ok_or(Error::Failed)?,
+            if let Some(route) = self.route() {
+                match route.send(datagram) {
+                    Err(Error::Busy) if lock(&self.state).blocking => {
+                        let port = route.port().ok_or(Error::Failed)?;
+                        readiness::writable(port.socket().udp())?;
+                    }
                     result => return result,
                 }
-            };
+            } else {
+                let full = {
+                    let mut state = lock(&self.state);
+                    match state.send(datagram, opens) {
+                        Err(Error::Busy) if state.blocking => {
+                            state.socket().ok_or(Error::Failed)?
+                        }
+                        result => return result,
+                    }
+                };
+                readiness::writable(full.udp())?;
+            }
             // From here on a closed peer was closed by another thread, and stays closed.
             opens = false;
-            readiness::writable(&full)?;
         }
     }
 
@@ -323,71 +362,72 @@ impl Peer {
     /// while closed.
     #[must_use]
     pub fn dropped(&self) -> u64 {
-        match &self.state().link {
-            Link::Closed => 0,
-            Link::Own(own) => own.inbox.dropped(),
-            Link::Accepted(route) => route.dropped(),
+        if let Some(route) = self.route() {
+            return route.dropped();
         }
+        let state = lock(&self.state);
+        state.own.as_ref().map_or(0, |own| own.inbox.dropped())
     }
 
     /// Closes the socket, or leaves the listener: `PacketPeerUDP.close`. What is queued is lost.
     ///
     /// (The engine keeps old bytes in its ring buffer: a peer that is bound again reads those instead of the new ones.)
     pub fn close(&self) {
-        let link = mem::replace(&mut self.state().link, Link::Closed);
-        // The peer's state is unlocked again: leaving takes the listener's lock.
-        if let Link::Accepted(route) = link {
+        // The peer's state is not locked: leaving takes the listener's lock.
+        if let Some(route) = self.route() {
             route.leave();
         }
+        lock(&self.state).own = None;
     }
 
-    /// The state, after the one change that comes from outside: the listener of an accepted peer has stopped.
-    fn state(&self) -> MutexGuard<'_, State> {
-        let mut state = lock(&self.state);
-        if matches!(&state.link, Link::Accepted(route) if !route.is_open()) {
-            state.link = Link::Closed;
+    /// The way to the listener, while the peer belongs to it.
+    fn route(&self) -> Option<&Arc<Route>> {
+        self.route_and_queued().map(|(route, _)| route)
+    }
+
+    fn route_and_queued(&self) -> Option<(&Arc<Route>, usize)> {
+        let route = self.route.as_ref()?;
+        Some((route, route.queued()?))
+    }
+
+    /// The state of a peer that does not belong to a listener.
+    ///
+    /// # Errors
+    /// [`Error::Locked`]: it does.
+    fn unaccepted(&self) -> Result<MutexGuard<'_, State>, Error> {
+        let state = lock(&self.state);
+        if self.is_accepted() {
+            return Err(Error::Locked);
         }
-        state
+        Ok(state)
     }
 }
 
 impl State {
     fn is_connected(&self) -> bool {
-        match &self.link {
-            Link::Closed => false,
-            Link::Own(own) => own.is_connected(),
-            Link::Accepted(_) => true,
-        }
+        self.own.as_ref().is_some_and(OwnSocket::is_connected)
     }
 
     fn socket(&self) -> Option<Arc<Socket>> {
-        match &self.link {
-            Link::Closed => None,
-            Link::Own(own) => Some(Arc::clone(&own.socket)),
-            Link::Accepted(route) => route.socket(),
-        }
+        self.own.as_ref().map(|own| Arc::clone(&own.socket))
     }
 
-    /// The peer's own socket; a new one of `family` if it is closed. An accepted peer has none.
+    /// The peer's own socket; a new one of `family` if it is closed.
     fn open(&mut self, family: Family) -> Result<&mut OwnSocket, Error> {
-        if matches!(self.link, Link::Closed) {
+        if self.own.is_none() {
             let socket = Socket::open(family).map_err(|_| Error::Failed)?;
             let _ = socket.set_broadcast(self.broadcast);
-            self.link = Link::Own(OwnSocket::new(socket, Inbox::new()));
+            self.own = Some(OwnSocket::new(socket, Inbox::new()));
         }
-        match &mut self.link {
-            Link::Own(own) => Ok(own),
-            Link::Closed | Link::Accepted(_) => Err(Error::Failed),
-        }
+        self.own.as_mut().ok_or(Error::Failed)
     }
 
     fn send(&mut self, datagram: &[u8], opens: bool) -> Result<(), Error> {
         let remote = self.remote.ok_or(Error::Unconfigured)?;
-        match &self.link {
-            Link::Accepted(route) => route.send(datagram),
-            Link::Own(own) => own.send(datagram, remote),
-            Link::Closed if opens => self.open(Family::of(remote.ip()))?.send(datagram, remote),
-            Link::Closed => Err(Error::Failed),
+        match &self.own {
+            Some(own) => own.send(datagram, remote),
+            None if opens => self.open(Family::of(remote.ip()))?.send(datagram, remote),
+            None => Err(Error::Failed),
         }
     }
 }
@@ -401,5 +441,48 @@ impl Default for Peer {
 impl Drop for Peer {
     fn drop(&mut self) {
         self.close();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::UdpSocket;
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::Listener;
+
+    #[test]
+    fn an_idle_accepted_peer_is_asked_without_a_lock() {
+        let listener = Listener::new();
+        let ip = IpAddr::from([127, 0, 0, 1]);
+        listener.listen(0, BindAddress::Ip(ip)).unwrap();
+        let client = UdpSocket::bind((ip, 0)).unwrap();
+        client
+            .send_to(b"hello", (ip, listener.local_port()))
+            .unwrap();
+        let peer = loop {
+            listener.poll().unwrap();
+            if let Some(peer) = listener.accept() {
+                break peer;
+            }
+        };
+        assert_eq!(peer.has_datagrams(), Ok(true));
+        peer.receive(&mut Vec::new()).unwrap();
+
+        let route = peer.route().unwrap();
+        let held = (lock(&peer.state), route.lock_inbox());
+        let (done, asked) = mpsc::channel();
+        let other = Arc::clone(&peer);
+        std::thread::spawn(move || {
+            assert_eq!(other.has_datagrams(), Ok(false));
+            assert_eq!(other.available(), Ok(0));
+            assert_eq!(other.receive(&mut Vec::new()), Err(Error::Unavailable));
+            assert!(other.is_bound() && other.is_connected() && other.is_accepted());
+            done.send(()).unwrap();
+        });
+        assert_eq!(asked.recv_timeout(Duration::from_secs(5)), Ok(()));
+        drop(held);
     }
 }

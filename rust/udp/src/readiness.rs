@@ -3,8 +3,9 @@
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
+use rustix::fd::AsFd;
+
 use crate::error::Error;
-use crate::socket::Socket;
 
 /// The longest that one wait blocks before its caller looks again whether there is still something to wait for.
 const SLICE: Timespec = Timespec {
@@ -16,7 +17,7 @@ const SLICE: Timespec = Timespec {
 ///
 /// # Errors
 /// [`Error::Failed`]: an error is waiting on the socket (the next read reports it).
-pub(crate) fn readable(socket: &Socket) -> Result<bool, Error> {
+pub(crate) fn readable(socket: impl AsFd) -> Result<bool, Error> {
     let ready = wait(socket, PollFlags::IN)?;
     if ready.intersects(PollFlags::ERR | PollFlags::NVAL) {
         return Err(Error::Failed);
@@ -25,13 +26,12 @@ pub(crate) fn readable(socket: &Socket) -> Result<bool, Error> {
 }
 
 /// Waits for room in the send buffer, at most one slice. What happened is for the next send to find out.
-pub(crate) fn writable(socket: &Socket) -> Result<(), Error> {
+pub(crate) fn writable(socket: impl AsFd) -> Result<(), Error> {
     wait(socket, PollFlags::OUT).map(|_| ())
 }
 
-fn wait(socket: &Socket, interest: PollFlags) -> Result<PollFlags, Error> {
-    let udp = socket.udp();
-    let mut sockets = [PollFd::new(udp, interest)];
+fn wait(socket: impl AsFd, interest: PollFlags) -> Result<PollFlags, Error> {
+    let mut sockets = [PollFd::new(&socket, interest)];
     match poll(&mut sockets, Some(&SLICE)) {
         Ok(_) => Ok(sockets[0].revents()),
         Err(Errno::INTR) => Ok(PollFlags::empty()),

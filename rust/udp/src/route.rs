@@ -1,36 +1,74 @@
 //! The link between a listener and one remote address: what the table delivers to and what an accepted peer holds.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
+
+use socket2::SockAddr;
 
 use crate::error::Error;
 use crate::inbox::Inbox;
 use crate::lock::lock;
-use crate::socket::Socket;
+use crate::port::Port;
 use crate::table::Table;
 
 pub(crate) struct Route {
     remote: SocketAddr,
+    /// The remote as the socket takes it.
+    destination: Result<SockAddr, Error>,
     /// Weak, so that a stopped listener's port is free at once, whoever still holds a peer.
-    socket: Weak<Socket>,
+    port: Weak<Port>,
     table: Weak<Mutex<Table>>,
     inbox: Mutex<Inbox>,
-    open: AtomicBool,
+    /// How many datagrams the inbox holds, for those who only want to know; [`SHUT`] in the end. Written with the inbox
+    /// locked.
+    queued: AtomicUsize,
+    /// What the table knows of it beyond the address, and reads and writes locked.
+    pub(crate) watch: Watch,
 }
 
+/// Whether somebody wants to be told of datagrams: see [`crate::Listener::take_ready`].
+#[derive(Default)]
+pub(crate) struct Watch {
+    is_watched: AtomicBool,
+    is_listed: AtomicBool,
+    token: AtomicU64,
+}
+
+impl Watch {
+    /// What to call the route when there is something, or that nobody wants to know.
+    pub(crate) fn set(&self, token: Option<u64>) {
+        self.token
+            .store(token.unwrap_or_default(), Ordering::Relaxed);
+        self.is_watched.store(token.is_some(), Ordering::Relaxed);
+    }
+
+    /// Whether the route is to be listed now: somebody wants to know and it is not listed yet.
+    pub(crate) fn is_to_be_listed(&self) -> bool {
+        self.is_watched.load(Ordering::Relaxed) && !self.is_listed.swap(true, Ordering::Relaxed)
+    }
+
+    /// The token of a route that is taken from the list.
+    pub(crate) fn unlist(&self) -> Option<u64> {
+        self.is_listed.store(false, Ordering::Relaxed);
+        let token = self.token.load(Ordering::Relaxed);
+        self.is_watched.load(Ordering::Relaxed).then_some(token)
+    }
+}
+
+/// In place of a count: the listener has stopped or the peer is closed.
+const SHUT: usize = usize::MAX;
+
 impl Route {
-    pub(crate) fn new(
-        remote: SocketAddr,
-        socket: &Arc<Socket>,
-        table: Weak<Mutex<Table>>,
-    ) -> Route {
+    pub(crate) fn new(remote: SocketAddr, port: &Arc<Port>, table: Weak<Mutex<Table>>) -> Route {
         Route {
             remote,
-            socket: Arc::downgrade(socket),
+            destination: port.socket().destination(remote),
+            port: Arc::downgrade(port),
             table,
             inbox: Mutex::new(Inbox::new()),
-            open: AtomicBool::new(true),
+            queued: AtomicUsize::new(0),
+            watch: Watch::default(),
         }
     }
 
@@ -40,25 +78,45 @@ impl Route {
 
     /// False from the moment the listener stops or the peer is closed.
     pub(crate) fn is_open(&self) -> bool {
-        self.open.load(Ordering::Acquire)
+        self.queued.load(Ordering::Acquire) != SHUT
     }
 
-    /// Called by the table when it no longer knows this route.
+    /// How many datagrams wait, without a lock; `None` if it is not open.
+    pub(crate) fn queued(&self) -> Option<usize> {
+        let queued = self.queued.load(Ordering::Acquire);
+        (queued != SHUT).then_some(queued)
+    }
+
+    /// Called by the table when it no longer knows this route. What is queued is forgotten.
     pub(crate) fn shut(&self) {
-        self.open.store(false, Ordering::Release);
+        let mut inbox = lock(&self.inbox);
+        inbox.clear();
+        self.queued.store(SHUT, Ordering::Release);
     }
 
-    /// The listener's socket, unless it has stopped.
-    pub(crate) fn socket(&self) -> Option<Arc<Socket>> {
-        self.socket.upgrade()
+    /// The inbox for a change, unless it is shut; counts what it holds afterwards.
+    fn change<R>(&self, body: impl FnOnce(&mut Inbox) -> R) -> Option<R> {
+        let mut inbox = lock(&self.inbox);
+        if !self.is_open() {
+            return None;
+        }
+        let result = body(&mut inbox);
+        self.queued.store(inbox.datagrams(), Ordering::Release);
+        Some(result)
+    }
+
+    /// The listener's port, unless it has stopped.
+    pub(crate) fn port(&self) -> Option<Arc<Port>> {
+        self.port.upgrade()
     }
 
     pub(crate) fn deliver(&self, datagram: &[u8]) {
-        lock(&self.inbox).push(self.remote, datagram);
+        self.change(|inbox| inbox.push(self.remote, datagram));
     }
 
-    pub(crate) fn queued(&self) -> usize {
-        lock(&self.inbox).datagrams()
+    #[cfg(test)]
+    pub(crate) fn lock_inbox(&self) -> std::sync::MutexGuard<'_, Inbox> {
+        lock(&self.inbox)
     }
 
     pub(crate) fn dropped(&self) -> u64 {
@@ -66,19 +124,37 @@ impl Route {
     }
 
     pub(crate) fn receive(&self, into: &mut Vec<u8>) -> Result<SocketAddr, Error> {
-        match lock(&self.inbox).pop(into) {
-            Some(from) => Ok(from),
-            None => {
-                into.clear();
-                Err(Error::Unavailable)
-            }
+        if self.queued.load(Ordering::Acquire) == 0 {
+            into.clear();
+            return Err(Error::Unavailable);
         }
+        self.change(|inbox| inbox.pop(into))
+            .flatten()
+            .ok_or_else(|| {
+                into.clear();
+                Error::Unavailable
+            })
     }
 
     pub(crate) fn send(&self, datagram: &[u8]) -> Result<(), Error> {
-        self.socket()
+        let destination = self.destination.as_ref().map_err(|&error| error)?;
+        self.port()
             .ok_or(Error::Failed)?
-            .send_to(datagram, self.remote)
+            .socket()
+            .send_to_destination(datagram, destination)
+    }
+
+    /// See [`crate::Peer::set_token`]. Takes the table's lock.
+    pub(crate) fn set_token(self: &Arc<Route>, token: Option<u64>) {
+        if let Some(table) = self.table.upgrade() {
+            lock(&table).watch(self, token);
+        }
+    }
+
+    /// See [`crate::Peer::replace`]. Takes the table's lock.
+    pub(crate) fn replace(self: &Arc<Route>, first: &[u8]) -> Result<(), Error> {
+        let table = self.table.upgrade().ok_or(Error::Unconfigured)?;
+        lock(&table).replace(self, first)
     }
 
     /// Takes itself out of the listener's table, where a newer route of the same address may already stand. Takes the

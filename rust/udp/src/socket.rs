@@ -6,15 +6,12 @@
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
-use socket2::{Domain, Protocol, SockRef, Type};
+use socket2::{Domain, Protocol, SockAddr, SockRef, Type};
 
 use crate::address::{BindAddress, canonical, mapped};
 use crate::error::Error;
+use crate::port::WANTED;
 use crate::scratch::RECEIVE_BUFFER;
-
-/// What a listener asks of the kernel: room for the datagrams of a whole tick. Systems give less (Linux twice its
-/// `net.core.rmem_max`).
-const LISTENER_RECEIVE_BUFFER: usize = 4 << 20;
 
 /// Which addresses a socket can reach.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,38 +59,60 @@ impl Socket {
     /// # Errors
     /// [`Error::CantCreate`]: no socket. [`Error::Unavailable`]: port taken, address not of this machine, not allowed.
     pub(crate) fn bind(address: BindAddress, port: u16) -> Result<Socket, Error> {
-        Socket::bind_with(address, port, |_| ())
+        Socket::bind_with(address, port, |_| Ok(()))
     }
 
     /// A socket bound for a listener: with `SO_REUSEADDR` where that is what the engine does. On Linux this lets two
     /// listeners take the same port, and the newer one gets the datagrams; stock behaves so too (checked on 4.6.3).
     /// On Windows the engine leaves it off, because there it means even more than that.
-    pub(crate) fn listen(address: BindAddress, port: u16) -> Result<Socket, Error> {
+    ///
+    /// `receive_buffer` is what it asks of the kernel, in bytes; it takes what it gets. Without it, it asks for much.
+    pub(crate) fn listen(
+        address: BindAddress,
+        port: u16,
+        receive_buffer: Option<usize>,
+    ) -> Result<Socket, Error> {
         Socket::bind_with(address, port, |socket| {
-            let options = SockRef::from(&socket.udp);
-            if cfg!(not(windows)) {
-                // Refusal is not fatal, as in the engine.
-                let _ = options.set_reuse_address(true);
-            }
-            grow(
-                LISTENER_RECEIVE_BUFFER,
-                || options.recv_buffer_size(),
-                |size| options.set_recv_buffer_size(size),
-            );
+            socket.prepare_to_listen(receive_buffer);
+            Ok(())
         })
     }
 
-    fn bind_with(
+    pub(crate) fn prepare_to_listen(&self, receive_buffer: Option<usize>) {
+        let options = SockRef::from(&self.udp);
+        if cfg!(not(windows)) {
+            // Refusal is not fatal, as in the engine.
+            let _ = options.set_reuse_address(true);
+        }
+        match receive_buffer {
+            Some(size) => {
+                let _ = options.set_recv_buffer_size(size);
+            }
+            None => grow(
+                WANTED,
+                || options.recv_buffer_size(),
+                |size| options.set_recv_buffer_size(size),
+            ),
+        }
+    }
+
+    /// The size of the kernel's buffer as the system reports it, in bytes.
+    pub(crate) fn receive_buffer(&self) -> io::Result<usize> {
+        SockRef::from(&self.udp).recv_buffer_size()
+    }
+
+    /// Binds a new socket after `configure` was done with it.
+    pub(crate) fn bind_with(
         address: BindAddress,
         port: u16,
-        configure: impl Fn(&Socket),
+        configure: impl Fn(&Socket) -> io::Result<()>,
     ) -> Result<Socket, Error> {
         let family = match address {
             BindAddress::Any => Family::Dual,
             BindAddress::Ip(ip) => Family::of(ip),
         };
         let socket = Socket::open(family).map_err(|_| Error::CantCreate)?;
-        configure(&socket);
+        configure(&socket).map_err(|_| Error::CantCreate)?;
         let ip = match (address, socket.family) {
             (BindAddress::Ip(ip), _) => ip.to_canonical(),
             (BindAddress::Any, Family::V4) => Ipv4Addr::UNSPECIFIED.into(),
@@ -161,21 +180,37 @@ impl Socket {
         sent(|| self.udp.send_to(datagram, address))
     }
 
+    /// A destination in the form that the system takes, so that it need not be made for each datagram.
+    ///
+    /// # Errors
+    /// [`Error::Failed`]: not of this socket's family.
+    pub(crate) fn destination(&self, remote: SocketAddr) -> Result<SockAddr, Error> {
+        Ok(self.outward(remote)?.into())
+    }
+
+    /// As [`Socket::send_to`].
+    pub(crate) fn send_to_destination(
+        &self,
+        datagram: &[u8],
+        destination: &SockAddr,
+    ) -> Result<(), Error> {
+        let socket = SockRef::from(&self.udp);
+        sent(|| socket.send_to(datagram, destination))
+    }
+
+    /// Takes one datagram of a connected socket from the kernel: its length, or `None` if there is none. Errors are as
+    /// with [`Socket::receive`].
+    pub(crate) fn receive_connected(&self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+        received(|| self.udp.recv(buffer))
+    }
+
     /// Takes one datagram from the kernel: its length and sender, or `None` if there is none.
     ///
     /// An error is about an earlier datagram (an ICMP answer, a truncation) and is consumed by reading it; the caller
     /// decides whether it matters, and may go on reading.
     pub(crate) fn receive(&self, buffer: &mut [u8]) -> io::Result<Option<(usize, SocketAddr)>> {
-        loop {
-            match self.udp.recv_from(buffer) {
-                Ok((length, from)) => return Ok(Some((length, canonical(from)))),
-                Err(error) => match error.kind() {
-                    ErrorKind::WouldBlock => return Ok(None),
-                    ErrorKind::Interrupted => (),
-                    _ => return Err(error),
-                },
-            }
-        }
+        let datagram = received(|| self.udp.recv_from(buffer))?;
+        Ok(datagram.map(|(length, from)| (length, canonical(from))))
     }
 
     /// The form of an address that this socket takes, if it can reach it at all.
@@ -222,6 +257,19 @@ fn grow(
     let mut size = wanted;
     while current().is_ok_and(|current| current < size) && set(size).is_err() {
         size /= 2;
+    }
+}
+
+fn received<T>(mut attempt: impl FnMut() -> io::Result<T>) -> io::Result<Option<T>> {
+    loop {
+        match attempt() {
+            Ok(datagram) => return Ok(Some(datagram)),
+            Err(error) => match error.kind() {
+                ErrorKind::WouldBlock => return Ok(None),
+                ErrorKind::Interrupted => (),
+                _ => return Err(error),
+            },
+        }
     }
 }
 

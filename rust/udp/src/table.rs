@@ -4,21 +4,30 @@ use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, Weak};
 
+use crate::error::Error;
+use crate::port::{KernelBuffers, Port};
 use crate::route::Route;
-use crate::socket::Socket;
 
 /// The engine's default (class reference of `UDPServer.max_pending_connections`).
 const DEFAULT_MAX_PENDING: usize = 16;
 
+/// By how many more than twice the routes the list of those that are ready may be before it is looked through.
+const READY_SLACK: usize = 64;
+
 pub(crate) struct Table {
     /// Where new routes find the table again.
     itself: Weak<Mutex<Table>>,
-    socket: Option<Arc<Socket>>,
+    port: Option<Arc<Port>>,
+    pub(crate) kernel_buffers: KernelBuffers,
     /// Pending and accepted alike. The standard hasher is keyed: senders choose their addresses and could otherwise
     /// choose collisions.
     routes: HashMap<SocketAddr, Arc<Route>>,
     /// Oldest first.
     pending: VecDeque<Arc<Route>>,
+    /// Watched routes that datagrams came for since they were last asked for, in that order, each once.
+    ready: Vec<Arc<Route>>,
+    /// Routes that gave their address to a newer one, and are open as long as the socket is.
+    replaced: Vec<Weak<Route>>,
     max_pending: usize,
     refused: u64,
     round: Option<Round>,
@@ -38,9 +47,12 @@ impl Table {
         Arc::new_cyclic(|itself| {
             Mutex::new(Table {
                 itself: itself.clone(),
-                socket: None,
+                port: None,
+                kernel_buffers: KernelBuffers::default(),
                 routes: HashMap::new(),
                 pending: VecDeque::new(),
+                ready: Vec::new(),
+                replaced: Vec::new(),
                 max_pending: DEFAULT_MAX_PENDING,
                 refused: 0,
                 round: None,
@@ -48,12 +60,12 @@ impl Table {
         })
     }
 
-    pub(crate) fn socket(&self) -> Option<&Arc<Socket>> {
-        self.socket.as_ref()
+    pub(crate) fn port(&self) -> Option<&Arc<Port>> {
+        self.port.as_ref()
     }
 
-    pub(crate) fn open(&mut self, socket: Socket) {
-        self.socket = Some(Arc::new(socket));
+    pub(crate) fn open(&mut self, port: Port) {
+        self.port = Some(Arc::new(port));
     }
 
     /// Closes the socket and every route.
@@ -61,39 +73,91 @@ impl Table {
         for route in self.routes.values() {
             route.shut();
         }
+        for route in self.replaced.drain(..) {
+            if let Some(route) = route.upgrade() {
+                route.shut();
+            }
+        }
         self.routes = HashMap::new();
         self.pending = VecDeque::new();
-        self.socket = None;
+        self.ready = Vec::new();
+        self.port = None;
         self.round = None;
     }
 
-    /// Hands one datagram, read from `socket`, to its route; a new address becomes pending if there is room.
-    ///
-    /// Returns false if `socket` is no longer the listener's: it was stopped by another thread.
-    pub(crate) fn deliver(
-        &mut self,
-        socket: &Arc<Socket>,
-        from: SocketAddr,
-        datagram: &[u8],
-    ) -> bool {
-        if !self
-            .socket
-            .as_ref()
-            .is_some_and(|own| Arc::ptr_eq(own, socket))
-        {
-            return false;
-        }
+    /// Hands one datagram, read from `port`, to its route; a new address becomes pending if there is room.
+    pub(crate) fn deliver(&mut self, port: &Arc<Port>, from: SocketAddr, datagram: &[u8]) {
         if let Some(route) = self.routes.get(&from) {
             route.deliver(datagram);
+            if route.watch.is_to_be_listed() {
+                self.ready.push(Arc::clone(route));
+                self.bound_ready();
+            }
         } else if !self.is_full() {
-            let route = Arc::new(Route::new(from, socket, self.itself.clone()));
+            let route = Arc::new(Route::new(from, port, self.itself.clone()));
             route.deliver(datagram);
             self.routes.insert(from, Arc::clone(&route));
             self.pending.push_back(route);
         } else {
             self.refused += 1;
         }
-        true
+    }
+
+    /// Makes a new route for the address of `route` pending: see [`crate::Peer::replace`].
+    pub(crate) fn replace(&mut self, route: &Arc<Route>, first: &[u8]) -> Result<(), Error> {
+        let remote = route.remote();
+        let port = self.port.as_ref().ok_or(Error::Unconfigured)?;
+        if !self.knows(route) {
+            return Err(Error::Unconfigured);
+        }
+        if self.is_full() {
+            self.refused += 1;
+            return Err(Error::Busy);
+        }
+        let newer = Arc::new(Route::new(remote, port, self.itself.clone()));
+        newer.deliver(first);
+        let mut datagram = Vec::new();
+        while route.receive(&mut datagram).is_ok() {
+            newer.deliver(&datagram);
+        }
+        self.routes.insert(remote, Arc::clone(&newer));
+        self.pending.push_back(newer);
+        if self.replaced.len() == self.replaced.capacity() {
+            // It doubles only if most are still there.
+            self.replaced.retain(|route| route.strong_count() > 0);
+        }
+        self.replaced.push(Arc::downgrade(route));
+        Ok(())
+    }
+
+    fn knows(&self, route: &Arc<Route>) -> bool {
+        let known = self.routes.get(&route.remote());
+        known.is_some_and(|known| Arc::ptr_eq(known, route))
+    }
+
+    /// Names a route for [`Table::take_ready`], or ends that. What it holds already counts as new.
+    pub(crate) fn watch(&mut self, route: &Arc<Route>, token: Option<u64>) {
+        route.watch.set(token);
+        if route.queued().is_some_and(|queued| queued > 0) && route.watch.is_to_be_listed() {
+            self.ready.push(Arc::clone(route));
+            self.bound_ready();
+        }
+    }
+
+    /// Appends the tokens of the routes that are ready, oldest first.
+    pub(crate) fn take_ready(&mut self, tokens: &mut Vec<u64>) {
+        for route in self.ready.drain(..) {
+            let token = route.watch.unlist();
+            tokens.extend(token.filter(|_| route.is_open()));
+        }
+    }
+
+    /// Forgets routes that are gone when they begin to be many, should nobody ever take the list. Every other one is in
+    /// it once.
+    fn bound_ready(&mut self) {
+        if self.ready.len() > 2 * self.routes.len() + READY_SLACK {
+            self.ready.retain(|route| route.is_open());
+        }
     }
 
     pub(crate) fn has_pending(&self) -> bool {
@@ -140,13 +204,36 @@ impl Table {
 
     /// Removes `route`, and only it: another one of the same address stays.
     pub(crate) fn forget(&mut self, route: &Arc<Route>) {
-        let remote = route.remote();
-        if self
-            .routes
-            .get(&remote)
-            .is_some_and(|known| Arc::ptr_eq(known, route))
-        {
-            self.routes.remove(&remote);
+        if self.knows(route) {
+            self.routes.remove(&route.remote());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::BindAddress;
+
+    #[test]
+    fn routes_that_come_and_go_do_not_fill_the_list_that_nobody_takes() {
+        let table = Table::new();
+        let mut table = table.lock().unwrap();
+        let ip = [127, 0, 0, 1];
+        let buffers = KernelBuffers::default();
+        let port = Port::listen(BindAddress::Ip(ip.into()), 0, buffers).unwrap();
+        let port = Arc::new(port);
+        for number in 1..2000 {
+            let from = SocketAddr::from((ip, number));
+            table.deliver(&port, from, b"hello");
+            let route = table.take_oldest_pending().unwrap();
+            table.watch(&route, Some(1));
+            route.shut();
+            table.forget(&route);
+            assert!(table.ready.len() <= READY_SLACK + 2);
+        }
+        let mut tokens = Vec::new();
+        table.take_ready(&mut tokens);
+        assert_eq!(tokens, [], "all are gone");
     }
 }

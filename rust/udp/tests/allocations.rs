@@ -5,9 +5,10 @@ mod support;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::net::UdpSocket;
 
 use support::{accept, accepted, listener, plain_socket, poll_until_queued, take};
-use udp::{DEFAULT_INBOX_BYTES, Peer};
+use udp::{DEFAULT_INBOX_BYTES, Listener, Peer};
 
 struct Counting;
 
@@ -42,24 +43,48 @@ fn allocations_in(body: impl FnOnce()) -> usize {
     ALLOCATIONS.get() - before
 }
 
-#[test]
-fn a_datagram_through_a_listener_and_back_allocates_nothing() {
-    let (listener, client, peer) = accepted();
+/// Echoes three datagrams at a time, and hands out who got them.
+fn allocations_of_echoes(listener: &Listener, client: &UdpSocket, peer: &Peer) -> usize {
+    peer.set_token(Some(1)).unwrap();
     let mut datagram = Vec::new();
+    let mut ready = Vec::new();
     let mut buffer = [0; 2048];
     let mut echo = || {
         for _ in 0..3 {
             client.send(&[5; 1200]).unwrap();
         }
-        poll_until_queued(&listener, &peer, 3);
+        poll_until_queued(listener, peer, 3);
+        listener.take_ready(&mut ready);
+        assert_eq!(ready, [1]);
+        ready.clear();
         while peer.receive(&mut datagram).is_ok() {
             peer.send(&datagram).unwrap();
             assert_eq!(client.recv(&mut buffer).unwrap(), 1200);
         }
     };
     echo();
-    let count = allocations_in(|| (0..200).for_each(|_| echo()));
-    assert_eq!(count, 0);
+    allocations_in(|| (0..200).for_each(|_| echo()))
+}
+
+#[test]
+fn a_datagram_through_a_listener_and_back_allocates_nothing() {
+    let (listener, client, peer) = accepted();
+    assert_eq!(allocations_of_echoes(&listener, &client, &peer), 0);
+}
+
+#[test]
+fn a_datagram_through_one_of_many_sockets_of_a_port_allocates_nothing() {
+    let listener = Listener::new();
+    listener.set_kernel_buffer(4096, 8 << 20);
+    listener.listen(0, support::ON_V4).unwrap();
+    let client = plain_socket();
+    client
+        .connect((support::V4, listener.local_port()))
+        .unwrap();
+    client.send(b"hello").unwrap();
+    let peer = accept(&listener);
+    take(&peer);
+    assert_eq!(allocations_of_echoes(&listener, &client, &peer), 0);
 }
 
 #[test]

@@ -141,6 +141,7 @@ fn stopping_leaves_the_peers_unbound_unconnected_and_empty() {
     assert!(!peer.is_connected());
     assert_eq!(peer.local_port(), 0);
     assert_eq!(peer.available(), Err(Error::Failed));
+    assert_eq!(peer.has_datagrams(), Err(Error::Failed));
     assert_eq!(peer.last_source(), Some(client.local_addr().unwrap()));
     // As in the engine: it sends on, from a socket of its own.
     assert_eq!(peer.send(b"late"), Ok(()));

@@ -64,6 +64,24 @@ fn two_peers_talk_and_know_who_sent() {
 }
 
 #[test]
+fn asking_for_datagrams_takes_none_and_reads_the_socket_once() {
+    let (server, address) = bound();
+    assert_eq!(server.has_datagrams(), Ok(false));
+    let client = plain_socket();
+    client.send_to(b"one", address).unwrap();
+    client.send_to(b"two", address).unwrap();
+    eventually("the datagrams", || server.has_datagrams() == Ok(true));
+    assert_eq!(server.has_datagrams(), Ok(true));
+    wait_until_available(&server, 2);
+    assert_eq!(take(&server), b"one");
+    assert_eq!(server.has_datagrams(), Ok(true));
+    assert_eq!(take(&server), b"two");
+    assert_eq!(server.has_datagrams(), Ok(false));
+    server.close();
+    assert_eq!(server.has_datagrams(), Err(Error::Failed));
+}
+
+#[test]
 fn sending_opens_the_socket_and_closing_does_not_forget_the_destination() {
     let other = plain_socket();
     let peer = Peer::new();
@@ -141,6 +159,9 @@ fn a_refusal_is_seen_once_and_the_peer_goes_on() {
     assert_eq!(peer.available(), Ok(0));
     be_refused(&peer);
     assert_eq!(peer.send(b"again"), Err(Error::Refused));
+    be_refused(&peer);
+    assert_eq!(peer.has_datagrams(), Err(Error::Refused));
+    assert_eq!(peer.has_datagrams(), Ok(false));
     be_refused(&peer);
     let mut into = Vec::new();
     assert_eq!(peer.wait(), Err(Error::Failed));

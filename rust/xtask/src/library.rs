@@ -43,6 +43,17 @@ pub(crate) fn cargo() -> Command {
     command
 }
 
+/// This machine's kind, as cargo names it: `x86_64-unknown-linux-gnu`.
+pub(crate) fn host() -> Result<String> {
+    let output = cargo().args(["--version", "--verbose"]).output();
+    let output = output.context("cargo could not be started")?;
+    String::from_utf8(output.stdout)?
+        .lines()
+        .find_map(|line| line.strip_prefix("host: "))
+        .map(str::to_owned)
+        .context("cargo does not name this machine's kind")
+}
+
 /// Builds the addon for this machine; the result is where cargo put the library.
 pub(crate) fn compile(profile: Profile) -> Result<PathBuf> {
     let mut command = cargo();
@@ -56,6 +67,21 @@ pub(crate) fn compile(profile: Profile) -> Result<PathBuf> {
     })
     .context("the addon")?;
     library.context("cargo built the addon, but named no library")
+}
+
+/// Builds a program of a package of ours, in the profile of the tests; the result is where cargo put it.
+pub(crate) fn build_program(package: &str, name: &str) -> Result<PathBuf> {
+    let mut command = cargo();
+    command.args(["build", "--package", package, "--bin", name]);
+    let mut program = None;
+    follow_build(command, |message| {
+        let is_it = message["reason"] == "compiler-artifact" && message["target"]["name"] == name;
+        if let (true, Some(path)) = (is_it, message["executable"].as_str()) {
+            program = Some(PathBuf::from(path));
+        }
+    })
+    .with_context(|| name.to_owned())?;
+    program.with_context(|| format!("cargo built {name}, but named no program"))
 }
 
 /// Runs a build of cargo's, whose complaints are shown, and hands over its messages.

@@ -8,6 +8,7 @@ mod bench;
 mod certificates;
 mod check;
 mod demo;
+mod deny;
 mod files;
 mod flood;
 mod godot;
@@ -16,6 +17,7 @@ mod network;
 mod package;
 mod process;
 mod project;
+mod sanitize;
 mod soak;
 mod talk;
 mod tap;
@@ -52,13 +54,13 @@ const COMMANDS: &[Command] = &[
     Command {
         name: "test",
         arguments: "[FILTER]",
-        about: "Rust tests, GDScript tests and scenarios; FILTER is part of a name",
+        about: "Rust tests, a short fuzz, GDScript tests and scenarios; FILTER is part of a name",
         run: test::run,
     },
     Command {
         name: "bench",
-        arguments: "[--json FILE] [--full]",
-        about: "measure the addon against the engine's own classes",
+        arguments: "[--json FILE] [--full] [--plot]",
+        about: "measure the addon against the engine's own classes; --plot draws docs/charts",
         run: bench::run,
     },
     Command {
@@ -72,6 +74,18 @@ const COMMANDS: &[Command] = &[
         arguments: "[--hellos N] [--addresses N] [--rate N]",
         about: "a million first hellos against the documented server and its players",
         run: flood::run,
+    },
+    Command {
+        name: "sanitize",
+        arguments: "",
+        about: "the Rust tests with AddressSanitizer and LeakSanitizer (Linux)",
+        run: sanitize::run,
+    },
+    Command {
+        name: "deny",
+        arguments: "",
+        about: "check licences, sources and known holes of the crates we depend on",
+        run: deny::run,
     },
     Command {
         name: "package",

@@ -22,6 +22,11 @@ pub(crate) fn addon() -> PathBuf {
     root().join("addons").join("openssl_dtls")
 }
 
+/// Where benchmarks draw their charts.
+pub(crate) fn charts() -> PathBuf {
+    root().join("docs").join("charts")
+}
+
 /// Says on standard error which step begins; standard output is for what a command is asked for.
 pub(crate) fn step(what: &str) {
     eprintln!("==> {what}");

@@ -1,19 +1,22 @@
 //! Simulated time for OpenSSL, too.
 //!
-//! OpenSSL keeps its retransmission timer by `gettimeofday`. This program has a function of that
-//! name, which the linker takes before the C library's: a thread that has set a simulated time reads
-//! that one.
+//! OpenSSL keeps its retransmission timer by `gettimeofday` and dates certificates by `time`. This
+//! program has functions of those names, which the linker takes before the C library's. Each thread
+//! has a time of its own, and all begin at the same one, so that every run is like the others.
 
 use std::cell::Cell;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
+
+/// The first day of 2030.
+pub(crate) const BEGINNING: Duration = Duration::from_secs(1_893_456_000);
 
 thread_local! {
-    static SIMULATED: Cell<Option<Duration>> = const { Cell::new(None) };
+    static NOW: Cell<Duration> = const { Cell::new(BEGINNING) };
 }
 
 /// Sets the time that OpenSSL reads on this thread, counted from 1970.
 pub(crate) fn set(since_1970: Duration) {
-    SIMULATED.set(Some(since_1970));
+    NOW.set(since_1970);
 }
 
 /// The C library's function of that name.
@@ -26,16 +29,27 @@ pub(crate) unsafe extern "C" fn gettimeofday(
     into: *mut libc::timeval,
     _zone: *mut libc::c_void,
 ) -> libc::c_int {
-    let time = SIMULATED.get().unwrap_or_else(|| {
-        SystemTime::now()
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .unwrap_or_default()
-    });
+    let now = NOW.get();
     let time = libc::timeval {
-        tv_sec: time.as_secs() as _,
-        tv_usec: time.subsec_micros() as _,
+        tv_sec: now.as_secs() as _,
+        tv_usec: now.subsec_micros() as _,
     };
     // SAFETY: as the caller vouches.
     unsafe { into.write(time) };
     0
+}
+
+/// The C library's function of that name.
+///
+/// # Safety
+/// `into` must be null or valid for a write.
+#[cfg(unix)]
+#[unsafe(no_mangle)]
+pub(crate) unsafe extern "C" fn time(into: *mut libc::time_t) -> libc::time_t {
+    let now = NOW.get().as_secs() as libc::time_t;
+    if !into.is_null() {
+        // SAFETY: as the caller vouches.
+        unsafe { into.write(now) };
+    }
+    now
 }

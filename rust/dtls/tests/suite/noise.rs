@@ -1,5 +1,10 @@
 //! Datagrams of any content, from anyone, at any time: the session lives on.
 
+use std::time::Duration;
+
+use dtls::{HANDSHAKE_LIMIT, Status};
+
+use crate::hostile::{Hostile, plain};
 use crate::world::{To, World, taken};
 
 /// Random bytes, and random bytes that look like records of every type, version and epoch.
@@ -65,22 +70,132 @@ fn a_handshake_survives_any_datagram_that_is_not_of_its_own_epoch() {
     assert_eq!(taken(world.server()), [b"made it"]);
 }
 
+/// Alerts of every level and kind, close_notify among them.
+fn alerts() -> impl Iterator<Item = Vec<u8>> {
+    (0..4).flat_map(|level| (0..=255).map(move |kind| plain(21, 50, &[level, kind])))
+}
+
 #[test]
 fn plain_text_alerts_do_not_end_an_established_session() {
     let mut world = World::connected();
-    let alert = |level, description| {
-        let mut record = vec![21, 254, 253, 0, 0, 0, 0, 0, 0, 0, 50, 0, 2];
-        record.extend([level, description]);
-        record
-    };
-    for (level, description) in [(1, 0), (2, 0), (2, 40), (2, 80), (1, 255)] {
-        world.inject(To::Server, &alert(level, description));
-        world.inject(To::Client, &alert(level, description));
+    for alert in alerts() {
+        world.inject(To::Server, &alert);
+        world.inject(To::Client, &alert);
     }
     world.settle();
     world.client.send(b"unimpressed").unwrap();
     world.settle();
     assert_eq!(taken(world.server()), [b"unimpressed"]);
+}
+
+#[test]
+fn plain_text_alerts_do_not_end_or_delay_a_handshake() {
+    let mut quiet = World::new();
+    quiet.run_until_connected();
+    let mut world = World::new();
+    while !world.both_connected() {
+        for alert in alerts() {
+            world.inject(To::Server, &alert);
+            world.inject(To::Client, &alert);
+        }
+        world.run(Duration::from_millis(10), World::both_connected);
+        assert!(world.elapsed() < Duration::from_millis(500));
+    }
+    let delay = world.elapsed().saturating_sub(quiet.elapsed());
+    assert!(delay < Duration::from_millis(10), "{delay:?}");
+}
+
+/// Replays of its own records, records of another session, and all else.
+#[test]
+fn an_established_session_survives_strangers_and_delivers_nothing_of_theirs() {
+    let other = {
+        let mut other = World::connected();
+        other.client.send(b"of another session").unwrap();
+        other.server().send(b"of another session").unwrap();
+        other.settle();
+        other.sent
+    };
+    let mut world = World::connected();
+    let mut hostile = Hostile::new(1);
+    hostile.captured = other.into_iter().map(|(_, datagram)| datagram).collect();
+    for number in 0..100_u8 {
+        world.client.send(&[1, number]).unwrap();
+        world.server().send(&[2, number]).unwrap();
+        world.settle();
+        hostile
+            .captured
+            .extend(world.sent.drain(..).map(|(_, datagram)| datagram));
+        for _ in 0..200 {
+            world.inject(To::Server, &hostile.datagram());
+            world.inject(To::Client, &hostile.datagram());
+        }
+        world.settle();
+        assert_eq!(taken(world.server()), [[1, number]]);
+        assert_eq!(taken(&mut world.client), [[2, number]]);
+    }
+    assert!(world.both_connected());
+}
+
+/// Some of what strangers send here fits: a message in the right place with another content. It ends
+/// an attempt; the client's next one gets through once they are done.
+#[test]
+fn a_handshake_among_strangers_completes() {
+    for seed in 1..=30 {
+        let mut world = World::new();
+        let mut hostile = Hostile::new(seed);
+        hostile.captured = World::connected()
+            .sent
+            .into_iter()
+            .map(|(_, datagram)| datagram)
+            .collect();
+        for _ in 0..20 {
+            for _ in 0..50 {
+                world.inject(To::Server, &hostile.datagram());
+                world.inject(To::Client, &hostile.datagram());
+            }
+            world.run(Duration::from_millis(10), |_| false);
+        }
+        world.run(HANDSHAKE_LIMIT, World::both_connected);
+        assert!(
+            world.both_connected(),
+            "seed {seed}: {:?}",
+            world.client.failure()
+        );
+        world.client.send(b"got through").unwrap();
+        world.settle();
+        assert_eq!(taken(world.server()), [b"got through"], "seed {seed}");
+    }
+}
+
+#[test]
+fn a_session_that_has_ended_answers_nobody() {
+    let mut world = World::connected();
+    world.client.close();
+    world.settle();
+    let mut hostile = Hostile::new(2);
+    hostile.captured = world.sent.drain(..).map(|(_, datagram)| datagram).collect();
+    for _ in 0..2000 {
+        let now = world.now();
+        let mut datagram = hostile.datagram();
+        world.client.handle_datagram(&mut datagram, now);
+        world.server().handle_datagram(&mut datagram, now);
+    }
+    assert_eq!(world.client.status(), Status::Closed);
+    assert_eq!(world.server().status(), Status::Closed);
+    assert!(!world.client.has_datagrams() && !world.server().has_datagrams());
+}
+
+#[test]
+fn a_datagram_is_the_same_after_it_was_handled() {
+    let mut world = World::new();
+    let mut hostile = Hostile::new(3);
+    for _ in 0..1000 {
+        let now = world.now();
+        let mut datagram = hostile.datagram();
+        let before = datagram.clone();
+        world.client.handle_datagram(&mut datagram, now);
+        assert_eq!(datagram, before);
+    }
 }
 
 #[test]

@@ -104,6 +104,7 @@ fn on_a_bad_network_packets_arrive_unaltered_or_not_at_all() {
         lost: 20,
         doubled: 20,
         delayed: 50,
+        ..Faults::default()
     };
     let packet = |number: u16| {
         let length = 1 + usize::from(number % 1000);

@@ -1,5 +1,7 @@
 //! Which servers a client accepts, and what it says of those it does not.
 
+use std::time::Duration;
+
 use dtls::{ClientContext, Failure, Roots, ServerContext, Status, Verification};
 use pki::{Authority, Leaf};
 
@@ -8,7 +10,8 @@ use crate::world::{World, authority, client_context, identity, roots, server_con
 fn meet(server: &pki::Identity, client: &ClientContext, name: &str) -> World {
     let server = ServerContext::new(&identity(server)).unwrap();
     let mut world = World::with(&server, client, name);
-    world.settle();
+    // An alert in plain text is believed after two seconds of silence.
+    world.run(Duration::from_secs(3), |_| false);
     world
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::LazyLock;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use dtls::{
     ClientContext, CookieJar, Greeting, Identity, Roots, ServerContext, Session, Status,
@@ -11,12 +11,13 @@ use dtls::{
 };
 use pki::{Authority, Leaf};
 
-use crate::clock;
+use crate::{clock, dice};
 
 pub(crate) const SERVER_NAME: &str = "localhost";
 
 /// Made once: keys take long.
-static AUTHORITY: LazyLock<Authority> = LazyLock::new(|| Authority::new("Test root").unwrap());
+static AUTHORITY: LazyLock<Authority> =
+    LazyLock::new(|| dice::throw(1, || Authority::new("Test root").unwrap()));
 static SERVER: LazyLock<pki::Identity> =
     LazyLock::new(|| AUTHORITY.issue(&Leaf::localhost()).unwrap());
 
@@ -48,6 +49,8 @@ pub(crate) struct Faults {
     pub(crate) lost: u64,
     pub(crate) doubled: u64,
     pub(crate) delayed: u64,
+    /// One bit of the datagram is another one, and no checksum tells; per mille.
+    pub(crate) damaged: u64,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -84,8 +87,7 @@ impl World {
 
     pub(crate) fn with(server: &ServerContext, client: &ClientContext, name: &str) -> Self {
         let now = Instant::now();
-        let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-        clock::set(since_1970.unwrap());
+        clock::set(clock::BEGINNING);
         Self {
             client: Session::connect(client, name, now).unwrap(),
             server: None,
@@ -110,6 +112,15 @@ impl World {
 
     pub(crate) fn seed(&mut self, seed: u64) {
         self.random = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    }
+
+    /// Numbers drawn from a seed, other ones than the network's.
+    pub(crate) fn numbers(seed: u64) -> impl FnMut() -> u64 {
+        let mut random = seed.wrapping_mul(0xd134_2543_de82_ef95) | 1;
+        move || {
+            random = step(random);
+            random >> 11
+        }
     }
 
     pub(crate) fn now(&self) -> Instant {
@@ -187,9 +198,7 @@ impl World {
 
     fn set_time(&mut self, now: Instant) {
         self.now = now;
-        let real = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-        let drift = self.began.elapsed();
-        clock::set(real.unwrap() - drift + (now - self.began));
+        clock::set(clock::BEGINNING + (now - self.began));
     }
 
     /// Takes what both sides want to send, and lets the network do its worst.
@@ -221,8 +230,13 @@ impl World {
                 latency += Duration::from_millis(self.next() % 200);
             }
             self.count += 1;
+            let mut copy = datagram.clone();
+            if self.next() % 1000 < self.faults.damaged {
+                let bit = self.next() as usize % (copy.len() * 8);
+                copy[bit / 8] ^= 1 << (bit % 8);
+            }
             let key = (self.now + latency, self.count);
-            self.under_way.insert(key, (to, datagram.clone()));
+            self.under_way.insert(key, (to, copy));
         }
     }
 
@@ -232,12 +246,28 @@ impl World {
                 return;
             }
             let (to, mut datagram) = entry.remove();
-            match (to, &mut self.server) {
-                (To::Client, _) => self.client.handle_datagram(&mut datagram, self.now),
-                (To::Server, Some(server)) => server.handle_datagram(&mut datagram, self.now),
-                (To::Server, None) => self.greet(datagram),
+            match to {
+                To::Client => self.client.handle_datagram(&mut datagram, self.now),
+                To::Server => self.reach_server(datagram),
+            }
+            // Both are called after every datagram, as an application's poll does.
+            self.client.handle_timeout(self.now);
+            if let Some(server) = &mut self.server {
+                server.handle_timeout(self.now);
             }
             self.collect();
+        }
+    }
+
+    /// What a server does with a datagram: its session's, or a stranger's.
+    fn reach_server(&mut self, mut datagram: Vec<u8>) {
+        // A client that failed to get in is a stranger again.
+        let is_over = |session: &Session| session.status() == Status::Failed;
+        match &mut self.server {
+            Some(session) if !is_over(session) && !session.is_another_hello(&datagram) => {
+                session.handle_datagram(&mut datagram, self.now);
+            }
+            _ => self.greet(datagram),
         }
     }
 
@@ -247,7 +277,9 @@ impl World {
             Greeting::Unverified(request) => self.send(To::Client, request.as_bytes().to_vec()),
             Greeting::Verified => {
                 let session = Session::accept(&self.context, &mut datagram, self.now);
-                self.server = Some(session.unwrap());
+                if let Ok(session) = session {
+                    self.server = Some(session);
+                }
             }
         }
     }
@@ -256,13 +288,18 @@ impl World {
         percent > 0 && self.next() % 100 < percent
     }
 
-    /// A xorshift generator: the same seed gives the same run.
+    /// The next of the network's random numbers: the same seed gives the same run.
     pub(crate) fn next(&mut self) -> u64 {
-        self.random ^= self.random << 13;
-        self.random ^= self.random >> 7;
-        self.random ^= self.random << 17;
+        self.random = step(self.random);
         self.random >> 11
     }
+}
+
+/// A xorshift generator.
+pub(crate) fn step(mut random: u64) -> u64 {
+    random ^= random << 13;
+    random ^= random >> 7;
+    random ^ (random << 17)
 }
 
 /// Takes every packet that waits.

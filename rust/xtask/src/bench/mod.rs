@@ -10,8 +10,11 @@ use crate::files::{self, Access};
 use crate::project::Headless;
 use crate::{WrongArguments, certificates, check, library, process, workspace};
 
+mod floor;
+mod plot;
 mod row;
 
+use floor::Floor;
 use row::Row;
 
 /// The last line of a benchmark that ran to its end.
@@ -20,12 +23,14 @@ const END: &str = "BENCH END";
 struct Options {
     json: Option<PathBuf>,
     full: bool,
+    plot: bool,
 }
 
 /// Builds what users get, measures, and prints a table; fails if anything could not be measured.
 pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
     let options = options(arguments)?;
     library::build(library::Profile::Release)?;
+    let mut floor = Floor::build()?;
     let godot = Headless::new()?;
     let project = workspace::godot_project();
     let identities = tempfile::Builder::new()
@@ -34,6 +39,8 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
     certificates::make_benchmark_set(identities.path())?;
     workspace::step("Importing the project");
     godot.import(&project)?;
+    // Before and after, so that what else the machine does shows in it as it does in the rest.
+    floor.measure(options.full)?;
     workspace::step("Measuring, the engine's classes and ours in turn");
     raise_file_limit();
     let mut command = godot.command(&project);
@@ -51,6 +58,8 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
             rows.push(row);
         }
     })?;
+    floor.measure(options.full)?;
+    floor.give_to(&mut rows);
     print!("{}", row::table(&rows));
     if let Some(path) = &options.json {
         let list: Vec<_> = rows.iter().map(Row::to_json).collect();
@@ -73,6 +82,11 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
     if let Some(row) = failed {
         bail!("{}: a sample could not be taken", row.name);
     }
+    if options.plot {
+        for chart in plot::draw(&rows, &workspace::charts())? {
+            println!("{}", chart.display());
+        }
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -80,11 +94,13 @@ fn options(arguments: &[String]) -> Result<Options> {
     let mut options = Options {
         json: None,
         full: false,
+        plot: false,
     };
     let mut rest = arguments.iter();
     while let Some(argument) = rest.next() {
         match argument.as_str() {
             "--full" => options.full = true,
+            "--plot" => options.plot = true,
             "--json" => {
                 let file = rest
                     .next()
@@ -125,8 +141,8 @@ mod tests {
 
     #[test]
     fn arguments_come_in_any_order() {
-        let options = read(&["--full", "--json", "a.json"]).unwrap();
-        assert!(options.full);
+        let options = read(&["--plot", "--full", "--json", "a.json"]).unwrap();
+        assert!(options.full && options.plot);
         assert_eq!(options.json, Some("a.json".into()));
         assert!(!read(&[]).unwrap().full);
     }

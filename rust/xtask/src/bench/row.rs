@@ -11,8 +11,10 @@ pub(super) struct Row {
     pub(super) name: String,
     unit: String,
     more_is_better: bool,
-    ours: Option<f64>,
-    stock: Option<f64>,
+    pub(super) ours: Option<f64>,
+    pub(super) stock: Option<f64>,
+    /// What libssl and sockets alone do.
+    pub(super) floor: Option<f64>,
 }
 
 impl Row {
@@ -25,6 +27,7 @@ impl Row {
             more_is_better: value["more_is_better"].as_bool()?,
             ours: median(&value["ours"]),
             stock: median(&value["stock"]),
+            floor: None,
         })
     }
 
@@ -57,7 +60,7 @@ impl Row {
 }
 
 /// The middle of the samples; nothing if there are none, or if one is missing.
-fn median(samples: &Value) -> Option<f64> {
+pub(super) fn median(samples: &Value) -> Option<f64> {
     let mut sorted: Vec<f64> = samples
         .as_array()?
         .iter()
@@ -69,23 +72,27 @@ fn median(samples: &Value) -> Option<f64> {
     Some((lower + upper) / 2.0)
 }
 
-/// All rows, aligned; the last column says how many times better ours is.
+/// All rows, aligned. `ratio` says how many times better ours is; `floor` is what libssl and sockets alone do, and
+/// `of it` ours divided by that.
 pub(super) fn table(rows: &[Row]) -> String {
     let number = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), short);
+    let times = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |it| format!("{it:.2}x"));
     let width = rows.iter().map(|row| row.name.len()).max().unwrap_or(0);
     let mut text = format!(
-        "{:width$}  {:>4}  {:>9}  {:>9}  {:>7}\n",
-        "", "unit", "ours", "stock", "ratio"
+        "{:width$}  {:>4}  {:>9}  {:>9}  {:>7}  {:>9}  {:>7}\n",
+        "", "unit", "ours", "stock", "ratio", "floor", "of it"
     );
     for row in rows {
+        let of_floor = row.ours.zip(row.floor).map(|(ours, floor)| ours / floor);
         text += &format!(
-            "{:width$}  {:>4}  {:>9}  {:>9}  {:>7}\n",
+            "{:width$}  {:>4}  {:>9}  {:>9}  {:>7}  {:>9}  {:>7}\n",
             row.name,
             row.unit,
             number(row.ours),
             number(row.stock),
-            row.ratio()
-                .map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}x")),
+            times(row.ratio()),
+            number(row.floor),
+            times(of_floor),
         );
     }
     text
@@ -112,7 +119,7 @@ mod tests {
 
     #[test]
     fn a_row_has_the_medians_of_its_samples() {
-        let row = row(
+        let mut row = row(
             r#"BENCH {"name":"echo","unit":"us","more_is_better":false,"ours":[9,1,2],"stock":[8,4,1,6]}"#,
         );
         assert_eq!(row.medians(), Some((2.0, 5.0)));
@@ -120,9 +127,10 @@ mod tests {
             row.to_json(),
             json!({ "name": "echo", "unit": "us", "ours": 2.0, "stock": 5.0, "ratio": 2.5 })
         );
+        row.floor = Some(1.6);
         let table = table(&[row]);
         assert!(
-            table.ends_with("echo    us       2.00       5.00    2.50x\n"),
+            table.ends_with("echo    us       2.00       5.00    2.50x       1.60    1.25x\n"),
             "{table}"
         );
     }

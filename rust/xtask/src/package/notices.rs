@@ -144,12 +144,8 @@ impl Package {
 
 /// What cargo knows of the workspace, for this machine's kind.
 fn metadata() -> Result<Value> {
-    let version = String::from_utf8(ask(&["--version", "--verbose"])?)?;
-    let host = version
-        .lines()
-        .find_map(|line| line.strip_prefix("host: "))
-        .context("cargo does not name this machine's kind")?;
-    let json = ask(&["metadata", "--format-version=1", "--filter-platform", host])?;
+    let host = library::host()?;
+    let json = ask(&["metadata", "--format-version=1", "--filter-platform", &host])?;
     serde_json::from_slice(&json).context("cargo metadata gave no JSON")
 }
 

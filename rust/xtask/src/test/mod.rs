@@ -1,4 +1,4 @@
-//! `cargo xtask test`: Rust tests, GDScript suites and scenarios, and one sum of them all.
+//! `cargo xtask test`: Rust tests, a short fuzz, GDScript suites and scenarios, and one sum of them all.
 
 use std::process::ExitCode;
 
@@ -10,6 +10,7 @@ use crate::{WrongArguments, certificates, library, workspace};
 pub(crate) mod fixture;
 mod rust;
 mod scenarios;
+mod short_fuzz;
 mod suites;
 
 /// What the tests came to.
@@ -69,6 +70,9 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
     workspace::step("Rust tests");
     if let Err(error) = rust::run(filter, &mut tally) {
         tally.fail(format!("{error:#}"));
+    }
+    if let Err(error) = short_fuzz::run(filter, &mut tally) {
+        tally.fail(format!("short fuzz: {error:#}"));
     }
 
     let suites = suites::find(filter)?;

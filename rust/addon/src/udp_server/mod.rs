@@ -1,6 +1,5 @@
 //! The class `OpenSSLUDPServer`.
 
-use godot::classes::Engine;
 use godot::global::Error;
 use godot::prelude::*;
 
@@ -8,6 +7,9 @@ use crate::address;
 use crate::codes::code;
 use crate::packet_peer_udp::OpenSslPacketPeerUdp;
 use crate::report::mistake;
+use crate::state::{self, Stateful};
+
+pub(crate) mod hot;
 
 /// One UDP port that many clients send to, each seen as a peer of its own. Mirrors the engine's [UDPServer].
 ///
@@ -17,8 +19,7 @@ use crate::report::mistake;
 #[derive(GodotClass)]
 #[class(tool, init, base = RefCounted, rename = OpenSSLUDPServer)]
 pub(crate) struct OpenSslUdpServer {
-    #[init(val = udp::Listener::new())]
-    listener: udp::Listener,
+    base: Base<RefCounted>,
 
     /// How many clients may wait for [method take_connection]; packets of further new clients are dropped. 0 refuses all new clients. When it is lowered, the clients that came last are dropped.
     #[var(
@@ -32,6 +33,15 @@ pub(crate) struct OpenSslUdpServer {
     max_pending_connections: PhantomVar<i32>,
 }
 
+impl Stateful for OpenSslUdpServer {
+    type State = udp::Listener;
+
+    fn token() -> &'static u8 {
+        static TOKEN: u8 = 0;
+        &TOKEN
+    }
+}
+
 #[godot_api]
 impl OpenSslUdpServer {
     /// Starts listening on a port. [param port] 0 lets the system choose one, see [method get_local_port].
@@ -39,10 +49,10 @@ impl OpenSslUdpServer {
     /// [param bind_address] is [code]"*"[/code] for every address of the machine (IPv4 and IPv6), or one address.
     ///
     /// Returns [constant OK], [constant ERR_ALREADY_IN_USE] if the server listens already, [constant ERR_INVALID_PARAMETER] for a bad port or address, [constant ERR_CANT_CREATE] or [constant ERR_UNAVAILABLE] if the system refuses.
-    #[func]
-    fn listen(&self, port: i64, #[opt(default = "*")] bind_address: GString) -> Error {
+    #[func(gd_self)]
+    fn listen(this: Gd<Self>, port: i64, #[opt(default = "*")] bind_address: GString) -> Error {
         const WHAT: &str = "UDPServer.listen()";
-        if self.listener.is_listening() {
+        if state::of(&this).is_listening() {
             mistake(WHAT, "the server listens already: stop() it first");
             return Error::ERR_ALREADY_IN_USE;
         }
@@ -57,53 +67,40 @@ impl OpenSslUdpServer {
             mistake(WHAT, format_args!("\"{bind_address}\" is no IP address"));
             return Error::ERR_INVALID_PARAMETER;
         };
-        code(self.listener.listen(port, address))
-    }
-
-    /// Takes the packets that have arrived and gives each to its client's peer. Returns [constant ERR_UNCONFIGURED] if the server does not listen.
-    #[func]
-    fn poll(&self) -> Error {
-        code(self.listener.poll())
-    }
-
-    /// Returns whether a new client waits for [method take_connection].
-    ///
-    /// Beyond the engine's: it polls by itself once each frame, so that [code]while server.is_connection_available():[/code] needs no [method poll] before it. What arrives while that loop runs is looked at after it has ended, so that it ends however many clients come.
-    #[func]
-    fn is_connection_available(&self) -> bool {
-        self.listener
-            .poll_round(Engine::singleton().get_process_frames())
+        code(state::of(&this).listen(port, address))
     }
 
     /// Returns the local port, or 0 if the server does not listen.
-    #[func]
-    fn get_local_port(&self) -> i64 {
-        i64::from(self.listener.local_port())
+    #[func(gd_self)]
+    fn get_local_port(this: Gd<Self>) -> i64 {
+        i64::from(state::of(&this).local_port())
     }
 
     /// Returns whether the server listens.
-    #[func]
-    fn is_listening(&self) -> bool {
-        self.listener.is_listening()
+    #[func(gd_self)]
+    fn is_listening(this: Gd<Self>) -> bool {
+        state::of(&this).is_listening()
     }
 
     /// Returns the client that has waited longest as a connected peer, or [code]null[/code] if none waits.
-    #[func]
-    fn take_connection(&self) -> Option<Gd<OpenSslPacketPeerUdp>> {
-        self.listener.accept().map(OpenSslPacketPeerUdp::from_peer)
+    #[func(gd_self)]
+    fn take_connection(this: Gd<Self>) -> Option<Gd<OpenSslPacketPeerUdp>> {
+        let listener = state::of(&this);
+        let peer = listener.accept()?;
+        Some(OpenSslPacketPeerUdp::from_peer(peer, &listener))
     }
 
     /// Stops listening. Peers that were taken from the server are disconnected.
-    #[func]
-    fn stop(&self) {
-        self.listener.stop();
+    #[func(gd_self)]
+    fn stop(this: Gd<Self>) {
+        state::of(&this).stop();
     }
 
     /// Sets [member max_pending_connections].
     #[func]
     fn set_max_pending_connections(&self, max_pending_connections: i32) {
         match usize::try_from(max_pending_connections) {
-            Ok(max) => self.listener.set_max_pending(max),
+            Ok(max) => state::of_base::<Self>(&self.base).set_max_pending(max),
             Err(_) => mistake(
                 "UDPServer.set_max_pending_connections()",
                 "the value must be 0 (refuse new clients) or more",
@@ -114,6 +111,6 @@ impl OpenSslUdpServer {
     /// Returns [member max_pending_connections].
     #[func]
     fn get_max_pending_connections(&self) -> i32 {
-        i32::try_from(self.listener.max_pending()).unwrap_or(i32::MAX)
+        i32::try_from(state::of_base::<Self>(&self.base).max_pending()).unwrap_or(i32::MAX)
     }
 }

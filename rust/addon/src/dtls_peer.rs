@@ -1,0 +1,151 @@
+//! A DTLS peer as its object's methods use it, from any thread.
+
+use std::ops::{Deref, DerefMut};
+use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use godot::builtin::PackedByteArray;
+use once_cell::sync::OnceCell;
+
+use crate::engine_link;
+use crate::link::Link;
+use crate::peer::{Got, Notice, Peer, PutError, ServerSide};
+use crate::roster::Membership;
+use crate::status::Status;
+
+/// A peer behind a lock. What scripts ask for most is published, so that asking takes no lock.
+#[derive(Default)]
+pub(crate) struct DtlsPeer {
+    peer: Mutex<Peer>,
+    status: AtomicU8,
+    packets: AtomicU32,
+    /// Of a server's peer: its place in the server's roster.
+    membership: OnceCell<Membership>,
+}
+
+impl DtlsPeer {
+    /// Takes its place in a roster, for good.
+    pub(crate) fn join(&self, membership: Membership) {
+        // A peer is made by one server, once.
+        let _ = self.membership.set(membership);
+    }
+
+    /// Ends an unfinished handshake, for which a server has no room any more.
+    pub(crate) fn give_up(self: &Arc<Self>) {
+        self.run(Peer::give_up).print();
+    }
+
+    pub(crate) fn lock(&self) -> Locked<'_> {
+        Locked {
+            peer: self.peer.lock().unwrap_or_else(PoisonError::into_inner),
+            shared: self,
+        }
+    }
+
+    pub(crate) fn status(&self) -> Status {
+        Status::from_number(self.status.load(Ordering::Acquire))
+    }
+
+    pub(crate) fn packet_count(&self) -> i32 {
+        i32::try_from(self.packets.load(Ordering::Acquire)).unwrap_or(i32::MAX)
+    }
+
+    /// Takes what has arrived and sends what is due.
+    pub(crate) fn poll(self: &Arc<Self>) {
+        let mut peer = self.lock();
+        if !peer.is_on_engine_link() {
+            let notice = peer.poll();
+            drop(peer);
+            return notice.print();
+        }
+        drop(peer);
+        self.fetch();
+        self.run(Peer::poll).print();
+    }
+
+    /// Takes the oldest packet if one waits; otherwise, nothing has happened.
+    pub(crate) fn take_waiting(&self) -> Option<PackedByteArray> {
+        let mut peer = self.lock();
+        if peer.packet_count() == 0 || peer.is_on_engine_link() {
+            return None;
+        }
+        let Got::Packet(packet, notice) = peer.get(|packet| PackedByteArray::from(packet)) else {
+            return None;
+        };
+        drop(peer);
+        notice.print();
+        Some(packet)
+    }
+
+    /// Hands the oldest packet to `take`, after a look at the network if none waits.
+    pub(crate) fn get<R>(self: &Arc<Self>, take: impl FnOnce(&[u8]) -> R) -> Got<R> {
+        self.fetch();
+        self.run(|peer| peer.get(take))
+    }
+
+    /// Sends one packet.
+    pub(crate) fn put(self: &Arc<Self>, packet: &[u8]) -> Result<(), PutError> {
+        self.run(|peer| peer.put(packet))
+    }
+
+    /// Begins a server's side of the connection.
+    pub(crate) fn accept(self: &Arc<Self>, mut link: Link, server: Arc<ServerSide>) -> Notice {
+        link.fetch();
+        self.run(|peer| peer.accept(link, server))
+    }
+
+    /// Runs `work` on the locked peer, and sends what it leaves for an engine's UDP peer after that.
+    pub(crate) fn run<R>(self: &Arc<Self>, work: impl FnOnce(&mut Peer) -> R) -> R {
+        let mut peer = self.lock();
+        // Kept beyond the lock: if this is the last reference, the object's end can run a script.
+        let engine_peer = peer.engine_peer();
+        let result = work(&mut peer);
+        if engine_peer.is_some() || peer.is_on_engine_link() {
+            let outbox = peer.take_outbox();
+            drop(peer);
+            outbox.send();
+        }
+        result
+    }
+
+    /// Fetches what has arrived at an engine's UDP peer.
+    fn fetch(self: &Arc<Self>) {
+        let engine_peer = self.lock().engine_peer_to_read();
+        if let Some(mut engine_peer) = engine_peer {
+            // The engine's peer may print, and a script's logger let go of this one.
+            let this = Arc::clone(self);
+            let fetched = engine_link::fetch(&mut engine_peer);
+            this.lock().bring(&engine_peer, fetched);
+        }
+    }
+}
+
+/// A locked peer; when it is let go, what it has become is published.
+pub(crate) struct Locked<'a> {
+    peer: MutexGuard<'a, Peer>,
+    shared: &'a DtlsPeer,
+}
+
+impl Deref for Locked<'_> {
+    type Target = Peer;
+
+    fn deref(&self) -> &Peer {
+        &self.peer
+    }
+}
+
+impl DerefMut for Locked<'_> {
+    fn deref_mut(&mut self) -> &mut Peer {
+        &mut self.peer
+    }
+}
+
+impl Drop for Locked<'_> {
+    fn drop(&mut self) {
+        let packets = u32::try_from(self.peer.packet_count()).unwrap_or(u32::MAX);
+        self.shared.packets.store(packets, Ordering::Release);
+        self.shared
+            .status
+            .store(self.peer.status() as u8, Ordering::Release);
+    }
+}

@@ -1,0 +1,51 @@
+//! Hot methods in the form of functions.
+
+/// Defines the hot methods of a class, each `[const] fn name(call[, argument: Bytes]) -> Returned`
+/// with its class reference as documentation; and `register()` and `class_reference()` for them all.
+macro_rules! methods {
+    ($class:ty: $(
+        $(#[doc = $line:literal])+
+        $qualifier:ident fn $name:ident($call:ident $(, $argument:ident: $kind:ident)?) -> $returned:ty $body:block
+    )+) => {
+        $(
+            #[expect(non_camel_case_types, reason = "named as the method")]
+            struct $name;
+
+            impl $crate::hot::Method for $name {
+                type Class = $class;
+                type Argument<'a> = $crate::hot::methods!(@argument $($kind)?);
+                type Returned = $returned;
+
+                const NAME: &'static str = stringify!($name);
+                const IS_CONST: bool = $crate::hot::methods!(@is_const $qualifier);
+                const DESCRIPTION: &'static str = concat!($($line, "\n"),+);
+
+                fn run(
+                    $call: $crate::hot::Call<'_, $class>,
+                    argument: Self::Argument<'_>,
+                ) -> $returned {
+                    $crate::hot::methods!(@bind argument $($argument)?);
+                    $body
+                }
+            }
+        )+
+
+        /// Gives the class its hot methods.
+        pub(crate) fn register() {
+            $($crate::hot::register::<$name>();)+
+        }
+
+        /// What the class reference says of them.
+        pub(crate) fn class_reference() -> String {
+            [$($crate::hot::class_reference::<$name>()),+].concat()
+        }
+    };
+    (@argument) => { $crate::hot::Nothing };
+    (@argument $kind:ident) => { $crate::hot::$kind<'a> };
+    (@bind $given:ident) => { let $crate::hot::Nothing = $given; };
+    (@bind $given:ident $argument:ident) => { let $argument = $given; };
+    (@is_const reads) => { true };
+    (@is_const changes) => { false };
+}
+
+pub(crate) use methods;

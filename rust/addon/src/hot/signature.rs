@@ -1,0 +1,271 @@
+//! What hot methods take and return, in the engine's two ways of calling: pointers to values, and
+//! variants.
+
+use godot::builtin::{PackedByteArray, Variant, VariantType};
+use godot::global::Error;
+use godot::meta::ToGodot;
+use godot::sys;
+use once_cell::sync::Lazy;
+
+use crate::status::Status;
+
+/// A value's type, as the engine is told of it.
+pub(crate) struct Kind {
+    pub(crate) variant: VariantType,
+    /// How scripts call it.
+    pub(crate) name: &'static str,
+    /// An enum's name, else empty.
+    pub(crate) class: &'static str,
+    /// For integers: how wide they are (`GDExtensionClassMethodArgumentMetadata`).
+    pub(crate) metadata: sys::GDExtensionClassMethodArgumentMetadata,
+}
+
+impl Kind {
+    const BOOL: Self = Self::of(VariantType::BOOL, "bool");
+    const INT: Self = Self::of(VariantType::INT, "int");
+    const BYTES: Self = Self::of(VariantType::PACKED_BYTE_ARRAY, "PackedByteArray");
+
+    const fn of(variant: VariantType, name: &'static str) -> Self {
+        Self {
+            variant,
+            name,
+            class: "",
+            metadata: 0,
+        }
+    }
+}
+
+/// What a method takes: nothing, or one value.
+pub(crate) trait Argument<'a>: Sized {
+    /// Its name and type.
+    fn kind() -> Option<(&'static str, Kind)>;
+
+    /// # Safety
+    /// `arguments` must point to as many values as [`Argument::kind`] says, of its type.
+    unsafe fn from_pointers(arguments: *const sys::GDExtensionConstTypePtr) -> Self;
+
+    /// The type that was expected, if the variant is of another one.
+    ///
+    /// # Safety
+    /// `arguments` must point to as many variants as [`Argument::kind`] says.
+    unsafe fn from_variants(
+        arguments: *const sys::GDExtensionConstVariantPtr,
+    ) -> Result<Self, VariantType>;
+}
+
+/// No argument.
+pub(crate) struct Nothing;
+
+impl Argument<'_> for Nothing {
+    fn kind() -> Option<(&'static str, Kind)> {
+        None
+    }
+
+    unsafe fn from_pointers(_: *const sys::GDExtensionConstTypePtr) -> Self {
+        Self
+    }
+
+    unsafe fn from_variants(
+        _: *const sys::GDExtensionConstVariantPtr,
+    ) -> Result<Self, VariantType> {
+        Ok(Self)
+    }
+}
+
+/// The content of a `PackedByteArray`.
+pub(crate) enum Bytes<'a> {
+    Borrowed(&'a PackedByteArray),
+    /// Made of an array of integers, which the engine's methods take as well.
+    Converted(PackedByteArray),
+}
+
+impl Bytes<'_> {
+    pub(crate) fn as_slice(&self) -> &[u8] {
+        match self {
+            Self::Borrowed(array) => array.as_slice(),
+            Self::Converted(array) => array.as_slice(),
+        }
+    }
+}
+
+/// Where a variant holds its `PackedByteArray`.
+static INSIDE_VARIANT: Lazy<sys::GDExtensionVariantGetInternalPtrFunc> = Lazy::new(|| {
+    // SAFETY: the interface is initialised as long as there are objects of ours.
+    unsafe {
+        sys::interface_fn!(variant_get_ptr_internal_getter)(
+            VariantType::PACKED_BYTE_ARRAY.ord as sys::GDExtensionVariantType,
+        )
+    }
+});
+
+impl<'a> Argument<'a> for Bytes<'a> {
+    fn kind() -> Option<(&'static str, Kind)> {
+        Some(("buffer", Kind::BYTES))
+    }
+
+    unsafe fn from_pointers(arguments: *const sys::GDExtensionConstTypePtr) -> Self {
+        // SAFETY: as the caller vouches; gdext's type is laid out as the engine's.
+        Self::Borrowed(unsafe { &*(*arguments).cast::<PackedByteArray>() })
+    }
+
+    unsafe fn from_variants(
+        arguments: *const sys::GDExtensionConstVariantPtr,
+    ) -> Result<Self, VariantType> {
+        // SAFETY: as the caller vouches; gdext's type is laid out as the engine's.
+        let variant = unsafe { &*(*arguments).cast::<Variant>() };
+        match (variant.get_type(), *INSIDE_VARIANT) {
+            (VariantType::PACKED_BYTE_ARRAY, Some(inside)) => {
+                // SAFETY: the variant holds such an array, and stays as it is during the call.
+                let array = unsafe { inside((*arguments).cast_mut()) };
+                // SAFETY: as above.
+                Ok(Self::Borrowed(unsafe { &*array.cast::<PackedByteArray>() }))
+            }
+            (VariantType::ARRAY, _) => variant
+                .try_to_relaxed()
+                .map(Self::Converted)
+                .map_err(|_| VariantType::PACKED_BYTE_ARRAY),
+            _ => Err(VariantType::PACKED_BYTE_ARRAY),
+        }
+    }
+}
+
+/// What a method returns.
+pub(crate) trait Returned: Sized {
+    fn kind() -> Option<Kind>;
+
+    /// What it returns where its body panicked.
+    fn after_panic() -> Self;
+
+    /// # Safety
+    /// `to` must point to a value of the type that [`Returned::kind`] says.
+    unsafe fn write(self, to: sys::GDExtensionTypePtr);
+
+    fn into_variant(self) -> Variant;
+}
+
+impl Returned for () {
+    fn kind() -> Option<Kind> {
+        None
+    }
+
+    fn after_panic() -> Self {}
+
+    unsafe fn write(self, _: sys::GDExtensionTypePtr) {}
+
+    fn into_variant(self) -> Variant {
+        Variant::nil()
+    }
+}
+
+impl Returned for bool {
+    fn kind() -> Option<Kind> {
+        Some(Kind::BOOL)
+    }
+
+    fn after_panic() -> Self {
+        false
+    }
+
+    unsafe fn write(self, to: sys::GDExtensionTypePtr) {
+        // SAFETY: as the caller vouches.
+        unsafe { to.cast::<sys::GDExtensionBool>().write(self.into()) }
+    }
+
+    fn into_variant(self) -> Variant {
+        self.to_variant()
+    }
+}
+
+/// All integers are of 64 bits there.
+///
+/// # Safety
+/// `to` must point to an integer of the engine's.
+unsafe fn write_integer(value: i64, to: sys::GDExtensionTypePtr) {
+    // SAFETY: as the caller vouches.
+    unsafe { to.cast::<i64>().write(value) }
+}
+
+impl Returned for i32 {
+    fn kind() -> Option<Kind> {
+        Some(Kind {
+            metadata: sys::GDEXTENSION_METHOD_ARGUMENT_METADATA_INT_IS_INT32,
+            ..Kind::INT
+        })
+    }
+
+    fn after_panic() -> Self {
+        0
+    }
+
+    unsafe fn write(self, to: sys::GDExtensionTypePtr) {
+        // SAFETY: as the caller vouches.
+        unsafe { write_integer(self.into(), to) }
+    }
+
+    fn into_variant(self) -> Variant {
+        self.to_variant()
+    }
+}
+
+impl Returned for Error {
+    fn kind() -> Option<Kind> {
+        Some(Kind {
+            class: "Error",
+            ..Kind::INT
+        })
+    }
+
+    fn after_panic() -> Self {
+        Self::FAILED
+    }
+
+    unsafe fn write(self, to: sys::GDExtensionTypePtr) {
+        // SAFETY: as the caller vouches.
+        unsafe { write_integer(godot::obj::EngineEnum::ord(self).into(), to) }
+    }
+
+    fn into_variant(self) -> Variant {
+        self.to_variant()
+    }
+}
+
+impl Returned for Status {
+    fn kind() -> Option<Kind> {
+        Some(Kind {
+            class: Status::CLASS,
+            ..Kind::INT
+        })
+    }
+
+    fn after_panic() -> Self {
+        Self::Error
+    }
+
+    unsafe fn write(self, to: sys::GDExtensionTypePtr) {
+        // SAFETY: as the caller vouches.
+        unsafe { write_integer(self as i64, to) }
+    }
+
+    fn into_variant(self) -> Variant {
+        self.to_variant()
+    }
+}
+
+impl Returned for PackedByteArray {
+    fn kind() -> Option<Kind> {
+        Some(Kind::BYTES)
+    }
+
+    fn after_panic() -> Self {
+        Self::new()
+    }
+
+    unsafe fn write(self, to: sys::GDExtensionTypePtr) {
+        // SAFETY: as the caller vouches; the value before it is dropped.
+        unsafe { *to.cast::<Self>() = self }
+    }
+
+    fn into_variant(self) -> Variant {
+        self.to_variant()
+    }
+}

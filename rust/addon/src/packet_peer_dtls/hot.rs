@@ -1,0 +1,46 @@
+//! The methods of `OpenSSLPacketPeerDTLS` that a game calls for each peer and packet.
+
+use godot::builtin::PackedByteArray;
+use godot::classes::PacketPeer;
+use godot::global::Error;
+
+use super::OpenSslPacketPeerDtls;
+use crate::hot::methods;
+use crate::status::Status;
+
+methods! { OpenSslPacketPeerDtls:
+    /// Takes what has arrived and sends what is due: call it each frame, also while connecting.
+    changes fn poll(call) -> () {
+        call.state().poll();
+    }
+
+    /// Returns where the connection stands.
+    reads fn get_status(call) -> Status {
+        call.state().status()
+    }
+
+    /// Returns how many packets wait for [method get_packet].
+    reads fn get_available_packet_count(call) -> i32 {
+        call.state().packet_count()
+    }
+
+    /// Returns the packet that has waited longest, after a look at the network if none waits; empty if there is none, or upon an error, see [method PacketPeer.get_packet_error].
+    changes fn get_packet(call) -> PackedByteArray {
+        // The engine keeps the error of the packet before, which is to be forgotten then.
+        if let Some(packet) = call.state().take_waiting() {
+            return packet;
+        }
+        call.object().upcast::<PacketPeer>().get_packet()
+    }
+
+    /// Encrypts a packet of up to 16,384 bytes and sends it. An empty packet is not sent.
+    ///
+    /// Returns [constant OK], [constant ERR_UNCONFIGURED] without a connection, [constant ERR_INVALID_PARAMETER] for a packet that is too large, [constant ERR_CONNECTION_ERROR] if the connection has ended; a printed line says which.
+    changes fn put_packet(call, buffer: Bytes) -> Error {
+        let packet = buffer.as_slice();
+        if packet.is_empty() {
+            return Error::OK;
+        }
+        super::put(call.state(), packet)
+    }
+}

@@ -1,0 +1,306 @@
+//! The class `OpenSSLPacketPeerDTLS`.
+
+use std::sync::Arc;
+
+use godot::classes::{IPacketPeerExtension, PacketPeerExtension};
+use godot::global::Error;
+use godot::meta::conv::RawPtr;
+use godot::prelude::*;
+
+use crate::contexts::{self, ClientSide, Unusable};
+use crate::dtls_peer::DtlsPeer;
+use crate::link::Link;
+use crate::optional::Optional;
+use crate::packet_peer_udp::OpenSslPacketPeerUdp;
+use crate::peer::{Got, Notice, Peer, PutError};
+use crate::report::mistake;
+use crate::state::{self, Stateful};
+use crate::timeouts::{Timeout, Timeouts};
+use crate::{packet_memory, slices};
+
+pub(crate) mod hot;
+
+/// An encrypted UDP connection: a client's, or one client of a server's. Mirrors the engine's [PacketPeerDTLS], on OpenSSL.
+///
+/// Call [method poll] each frame; every packet that has arrived by then can be taken at once.
+///
+/// Engine page: https://docs.godotengine.org/en/stable/classes/class_packetpeerdtls.html
+#[derive(GodotClass)]
+#[class(tool, init, base = PacketPeerExtension, rename = OpenSSLPacketPeerDTLS)]
+pub(crate) struct OpenSslPacketPeerDtls {
+    base: Base<PacketPeerExtension>,
+
+    /// How long a handshake may take, in seconds, from 1 to 3,600; after that the connection ends in [constant OpenSSLPacketPeerDTLS.STATUS_ERROR]. Holds for handshakes that begin after it was set.
+    #[var(get = get_handshake_timeout, set = set_handshake_timeout, hint = RANGE, hint_string = "1,3600,0.1,suffix:s", usage_flags = [DEFAULT])]
+    #[init(val = PhantomVar::default())]
+    handshake_timeout: PhantomVar<f64>,
+
+    /// How long the messages of a handshake wait for an answer before they are sent again, in seconds, from 0.05 to 60; twice as long each time after that (RFC 6347 section 4.2.4.1). Less makes up for losses sooner, and is too little where answers take that long. Holds for handshakes that begin after it was set.
+    #[var(get = get_retransmission_timeout, set = set_retransmission_timeout, hint = RANGE, hint_string = "0.05,60,0.05,suffix:s", usage_flags = [DEFAULT])]
+    #[init(val = PhantomVar::default())]
+    retransmission_timeout: PhantomVar<f64>,
+
+    /// How long the other side may be silent once it is connected, in seconds; after that the connection ends in [constant STATUS_ERROR]. 0 is for ever, as with the engine's class. A side that vanishes (a crash, a lost network) says no goodbye, so servers should set this, and let clients that have nothing to say send something now and then. Only packets that the other side has sealed count, see [method get_idle_time].
+    #[var(get = get_idle_timeout, set = set_idle_timeout, hint = RANGE, hint_string = "0,3600,0.1,or_greater,suffix:s", usage_flags = [DEFAULT])]
+    #[init(val = PhantomVar::default())]
+    idle_timeout: PhantomVar<f64>,
+}
+
+impl Stateful for OpenSslPacketPeerDtls {
+    type State = DtlsPeer;
+
+    fn token() -> &'static u8 {
+        static TOKEN: u8 = 0;
+        &TOKEN
+    }
+}
+
+impl OpenSslPacketPeerDtls {
+    fn timeouts(&self) -> Timeouts {
+        state::of_base::<Self>(&self.base).lock().timeouts()
+    }
+
+    fn set_timeout(&self, timeout: Timeout, seconds: f64) {
+        let state = state::of_base::<Self>(&self.base);
+        timeout.set("PacketPeerDTLS", seconds, self.timeouts(), |timeouts| {
+            state.lock().set_timeouts(timeouts);
+        });
+    }
+}
+
+#[godot_api]
+impl OpenSslPacketPeerDtls {
+    /// Connects to a server through a UDP peer that is connected to it. The handshake goes on in [method poll].
+    ///
+    /// With a [String] (the engine's form), [param hostname] is the name that the server's certificate must be for, and [param client_options] are a client's options, of either class; without them the certificate must come from an authority that the system trusts.
+    ///
+    /// With a [bool] in its place (the form of Godot 3, still in documented examples), [code]false[/code] verifies nothing; [code]true[/code] verifies the certificate and the host name: the one given as third argument, else the one that [param packet_peer] was connected to.
+    ///
+    /// Returns [constant OK], [constant ERR_INVALID_PARAMETER] for a peer that is not connected or for wrong options, [constant ERR_ALREADY_IN_USE] while this peer has a connection; a printed line says what is wrong.
+    #[func(gd_self)]
+    fn connect_to_peer(
+        this: Gd<Self>,
+        packet_peer: Variant,
+        hostname: Variant,
+        #[opt(default = Optional::default())] client_options: Optional,
+    ) -> Error {
+        match connect(&this, &packet_peer, &hostname, &client_options.0) {
+            Ok(()) => Error::OK,
+            Err(unusable) => {
+                mistake("PacketPeerDTLS.connect_to_peer()", unusable.why);
+                unusable.code
+            }
+        }
+    }
+
+    /// Ends the connection and tells the other side.
+    #[func(gd_self)]
+    fn disconnect_from_peer(this: Gd<Self>) {
+        state::of(&this).run(Peer::disconnect);
+    }
+
+    /// Returns the protocol that the two sides agreed on, such as [code]DTLSv1.2[/code], or an empty string before that.
+    #[func(gd_self)]
+    fn get_protocol(this: Gd<Self>) -> GString {
+        state::of(&this)
+            .lock()
+            .protocol()
+            .unwrap_or_default()
+            .into()
+    }
+
+    /// Sets [member handshake_timeout].
+    #[func]
+    fn set_handshake_timeout(&self, seconds: f64) {
+        self.set_timeout(Timeout::Handshake, seconds);
+    }
+
+    /// Returns [member handshake_timeout].
+    #[func]
+    fn get_handshake_timeout(&self) -> f64 {
+        Timeout::Handshake.of(&self.timeouts())
+    }
+
+    /// Sets [member retransmission_timeout].
+    #[func]
+    fn set_retransmission_timeout(&self, seconds: f64) {
+        self.set_timeout(Timeout::Retransmission, seconds);
+    }
+
+    /// Returns [member retransmission_timeout].
+    #[func]
+    fn get_retransmission_timeout(&self) -> f64 {
+        Timeout::Retransmission.of(&self.timeouts())
+    }
+
+    /// Sets [member idle_timeout].
+    #[func]
+    fn set_idle_timeout(&self, seconds: f64) {
+        self.set_timeout(Timeout::Idle, seconds);
+    }
+
+    /// Returns [member idle_timeout].
+    #[func]
+    fn get_idle_timeout(&self) -> f64 {
+        Timeout::Idle.of(&self.timeouts())
+    }
+
+    /// Returns how long ago the other side was heard last, in seconds: since the last packet, or other sealed message, that it alone can have sent. 0 without a connection.
+    #[func(gd_self)]
+    fn get_idle_time(this: Gd<Self>) -> f64 {
+        let heard_at = state::of(&this).lock().last_heard();
+        heard_at.map_or(0.0, |at| at.elapsed().as_secs_f64())
+    }
+
+    /// Returns the cipher suite that the two sides agreed on, by OpenSSL's name, such as [code]ECDHE-RSA-AES256-GCM-SHA384[/code], or an empty string before that.
+    #[func(gd_self)]
+    fn get_cipher(this: Gd<Self>) -> GString {
+        state::of(&this).lock().cipher().unwrap_or_default().into()
+    }
+}
+
+fn connect(
+    this: &Gd<OpenSslPacketPeerDtls>,
+    packet_peer: &Variant,
+    hostname: &Variant,
+    third: &Variant,
+) -> Result<(), Unusable> {
+    let mut link = Link::from_variant(packet_peer)
+        .filter(Link::is_connected)
+        .ok_or_else(|| {
+            Unusable::parameter(
+                "the first argument must be a PacketPeerUDP on which connect_to_host() succeeded",
+            )
+        })?;
+    let (side, host) = if let Ok(host) = hostname.try_to::<GString>() {
+        let options = if third.is_nil() {
+            contexts::verified_client()
+        } else {
+            contexts::client(third)
+        };
+        (options?, host.to_string())
+    } else if let Ok(validate) = hostname.try_to::<bool>() {
+        godot_3_form(packet_peer, validate, third)?
+    } else {
+        return Err(Unusable::parameter(
+            "the second argument must be the server's host name, or true or false as in Godot 3",
+        ));
+    };
+    let has_connection = || Unusable {
+        code: Error::ERR_ALREADY_IN_USE,
+        why: "this peer has a connection: call disconnect_from_peer() first".to_owned(),
+    };
+    let is_active = state::of(this).lock().is_active();
+    if is_active {
+        return Err(has_connection());
+    }
+    // What is there before the first hello answers another one: a cookie in it would be taken
+    // for this session's.
+    link.forget_arrived();
+    let host = side.name_override.as_deref().unwrap_or(&host);
+    state::of(this).run(|peer| {
+        // Another thread may have been faster.
+        if peer.is_active() {
+            return Err(has_connection());
+        }
+        peer.connect(link, &side.context, host)
+            .map_err(Unusable::parameter)
+    })
+}
+
+/// `connect_to_peer(peer, validate_certs, for_hostname)`: Godot 3's arguments, in which options of
+/// today may stand third as well.
+fn godot_3_form(
+    packet_peer: &Variant,
+    validate: bool,
+    third: &Variant,
+) -> Result<(ClientSide, String), Unusable> {
+    let connected_to = || {
+        packet_peer
+            .try_to::<Gd<OpenSslPacketPeerUdp>>()
+            .map(|peer| state::of(&peer).host())
+            .or_else(|error| {
+                let link = Link::from_variant(packet_peer).ok_or(error)?;
+                Ok(link
+                    .remote()
+                    .map(|remote| remote.ip().to_string())
+                    .unwrap_or_default())
+            })
+            .unwrap_or_else(|_: godot::meta::error::ConvertError| String::new())
+    };
+    let host = match third.try_to::<GString>() {
+        Ok(host) if !host.is_empty() => host.to_string(),
+        _ => connected_to(),
+    };
+    let has_options = !third.is_nil() && third.try_to::<GString>().is_err();
+    let side = match (validate, has_options) {
+        (false, _) => contexts::unverified_client()?,
+        (true, false) => contexts::verified_client()?,
+        (true, true) => contexts::client(third)?,
+    };
+    Ok((side, host))
+}
+
+#[godot_api]
+impl IPacketPeerExtension for OpenSslPacketPeerDtls {
+    fn get_available_packet_count(&self) -> i32 {
+        state::of_base::<Self>(&self.base).packet_count()
+    }
+
+    fn get_max_packet_size(&self) -> i32 {
+        dtls::MAX_PACKET as i32
+    }
+
+    #[func(gd_self)]
+    unsafe fn get_packet_rawptr(
+        this: Gd<Self>,
+        buffer: RawPtr<*mut RawPtr<*const u8>>,
+        buffer_size: RawPtr<*mut i32>,
+    ) -> Error {
+        let mut said = Notice::None;
+        let filled = packet_memory::fill(|memory| {
+            let (result, notice) =
+                match state::of(&this).get(|packet| memory.extend_from_slice(packet)) {
+                    Got::Packet((), notice) => (Ok(()), notice),
+                    Got::Ended(notice) => (Err(Error::ERR_CONNECTION_ERROR), notice),
+                    Got::NotConnected => (Err(Error::ERR_UNCONFIGURED), Notice::None),
+                };
+            said = notice;
+            result
+        });
+        // A script's logger may take packets of other peers.
+        packet_memory::keep_during(|| said.print());
+        if filled == Err(Error::ERR_UNCONFIGURED) {
+            mistake("PacketPeerDTLS.get_packet()", "the peer is not connected");
+        }
+        // SAFETY: the engine passes two valid out pointers to this virtual method.
+        unsafe { slices::give(filled, buffer, buffer_size) }
+    }
+
+    #[func(gd_self)]
+    unsafe fn put_packet_rawptr(this: Gd<Self>, buffer: RawPtr<*const u8>, size: i32) -> Error {
+        // SAFETY: the engine passes `size` readable bytes to this virtual method.
+        let packet = unsafe { slices::borrow(buffer, size) };
+        put(&state::of(&this), packet)
+    }
+}
+
+/// Sends a packet, and says what is wrong with it.
+fn put(peer: &Arc<DtlsPeer>, packet: &[u8]) -> Error {
+    const WHAT: &str = "PacketPeerDTLS.put_packet()";
+    match peer.put(packet) {
+        Ok(()) => Error::OK,
+        Err(PutError::NotConnected) => {
+            mistake(WHAT, "the peer is not connected");
+            Error::ERR_UNCONFIGURED
+        }
+        Err(PutError::TooLarge(error)) => {
+            mistake(WHAT, error);
+            Error::ERR_INVALID_PARAMETER
+        }
+        Err(PutError::Failed(notice)) => {
+            notice.print();
+            Error::ERR_CONNECTION_ERROR
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! What an object of ours is made of, kept where a method finds it without gdext's cell.
+//!
+//! gdext keeps a class's Rust value in a cell that counts who borrows it; with threads allowed, each
+//! borrow costs two locks, a hash table and a system call. Our objects are shared between threads
+//! and lock for themselves, so their state is an instance binding instead: something that the engine
+//! keeps for an extension with an object, and frees with it.
+
+use std::ffi::c_void;
+use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use godot::obj::{Base, Gd, GodotClass};
+use godot::private::{Storage, as_storage};
+use godot::sys;
+
+/// A class whose objects have their state in an instance binding.
+pub(crate) trait Stateful: GodotClass + Sized {
+    /// Made when it is asked for first; dropped with the object.
+    type State: Default + Send + Sync + 'static;
+
+    /// A byte of the class's own: its address tells the binding from others.
+    fn token() -> &'static u8;
+}
+
+/// The state of an object, borrowed from it; cloned, it is kept beyond it.
+pub(crate) struct Borrowed<'a, S> {
+    /// Without a count of its own: the object's is used.
+    state: ManuallyDrop<Arc<S>>,
+    object: PhantomData<&'a S>,
+}
+
+impl<S> Deref for Borrowed<'_, S> {
+    type Target = Arc<S>;
+
+    fn deref(&self) -> &Arc<S> {
+        &self.state
+    }
+}
+
+/// The state of an object.
+pub(crate) fn of<C: Stateful>(object: &Gd<C>) -> Borrowed<'_, C::State> {
+    // SAFETY: the object is alive as long as this reference to it, and its class is `C`.
+    unsafe { of_object::<C>(object.obj_sys()) }
+}
+
+/// The state of an object of class `C`, from within it.
+pub(crate) fn of_base<C: Stateful>(base: &Base<C::Base>) -> Borrowed<'_, C::State> {
+    // SAFETY: a `Base` stands in the Rust value of an object that is alive; its class is `C`, as each
+    // class of ours has a base of its own field.
+    unsafe { of_object::<C>(base.obj_sys()) }
+}
+
+/// The state of the object whose method the engine calls.
+///
+/// # Safety
+/// `instance` must be what the engine passes to a method of class `C`, and the state must not be
+/// used once the object may be gone: after a call that can run a script.
+pub(crate) unsafe fn of_instance<'a, C: Stateful>(
+    instance: sys::GDExtensionClassInstancePtr,
+) -> Borrowed<'a, C::State> {
+    // SAFETY: as the caller vouches; nothing of the storage but its object's address is read.
+    unsafe { of_object::<C>(as_storage::<C>(instance).base().obj_sys()) }
+}
+
+/// # Safety
+/// `object` must be an object of class `C` that is alive for `'a`.
+unsafe fn of_object<'a, C: Stateful>(object: sys::GDExtensionObjectPtr) -> Borrowed<'a, C::State> {
+    let callbacks = sys::GDExtensionInstanceBindingCallbacks {
+        create_callback: Some(create::<C>),
+        free_callback: Some(free::<C>),
+        reference_callback: None,
+    };
+    let token = std::ptr::from_ref(C::token()).cast_mut().cast();
+    // SAFETY: the object is alive; the engine copies the callbacks, and gives what `create` made.
+    let state = unsafe {
+        let binding = sys::interface_fn!(object_get_instance_binding)(object, token, &callbacks);
+        Arc::from_raw(binding.cast::<C::State>())
+    };
+    Borrowed {
+        state: ManuallyDrop::new(state),
+        object: PhantomData,
+    }
+}
+
+unsafe extern "C" fn create<C: Stateful>(_token: *mut c_void, _object: *mut c_void) -> *mut c_void {
+    Arc::into_raw(Arc::new(C::State::default()))
+        .cast_mut()
+        .cast()
+}
+
+unsafe extern "C" fn free<C: Stateful>(
+    _token: *mut c_void,
+    _object: *mut c_void,
+    binding: *mut c_void,
+) {
+    // SAFETY: `binding` is what `create` gave, and the engine frees it once.
+    drop(unsafe { Arc::from_raw(binding.cast::<C::State>()) });
+}

@@ -1,0 +1,102 @@
+//! How long a DTLS peer waits: for answers, for a handshake, for anything at all.
+
+use std::time::Duration;
+
+use crate::report::mistake;
+
+/// What a peer keeps to, and what a server gives to its peers.
+#[derive(Clone, Copy)]
+pub(crate) struct Timeouts {
+    /// How long a handshake may take.
+    pub(crate) handshake: Duration,
+    /// How long a flight of it waits for an answer at first.
+    pub(crate) retransmission: Duration,
+    /// How long a connected peer may be silent; zero is for ever.
+    pub(crate) idle: Duration,
+    /// The first two as sessions take them.
+    pub(crate) settings: dtls::Settings,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            handshake: dtls::HANDSHAKE_LIMIT,
+            retransmission: dtls::FIRST_RETRANSMISSION,
+            idle: Duration::ZERO,
+            settings: dtls::Settings::default(),
+        }
+    }
+}
+
+impl Timeouts {
+    fn set_handshake(&mut self, seconds: f64) -> Result<(), String> {
+        let limit = duration(seconds)?;
+        self.settings = self.settings.handshake_limit(limit).map_err(in_words)?;
+        self.handshake = limit;
+        Ok(())
+    }
+
+    fn set_retransmission(&mut self, seconds: f64) -> Result<(), String> {
+        let wait = duration(seconds)?;
+        self.settings = self.settings.first_retransmission(wait).map_err(in_words)?;
+        self.retransmission = wait;
+        Ok(())
+    }
+
+    fn set_idle(&mut self, seconds: f64) -> Result<(), String> {
+        self.idle = duration(seconds)?;
+        Ok(())
+    }
+}
+
+fn in_words(error: dtls::ConfigError) -> String {
+    error.to_string()
+}
+
+fn duration(seconds: f64) -> Result<Duration, String> {
+    Duration::try_from_secs_f64(seconds)
+        .map_err(|_| format!("it takes a number of seconds from 0 on, and not {seconds}"))
+}
+
+/// One of the three.
+#[derive(Clone, Copy)]
+pub(crate) enum Timeout {
+    Handshake,
+    Retransmission,
+    Idle,
+}
+
+impl Timeout {
+    /// In seconds.
+    pub(crate) fn of(self, timeouts: &Timeouts) -> f64 {
+        match self {
+            Self::Handshake => timeouts.handshake,
+            Self::Retransmission => timeouts.retransmission,
+            Self::Idle => timeouts.idle,
+        }
+        .as_secs_f64()
+    }
+
+    /// Takes seconds, or prints what is wrong with them. To be called while nothing is locked.
+    pub(crate) fn set(
+        self,
+        class: &str,
+        seconds: f64,
+        now: Timeouts,
+        change: impl FnOnce(Timeouts),
+    ) {
+        let mut timeouts = now;
+        let (name, set) = match self {
+            Self::Handshake => ("handshake_timeout", timeouts.set_handshake(seconds)),
+            Self::Retransmission => (
+                "retransmission_timeout",
+                timeouts.set_retransmission(seconds),
+            ),
+            Self::Idle => ("idle_timeout", timeouts.set_idle(seconds)),
+        };
+        match set {
+            Ok(()) => change(timeouts),
+            Err(why) => mistake(&format!("{class}.{name}"), why),
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! `cargo bench -p dtls --bench handshakes`: full handshakes, both ends in one thread, through sessions and a cookie jar
+//! and through a bare libssl that exchanges the same flights.
+
+use divan::Bencher;
+use pki::KeyKind;
+
+use support::World;
+use support::bare::{Contexts, Memory};
+
+#[allow(unreachable_pub, dead_code, reason = "shared by several benches")]
+mod support;
+
+fn main() {
+    divan::main();
+}
+
+const KEYS: [KeyKind; 2] = [KeyKind::Rsa2048, KeyKind::P256];
+
+#[divan::bench(args = KEYS, min_time = 3)]
+fn session(bencher: Bencher<'_, '_>, key: KeyKind) {
+    let mut world = World::new(key);
+    bencher.bench_local(|| world.connect());
+}
+
+#[divan::bench(args = KEYS, min_time = 3)]
+fn libssl(bencher: Bencher<'_, '_>, key: KeyKind) {
+    let contexts = Contexts::new(key);
+    bencher.bench_local(|| {
+        let (client, server) = Memory::pair();
+        contexts.connect(client, server)
+    });
+}

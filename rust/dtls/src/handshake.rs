@@ -1,0 +1,414 @@
+//! A session's way to its keys, over a network that loses, repeats, delays and damages datagrams
+//! and among strangers who send their own.
+//!
+//! OpenSSL sends a flight again with new record numbers, at most 12 times. Between those, from the
+//! second on, the flight goes out as it is: whoever has received it drops it as a replay, whoever
+//! has not takes it.
+//!
+//! Until the keys are proven, all that OpenSSL goes by is plain text, which may be damaged or a
+//! stranger's. So a client does not give up over it, but begins anew with another hello, up to its
+//! limit; RFC 6347 section 4.2.8 has a server take a client that does so.
+
+use std::ops::Range;
+use std::time::{Duration, Instant};
+
+use openssl::ssl::SslRef;
+
+use crate::context::ClientContext;
+use crate::datagrams::Datagrams;
+use crate::early::Early;
+use crate::error::{ConfigError, forget_earlier_errors};
+use crate::failure::Failure;
+use crate::hello::ClientHello;
+use crate::policy::longest_retransmission;
+use crate::records::{self, Record};
+use crate::screen::{Screen, Verdict};
+use crate::session::{Phase, Session, client_ssl, is_waiting};
+use crate::settings::Settings;
+use crate::transport::Transport;
+use crate::{channel, timer};
+
+/// What a session remembers until it has its keys.
+pub(crate) struct Handshake {
+    /// What a client needs to begin anew.
+    client: Option<(ClientContext, Box<str>)>,
+    screen: Screen,
+    /// The number that OpenSSL is to see in the next record of epoch 0.
+    next_number: u64,
+    early: Early,
+    /// The number of the sealed record that OpenSSL read last.
+    finished: u64,
+    settings: Settings,
+    give_up_at: Instant,
+    /// When OpenSSL sends the flight again.
+    retransmit_at: Option<Instant>,
+    /// When the flight goes out as it is.
+    copy_at: Option<Instant>,
+    copy_gap: Option<Duration>,
+    /// How many flights this attempt has sent.
+    flights: u32,
+    attempt: u64,
+    attempt_at: Instant,
+    /// When the other side last showed that it has the flight before.
+    progress_at: Instant,
+    /// A plain-text alert, and when it is believed if nothing goes on.
+    alert: Option<(Instant, Failure)>,
+    /// Why the last attempt ended, and how many ended so.
+    suspicion: Option<(Failure, u32)>,
+    restart_at: Option<Instant>,
+}
+
+/// Record numbers of one attempt begin so far from those of the one before.
+const NUMBERS_OF_AN_ATTEMPT: u64 = 1 << 16;
+
+impl Handshake {
+    pub(crate) fn of_client(context: &ClientContext, server_name: &str, now: Instant) -> Self {
+        let client = Some((context.clone(), server_name.into()));
+        let screen = Screen::for_client(0);
+        Self::new(client, screen, 0, context.settings, now)
+    }
+
+    pub(crate) fn of_server(settings: Settings, hello: &ClientHello<'_>, now: Instant) -> Self {
+        let next_number = records::big_endian(hello.record_number) + 1;
+        Self::new(None, Screen::for_server(hello), next_number, settings, now)
+    }
+
+    fn new(
+        client: Option<(ClientContext, Box<str>)>,
+        screen: Screen,
+        next_number: u64,
+        settings: Settings,
+        now: Instant,
+    ) -> Self {
+        Self {
+            client,
+            screen,
+            next_number,
+            early: Early::default(),
+            finished: 0,
+            settings,
+            give_up_at: now + settings.handshake_limit,
+            retransmit_at: None,
+            copy_at: None,
+            copy_gap: None,
+            flights: 0,
+            attempt: 0,
+            attempt_at: now,
+            progress_at: now,
+            alert: None,
+            suspicion: None,
+            restart_at: None,
+        }
+    }
+
+    pub(crate) fn timeout(&self) -> Instant {
+        let next = match self.restart_at {
+            Some(at) => Some(at),
+            None => {
+                let alert = self.alert.as_ref().map(|(at, _)| *at);
+                let times = [self.retransmit_at, self.copy_at, alert, self.stuck_at()];
+                times.into_iter().flatten().min()
+            }
+        };
+        next.map_or(self.give_up_at, |next| next.min(self.give_up_at))
+    }
+
+    fn is_client(&self) -> bool {
+        self.client.is_some()
+    }
+
+    /// When a client stops to wait for this attempt.
+    fn stuck_at(&self) -> Option<Instant> {
+        let limit = self.settings.handshake_limit;
+        if self.screen.has_cookie() {
+            Some((self.progress_at + limit / 3).min(self.attempt_at + limit / 2))
+        } else if self.suspicion.is_some() {
+            Some(self.attempt_at + limit / 4)
+        } else {
+            None
+        }
+    }
+
+    /// Whether this side has sent all that it has to send.
+    fn is_last_flight(&self) -> bool {
+        !self.is_client() || self.flights >= 2 + u32::from(self.screen.has_cookie())
+    }
+
+    /// Sets the times at which the flight goes out again; `flight_length` tells how many datagrams
+    /// of it just have.
+    fn schedule(&mut self, ssl: &SslRef, flight_length: usize, now: Instant) {
+        let left = timer::remaining(ssl);
+        self.retransmit_at = left.map(|left| now + left);
+        let count = timer::retransmissions(ssl);
+        if flight_length > 0 {
+            let first = self.settings.first_retransmission;
+            let longest = longest_retransmission(first, self.settings.handshake_limit);
+            // A client's flight weighs little: once a server has shown itself, it goes out twice as
+            // often.
+            let light = if self.screen.has_cookie() { 2 } else { 1 };
+            let parts = light * [0, 0, 3].get(count as usize).unwrap_or(&4);
+            self.copy_gap = left.and_then(|left| left.min(longest).checked_div(parts));
+            self.copy_at = self.copy_gap.map(|gap| now + gap);
+        }
+        if flight_length > 0 && count == 0 {
+            self.flights += 1;
+            self.progress_at = now;
+            self.alert = None;
+        }
+    }
+
+    /// Nobody vouches for an alert in plain text. One whose sender means it is followed by
+    /// silence, others by the rest of the handshake.
+    fn hear_alert(&mut self, kind: u8, now: Instant) {
+        let patience = match self.is_client() {
+            // It costs a client only another attempt.
+            true => self.settings.first_retransmission,
+            false => 2 * self.settings.first_retransmission,
+        };
+        let failure = Failure::Alert(channel::name(kind));
+        self.alert.get_or_insert((now + patience, failure));
+    }
+}
+
+impl Session {
+    /// Takes one datagram while there are no keys yet, record by record.
+    pub(crate) fn handle_handshake_datagram(&mut self, datagram: &mut Vec<u8>, now: Instant) {
+        self.stream.get_mut().swap_incoming(datagram, false);
+        let mut overtaken = Datagrams::default();
+        let mut at = 0;
+        while let Phase::Handshaking(handshake) = &mut self.phase
+            && handshake.restart_at.is_none()
+            && let Some(record) = Record::read(self.stream.get_ref().incoming(), at)
+        {
+            let part = at..record.end;
+            at = record.end;
+            let verdict = match handshake.screen.judge(&record) {
+                Verdict::Sealed
+                    if record.content_type == records::HANDSHAKE
+                        && reads_sealed(self.stream.ssl()) =>
+                {
+                    Verdict::Pass
+                }
+                verdict => verdict,
+            };
+            if record.epoch > 0 {
+                handshake.finished = record.number;
+            }
+            match verdict {
+                Verdict::Drop => {}
+                Verdict::Alert(kind) => handshake.hear_alert(kind, now),
+                Verdict::Sealed => handshake
+                    .early
+                    .push(&self.stream.get_ref().incoming()[part]),
+                Verdict::Pass => {
+                    let overhead = self.sealing_overhead();
+                    let record = &self.stream.get_ref().incoming()[part.clone()];
+                    if records::are_well_formed(record, overhead) {
+                        self.read_record(part, now);
+                    }
+                    if let Phase::Handshaking(handshake) = &mut self.phase
+                        && reads_sealed(self.stream.ssl())
+                        && overtaken.is_empty()
+                    {
+                        overtaken = handshake.early.take();
+                    }
+                }
+            }
+        }
+        self.stream.get_mut().swap_incoming(datagram, false);
+        if matches!(self.phase, Phase::Connected(_)) {
+            self.handle_datagram(&mut datagram[at..].to_vec(), now);
+        }
+        self.handle_overtaken(&overtaken, now);
+    }
+
+    /// Takes sealed records that waited for OpenSSL to have the keys: the end of the handshake first, which makes the
+    /// others readable.
+    fn handle_overtaken(&mut self, overtaken: &Datagrams, now: Instant) {
+        let ends_it = |record: &&[u8]| record.first() == Some(&records::HANDSHAKE);
+        for record in overtaken.iter().filter(ends_it) {
+            self.handle_datagram(&mut record.to_vec(), now);
+        }
+        for record in overtaken.iter().filter(|record| !ends_it(record)) {
+            match &mut self.phase {
+                Phase::Handshaking(handshake) => handshake.early.push(record),
+                _ => self.handle_datagram(&mut record.to_vec(), now),
+            }
+        }
+    }
+
+    /// Lets OpenSSL read one record of the datagram that was lent.
+    ///
+    /// Records of epoch 0 are numbered anew, each as if it were the next. Nothing vouches for their
+    /// numbers, and one that is far ahead, be it damaged or a stranger's, would make OpenSSL take
+    /// all that follow for replays. Messages that come twice are told by numbers of their own.
+    fn read_record(&mut self, part: Range<usize>, now: Instant) {
+        let Phase::Handshaking(handshake) = &mut self.phase else {
+            return;
+        };
+        let wire = self.stream.get_mut();
+        let before = wire.number_incoming(part.start, handshake.next_number);
+        handshake.next_number += 1;
+        wire.offer(part.clone());
+        self.shake_hands(now);
+        if let Some(before) = before {
+            self.stream.get_mut().number_incoming(part.start, before);
+        }
+    }
+
+    /// Lets OpenSSL go on as far as it can.
+    pub(crate) fn shake_hands(&mut self, now: Instant) {
+        forget_earlier_errors();
+        self.stream.get_mut().begin_flight();
+        let Some(result) = self.stream.do_handshake() else {
+            return;
+        };
+        match result {
+            Ok(()) => {
+                let mut last_flight = self.stream.get_mut().take_flight();
+                last_flight.shrink();
+                let (early, finished) = match &mut self.phase {
+                    Phase::Handshaking(handshake) => (handshake.early.take(), handshake.finished),
+                    _ => return,
+                };
+                self.heard_at = Some(now);
+                self.hand_over(last_flight, finished);
+                for record in early.iter() {
+                    self.receive(record, now);
+                }
+            }
+            Err(error) if is_waiting(&error) => {
+                let flight_length = self.stream.get_ref().begun_flight();
+                if let (Phase::Handshaking(handshake), Some(ssl)) =
+                    (&mut self.phase, self.stream.ssl())
+                {
+                    handshake.schedule(ssl, flight_length, now);
+                    if !handshake.is_last_flight() {
+                        handshake.progress_at = now;
+                    }
+                }
+            }
+            Err(error) => {
+                let failure = self.explain(&error);
+                self.doubt(failure, now);
+            }
+        }
+    }
+
+    pub(crate) fn handle_handshake_timeout(&mut self, now: Instant) {
+        let Phase::Handshaking(handshake) = &mut self.phase else {
+            return;
+        };
+        let is_due = |at: Option<Instant>| at.is_some_and(|at| now >= at);
+        if now >= handshake.give_up_at {
+            let limit = handshake.settings.handshake_limit;
+            let suspicion = handshake.suspicion.take().map(|(failure, _)| failure);
+            self.end(suspicion.unwrap_or(Failure::TimedOut(limit)));
+        } else if handshake.restart_at.is_some() {
+            if is_due(handshake.restart_at) {
+                self.restart(now);
+            }
+        } else if let Some((_, alert)) = handshake.alert.take_if(|(at, _)| now >= *at) {
+            self.doubt(alert, now);
+        } else if is_due(handshake.stuck_at()) {
+            match handshake.suspicion.take_if(|_| handshake.flights < 2) {
+                Some((failure, _)) => self.end(failure),
+                None => self.restart(now),
+            }
+        } else if is_due(handshake.retransmit_at) {
+            // No session waits at the other end for what follows a cookie that it refuses.
+            if handshake.screen.is_cookie_refused() && !handshake.is_last_flight() {
+                self.restart(now);
+            } else {
+                self.retransmit(now);
+            }
+        } else if is_due(handshake.copy_at) {
+            handshake.copy_at = handshake.copy_gap.map(|gap| now + gap);
+            self.stream.get_mut().repeat_flight();
+        }
+    }
+
+    fn retransmit(&mut self, now: Instant) {
+        forget_earlier_errors();
+        self.stream.get_mut().begin_flight();
+        let (Phase::Handshaking(handshake), Some(ssl)) = (&mut self.phase, self.stream.ssl())
+        else {
+            return;
+        };
+        let result = timer::handle_expired(ssl);
+        match result {
+            Ok(()) => {
+                let flight_length = self.stream.get_ref().begun_flight();
+                handshake.schedule(ssl, flight_length, now);
+            }
+            Err(stack) => self.end(Failure::Protocol(crate::error::reason(&stack))),
+        }
+    }
+
+    /// Judges a failure that rests on plain text: a client believes it once enough attempts, one
+    /// after the other, have ended for the same reason.
+    fn doubt(&mut self, failure: Failure, now: Instant) {
+        let Phase::Handshaking(handshake) = &mut self.phase else {
+            return;
+        };
+        let enough = match &failure {
+            _ if !handshake.is_client() => 1,
+            Failure::Certificate(certificate) if certificate.is_intact() => 1,
+            // No server has such a certificate.
+            Failure::Certificate(certificate) if certificate.is_damaged() => u32::MAX,
+            Failure::Certificate(_) => 2,
+            _ => 3,
+        };
+        let count = match &handshake.suspicion {
+            Some((last, count)) if *last == failure => count + 1,
+            _ => 1,
+        };
+        if count >= enough {
+            return self.end(failure);
+        }
+        handshake.suspicion = Some((failure, count));
+        handshake.restart_at = Some(match handshake.attempt {
+            0 => now,
+            // Whoever provokes these gets no more than a trickle.
+            _ => now + handshake.settings.first_retransmission,
+        });
+    }
+
+    /// Begins anew with another hello.
+    fn restart(&mut self, now: Instant) {
+        let Phase::Handshaking(handshake) = &mut self.phase else {
+            return;
+        };
+        handshake.attempt += 1;
+        let first = handshake.attempt * NUMBERS_OF_AN_ATTEMPT;
+        handshake.screen = Screen::for_client(first);
+        handshake.next_number = 0;
+        handshake.early = Early::default();
+        handshake.copy_at = None;
+        handshake.flights = 0;
+        handshake.attempt_at = now;
+        handshake.progress_at = now;
+        handshake.alert = None;
+        handshake.restart_at = None;
+        self.stream.get_mut().begin_anew(first);
+        let Some((context, server_name)) = &handshake.client else {
+            return;
+        };
+        let wire = std::mem::take(self.stream.get_mut());
+        let renewed = client_ssl(context, server_name, &self.rejected).and_then(|ssl| {
+            Transport::new(ssl, wire).map_err(|stack| ConfigError::openssl(&stack))
+        });
+        match renewed {
+            Ok(stream) => {
+                self.stream = stream;
+                self.shake_hands(now);
+            }
+            Err(error) => self.end(Failure::Protocol(error.to_string())),
+        }
+    }
+}
+
+/// Whether OpenSSL has taken the other side's ChangeCipherSpec, after which records are sealed.
+fn reads_sealed(ssl: Option<&SslRef>) -> bool {
+    ssl.is_some_and(|ssl| ssl.state_string() == "TRCCS")
+}

@@ -1,0 +1,194 @@
+//! Sealing and opening of single records with an AEAD (RFC 5246 section 6.2.3.3, RFC 6347 section 4.1.2.1), by
+//! OpenSSL's EVP.
+
+use openssl::cipher_ctx::CipherCtx;
+use openssl::error::ErrorStack;
+
+use crate::key_block::Keys;
+use crate::records::{DTLS_1_2, HEADER, Header};
+use crate::suite::{NONCE, Suite, TAG};
+
+/// The epoch of everything after the one handshake that a session has.
+pub(crate) const EPOCH: u16 = 1;
+/// Numbers of records have 48 bits.
+const NUMBERS: u64 = 1 << 48;
+
+/// Where OpenSSL's count of sealed records stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Count {
+    /// The number of the last record.
+    pub(crate) number: u64,
+    /// The first 8 bytes after its header: AES-GCM's explicit nonce, which OpenSSL counts up from a random start.
+    pub(crate) explicit_nonce: u64,
+}
+
+/// One side's records on their way out.
+pub(crate) struct Sealer {
+    context: CipherCtx,
+    suite: Suite,
+    nonce: [u8; NONCE],
+    next: u64,
+    /// An explicit nonce is its record's number and this.
+    explicit_offset: u64,
+}
+
+/// Why a packet was not sealed.
+#[derive(Debug)]
+pub(crate) enum SealError {
+    /// Every number was used.
+    NumbersExhausted,
+    OpenSsl(ErrorStack),
+}
+
+impl From<ErrorStack> for SealError {
+    fn from(stack: ErrorStack) -> Self {
+        Self::OpenSsl(stack)
+    }
+}
+
+impl Sealer {
+    /// Goes on where OpenSSL's count stands, so that no nonce is used twice with the key.
+    pub(crate) fn new(suite: Suite, keys: &Keys<'_>, last: Count) -> Result<Self, ErrorStack> {
+        let mut context = CipherCtx::new()?;
+        context.encrypt_init(Some(suite.cipher()), Some(keys.key), None)?;
+        Ok(Self {
+            context,
+            suite,
+            nonce: fixed_part(keys),
+            next: last.number + 1,
+            explicit_offset: last.explicit_nonce.wrapping_sub(last.number),
+        })
+    }
+
+    /// Appends one record to `into`, which on failure is as before.
+    pub(crate) fn seal(
+        &mut self,
+        content_type: u8,
+        plain: &[u8],
+        into: &mut Vec<u8>,
+    ) -> Result<(), SealError> {
+        let start = into.len();
+        let sealed = self.append(content_type, plain, into);
+        if sealed.is_err() {
+            into.truncate(start);
+        }
+        sealed
+    }
+
+    fn append(
+        &mut self,
+        content_type: u8,
+        plain: &[u8],
+        into: &mut Vec<u8>,
+    ) -> Result<(), SealError> {
+        let number = self.next;
+        if number >= NUMBERS {
+            return Err(SealError::NumbersExhausted);
+        }
+        // Whatever happens from here on, the nonce counts as used.
+        self.next += 1;
+        let header = |length: usize| Header {
+            content_type,
+            version: DTLS_1_2,
+            epoch: EPOCH,
+            number,
+            length,
+        };
+        let explicit = number.wrapping_add(self.explicit_offset).to_be_bytes();
+        let explicit = &explicit[..self.suite.explicit_nonce_bytes()];
+        let nonce = nonce(self.suite, &self.nonce, explicit, number);
+        into.reserve(HEADER + plain.len() + self.suite.overhead());
+        into.extend_from_slice(&header(plain.len() + self.suite.overhead()).to_bytes());
+        into.extend_from_slice(explicit);
+        let body = into.len();
+        into.resize(body + plain.len() + TAG, 0);
+        let (sealed, tag) = into[body..].split_at_mut(plain.len());
+
+        let context = &mut self.context;
+        context.encrypt_init(None, None, Some(&nonce))?;
+        context.cipher_update(&header(plain.len()).to_associated_data(), None)?;
+        context.cipher_update(plain, Some(sealed))?;
+        context.cipher_final(&mut [])?;
+        context.tag(tag)?;
+        Ok(())
+    }
+}
+
+/// The other side's records on their way in.
+pub(crate) struct Opener {
+    context: CipherCtx,
+    suite: Suite,
+    nonce: [u8; NONCE],
+}
+
+impl Opener {
+    pub(crate) fn new(suite: Suite, keys: &Keys<'_>) -> Result<Self, ErrorStack> {
+        let mut context = CipherCtx::new()?;
+        context.decrypt_init(Some(suite.cipher()), Some(keys.key), None)?;
+        Ok(Self {
+            context,
+            suite,
+            nonce: fixed_part(keys),
+        })
+    }
+
+    /// How many bytes each sealed record is longer than its plain text.
+    pub(crate) fn overhead(&self) -> usize {
+        self.suite.overhead()
+    }
+
+    /// How many bytes of plain text a record of so many sealed bytes has; `None` if it is too short to be one.
+    pub(crate) fn plain_bytes(&self, sealed: usize) -> Option<usize> {
+        sealed.checked_sub(self.overhead())
+    }
+
+    /// Writes the plain text of a record to `into`, which has just as much room, and tells whether it is authentic. If
+    /// not, what was written must be forgotten.
+    pub(crate) fn open(&mut self, header: &Header, sealed: &[u8], into: &mut [u8]) -> bool {
+        self.try_open(header, sealed, into).is_ok()
+    }
+
+    fn try_open(
+        &mut self,
+        header: &Header,
+        sealed: &[u8],
+        into: &mut [u8],
+    ) -> Result<(), ErrorStack> {
+        let (explicit, sealed) = sealed.split_at(self.suite.explicit_nonce_bytes());
+        let (sealed, tag) = sealed.split_at(into.len());
+        let nonce = nonce(self.suite, &self.nonce, explicit, header.number);
+        let plain = Header {
+            length: into.len(),
+            ..*header
+        };
+        let context = &mut self.context;
+        context.decrypt_init(None, None, Some(&nonce))?;
+        context.set_tag(tag)?;
+        context.cipher_update(&plain.to_associated_data(), None)?;
+        context.cipher_update(sealed, Some(into))?;
+        context.cipher_final(&mut [])?;
+        Ok(())
+    }
+}
+
+fn fixed_part(keys: &Keys<'_>) -> [u8; NONCE] {
+    let mut nonce = [0; NONCE];
+    nonce[..keys.iv.len()].copy_from_slice(keys.iv);
+    nonce
+}
+
+fn nonce(suite: Suite, fixed: &[u8; NONCE], explicit: &[u8], number: u64) -> [u8; NONCE] {
+    let mut nonce = *fixed;
+    match suite {
+        Suite::Aes128Gcm | Suite::Aes256Gcm => {
+            nonce[NONCE - explicit.len()..].copy_from_slice(explicit);
+        }
+        Suite::ChaCha20Poly1305 => {
+            let number = (u64::from(EPOCH) << 48 | number).to_be_bytes();
+            for (byte, with) in nonce[NONCE - number.len()..].iter_mut().zip(number) {
+                *byte ^= with;
+            }
+        }
+    }
+    nonce
+}

@@ -1,0 +1,226 @@
+//! What OpenSSL gets to see of a handshake's plain text.
+//!
+//! Until there are keys, anyone who guesses the two addresses can send records that look like the
+//! other side's. RFC 6347 section 4.1.2.7 has invalid records dropped in silence; OpenSSL ends the
+//! handshake over many. So nothing passes here but what the other side has reason to send at this
+//! point, in the shape that it must have.
+
+use crate::bytes::Reader;
+use crate::hello::ClientHello;
+use crate::records::{Record, big_endian};
+
+/// What is to be done with a record.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// OpenSSL may see it.
+    Pass,
+    /// Sealed, and there may be no keys yet.
+    Sealed,
+    /// A plain-text alert that would end the handshake, of this kind.
+    Alert(u8),
+    /// Nothing that the other side would send.
+    Drop,
+}
+
+/// What one side of a handshake expects of the other.
+pub(crate) enum Screen {
+    Client(Server),
+    Server(Client),
+}
+
+/// What a client knows of its server.
+#[derive(Default)]
+pub(crate) struct Server {
+    /// The number of the record with this attempt's first hello: what is numbered below it is from
+    /// an earlier attempt.
+    floor: u64,
+    cookie: Option<Box<[u8]>>,
+    /// Whether the server has answered the hello that had the cookie with another one.
+    refused: bool,
+}
+
+/// What a server knows of its client.
+pub(crate) struct Client {
+    /// The number of the record with the client's hello.
+    floor: u64,
+    message_number: usize,
+    length: usize,
+    /// Whether the rest of the hello is still under way.
+    is_fragmented: bool,
+}
+
+const CHANGE_CIPHER_SPEC: u8 = 20;
+const ALERT: u8 = 21;
+const HANDSHAKE: u8 = 22;
+const FATAL: u8 = 2;
+const CLOSE_NOTIFY: u8 = 0;
+
+// Handshake messages (RFC 5246 section 7.4, RFC 6347 section 4.3.2). The suites of `policy` exchange
+// keys by ECDHE alone, and servers here ask for no certificate.
+const CLIENT_HELLO: usize = 1;
+const SERVER_HELLO: usize = 2;
+const HELLO_VERIFY_REQUEST: usize = 3;
+const CERTIFICATE: usize = 11;
+const SERVER_KEY_EXCHANGE: usize = 12;
+const CERTIFICATE_REQUEST: usize = 13;
+const SERVER_HELLO_DONE: usize = 14;
+const CLIENT_KEY_EXCHANGE: usize = 16;
+
+/// A handshake message, or a fragment of one.
+struct Fragment<'a> {
+    kind: usize,
+    length: usize,
+    message_number: usize,
+    offset: usize,
+    body: &'a [u8],
+}
+
+impl Screen {
+    /// For a client whose first hello's record has this number.
+    pub(crate) fn for_client(first_hello: u64) -> Self {
+        Self::Client(Server {
+            floor: first_hello,
+            ..Server::default()
+        })
+    }
+
+    /// For a server that has just begun with this datagram.
+    pub(crate) fn for_server(hello: &ClientHello<'_>) -> Self {
+        Self::Server(Client {
+            floor: big_endian(&hello.record_number[2..]),
+            message_number: hello.message_number,
+            length: hello.length,
+            is_fragmented: hello.is_fragmented,
+        })
+    }
+
+    /// Whether a server has refused the cookie that it gave before: it was started anew, or
+    /// the cookie was another's.
+    pub(crate) fn is_cookie_refused(&self) -> bool {
+        matches!(self, Self::Client(server) if server.refused)
+    }
+
+    /// Whether a client's server has asked for a cookie.
+    pub(crate) fn has_cookie(&self) -> bool {
+        matches!(self, Self::Client(server) if server.cookie.is_some())
+    }
+
+    pub(crate) fn judge(&mut self, record: &Record<'_>) -> Verdict {
+        match record.epoch {
+            0 if record.number < self.floor() => return Verdict::Drop,
+            0 => {}
+            1 => return Verdict::Sealed,
+            _ => return Verdict::Drop,
+        }
+        let passes = match (record.content_type, record.body) {
+            (CHANGE_CIPHER_SPEC, body) => body == [1],
+            (ALERT, &[FATAL, kind]) => return Verdict::Alert(kind),
+            (ALERT, &[_, CLOSE_NOTIFY]) => return Verdict::Alert(CLOSE_NOTIFY),
+            (HANDSHAKE, body) => self.pass_messages(record.number, body),
+            _ => false,
+        };
+        if passes { Verdict::Pass } else { Verdict::Drop }
+    }
+
+    fn floor(&self) -> u64 {
+        match self {
+            Self::Client(server) => server.floor,
+            Self::Server(client) => client.floor,
+        }
+    }
+
+    fn pass_messages(&mut self, record_number: u64, body: &[u8]) -> bool {
+        let mut rest = Reader(body);
+        while !rest.0.is_empty() {
+            let Some(fragment) = Fragment::read(&mut rest) else {
+                return false;
+            };
+            let passes = match self {
+                Self::Client(server) => server.would_send(&fragment, record_number),
+                Self::Server(client) => client.would_send(&fragment),
+            };
+            if !passes {
+                return false;
+            }
+        }
+        !body.is_empty()
+    }
+}
+
+impl<'a> Fragment<'a> {
+    /// `None` for what is cut short, reaches beyond its message, or is empty where the message is not.
+    fn read(rest: &mut Reader<'a>) -> Option<Self> {
+        let fragment = Self {
+            kind: rest.number(1)?,
+            length: rest.number(3)?,
+            message_number: rest.number(2)?,
+            offset: rest.number(3)?,
+            body: rest.vector(3)?,
+        };
+        let fits = fragment.offset + fragment.body.len() <= fragment.length;
+        (fits && fragment.body.is_empty() == (fragment.length == 0)).then_some(fragment)
+    }
+
+    fn is_whole(&self) -> bool {
+        self.body.len() == self.length
+    }
+}
+
+impl Server {
+    fn would_send(&mut self, fragment: &Fragment<'_>, record_number: u64) -> bool {
+        // Messages are numbered in order; a HelloVerifyRequest, where there was one, is the first.
+        let place = fragment
+            .message_number
+            .checked_sub(usize::from(self.cookie.is_some()));
+        // The largest that OpenSSL takes is 100 KB for a certificate chain (`SSL_MAX_CERT_LIST_DEFAULT`).
+        let (places, lengths) = match fragment.kind {
+            HELLO_VERIFY_REQUEST => return self.would_ask_for_cookie(fragment, record_number),
+            SERVER_HELLO => (0..=0, 38..=2048),
+            CERTIFICATE => (1..=1, 3..=102_400),
+            SERVER_KEY_EXCHANGE => (2..=2, 4..=4096),
+            CERTIFICATE_REQUEST => (3..=3, 4..=16_384),
+            SERVER_HELLO_DONE => (3..=4, 0..=0),
+            _ => return false,
+        };
+        place.is_some_and(|place| places.contains(&place)) && lengths.contains(&fragment.length)
+    }
+
+    fn would_ask_for_cookie(&mut self, fragment: &Fragment<'_>, record_number: u64) -> bool {
+        let mut body = Reader(fragment.body);
+        let (Some(_version), Some(cookie)) = (body.take(2), body.vector(1)) else {
+            return false;
+        };
+        if !fragment.is_whole() || fragment.message_number != 0 || !body.0.is_empty() {
+            return false;
+        }
+        match &self.cookie {
+            None => {
+                self.cookie = Some(cookie.into());
+                true
+            }
+            // RFC 6347 section 4.2.1 has it carry the number of the hello that it answers.
+            Some(given) => {
+                self.refused |= record_number > self.floor && **given != *cookie;
+                false
+            }
+        }
+    }
+}
+
+impl Client {
+    fn would_send(&self, fragment: &Fragment<'_>) -> bool {
+        match fragment.kind {
+            CLIENT_HELLO => {
+                self.is_fragmented
+                    && fragment.message_number == self.message_number
+                    && fragment.length == self.length
+            }
+            CLIENT_KEY_EXCHANGE => {
+                fragment.message_number == self.message_number + 1
+                    // A point of P-384 takes 97 bytes, its length 1.
+                    && (2..=256).contains(&fragment.length)
+            }
+            _ => false,
+        }
+    }
+}

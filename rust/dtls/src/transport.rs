@@ -1,0 +1,53 @@
+//! What is between a session and the network: OpenSSL while it shakes hands, memory alone after that.
+
+use openssl::error::ErrorStack;
+use openssl::ssl::{self, Ssl, SslRef, SslStream};
+
+use crate::wire::Wire;
+
+/// The [`Wire`], with OpenSSL at its end until the handshake is done.
+pub(crate) enum Transport {
+    OpenSsl(SslStream<Wire>),
+    Wire(Box<Wire>),
+}
+
+impl Transport {
+    pub(crate) fn new(ssl: Ssl, wire: Wire) -> Result<Self, ErrorStack> {
+        SslStream::new(ssl, wire).map(Self::OpenSsl)
+    }
+
+    /// OpenSSL's side of the session, while there is one.
+    pub(crate) fn ssl(&self) -> Option<&SslRef> {
+        match self {
+            Self::OpenSsl(stream) => Some(stream.ssl()),
+            Self::Wire(_) => None,
+        }
+    }
+
+    /// Lets OpenSSL go on as far as it can; `None` if it is done and gone.
+    pub(crate) fn do_handshake(&mut self) -> Option<Result<(), ssl::Error>> {
+        match self {
+            Self::OpenSsl(stream) => Some(stream.do_handshake()),
+            Self::Wire(_) => None,
+        }
+    }
+
+    /// Frees OpenSSL's side of the session.
+    pub(crate) fn free_ssl(&mut self) {
+        *self = Self::Wire(Box::new(std::mem::take(self.get_mut())));
+    }
+
+    pub(crate) fn get_ref(&self) -> &Wire {
+        match self {
+            Self::OpenSsl(stream) => stream.get_ref(),
+            Self::Wire(wire) => wire,
+        }
+    }
+
+    pub(crate) fn get_mut(&mut self) -> &mut Wire {
+        match self {
+            Self::OpenSsl(stream) => stream.get_mut(),
+            Self::Wire(wire) => wire,
+        }
+    }
+}

@@ -1,0 +1,303 @@
+//! Sessions against OpenSSL's own, record for record, with every cipher suite.
+
+use std::collections::{HashSet, VecDeque};
+use std::io::{self, Read, Write};
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use dtls::{CookieJar, Greeting, MAX_DATAGRAM, MAX_PACKET, Session, Status};
+use openssl::pkey::PKey;
+use openssl::ssl::{
+    ErrorCode, Ssl, SslContext, SslContextBuilder, SslMethod, SslOptions, SslStream, SslVerifyMode,
+};
+use openssl::x509::X509;
+use pki::{KeyKind, Leaf};
+
+use crate::world::{CLIENT_ADDRESS, SERVER_NAME, client_context, identity, taken};
+
+const SUITES: [(&str, KeyKind); 6] = [
+    ("ECDHE-RSA-AES128-GCM-SHA256", KeyKind::Rsa2048),
+    ("ECDHE-RSA-AES256-GCM-SHA384", KeyKind::Rsa2048),
+    ("ECDHE-RSA-CHACHA20-POLY1305", KeyKind::Rsa2048),
+    ("ECDHE-ECDSA-AES128-GCM-SHA256", KeyKind::P256),
+    ("ECDHE-ECDSA-AES256-GCM-SHA384", KeyKind::P256),
+    ("ECDHE-ECDSA-CHACHA20-POLY1305", KeyKind::P256),
+];
+const SIZES: [usize; 6] = [1, 16, 255, 1200, 4000, MAX_PACKET];
+
+/// A transport in memory that keeps datagrams apart.
+#[derive(Default)]
+struct Datagrams {
+    incoming: VecDeque<Vec<u8>>,
+    outgoing: Vec<Vec<u8>>,
+}
+
+impl Read for Datagrams {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let next = self.incoming.pop_front();
+        let datagram = next.ok_or(io::ErrorKind::WouldBlock)?;
+        into[..datagram.len()].copy_from_slice(&datagram);
+        Ok(datagram.len())
+    }
+}
+
+impl Write for Datagrams {
+    fn write(&mut self, datagram: &[u8]) -> io::Result<usize> {
+        self.outgoing.push(datagram.to_vec());
+        Ok(datagram.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// OpenSSL on one side, a session on the other.
+struct Pair {
+    theirs: SslStream<Datagrams>,
+    ours: Session,
+    now: Instant,
+    /// What the session sent.
+    sent: Vec<Vec<u8>>,
+}
+
+fn their_side(method: SslMethod, suite: &str) -> SslContextBuilder {
+    let mut context = SslContext::builder(method).unwrap();
+    context.set_cipher_list(suite).unwrap();
+    context.set_options(SslOptions::NO_QUERY_MTU);
+    context.set_verify(SslVerifyMode::NONE);
+    context
+}
+
+fn stream(context: SslContextBuilder) -> SslStream<Datagrams> {
+    let mut ssl = Ssl::new(&context.build()).unwrap();
+    ssl.set_mtu(MAX_DATAGRAM as u32).unwrap();
+    SslStream::new(ssl, Datagrams::default()).unwrap()
+}
+
+fn is_waiting(result: Result<(), openssl::ssl::Error>) -> bool {
+    result.is_err_and(|error| error.code() == ErrorCode::WANT_READ)
+}
+
+impl Pair {
+    fn with_their_client(suite: &str, key: KeyKind) -> Self {
+        let leaf = Leaf {
+            key,
+            ..Leaf::localhost()
+        };
+        let server = crate::world::authority().issue(&leaf).unwrap();
+        let server = dtls::ServerContext::new(&identity(&server)).unwrap();
+        let mut theirs = stream(their_side(SslMethod::dtls_client(), suite));
+        let now = Instant::now();
+        let mut jar = CookieJar::new(now).unwrap();
+        let client: SocketAddr = CLIENT_ADDRESS;
+        let ours = loop {
+            assert!(is_waiting(theirs.connect()));
+            let mut hello = theirs.get_mut().outgoing.pop().expect("a hello");
+            match jar.greet(&hello, client, now).unwrap() {
+                Greeting::Unverified(request) => {
+                    let request = request.as_bytes().to_vec();
+                    theirs.get_mut().incoming.push_back(request);
+                }
+                Greeting::Verified => break Session::accept(&server, &mut hello, now).unwrap(),
+                Greeting::Noise => panic!("the hello is noise"),
+            }
+        };
+        let mut pair = Self {
+            theirs,
+            ours,
+            now,
+            sent: Vec::new(),
+        };
+        pair.exchange();
+        while pair.theirs.connect().is_err() {
+            pair.exchange();
+        }
+        pair.finish(suite)
+    }
+
+    fn with_their_server(suite: &str, key: KeyKind) -> Self {
+        let leaf = Leaf {
+            key,
+            ..Leaf::localhost()
+        };
+        let server = crate::world::authority().issue(&leaf).unwrap();
+        let mut context = their_side(SslMethod::dtls_server(), suite);
+        let key = PKey::private_key_from_pem(&server.key_pem().unwrap()).unwrap();
+        let certificate = X509::from_pem(&server.certificate_pem().unwrap()).unwrap();
+        context.set_private_key(&key).unwrap();
+        context.set_certificate(&certificate).unwrap();
+        let now = Instant::now();
+        let mut pair = Self {
+            theirs: stream(context),
+            ours: Session::connect(&client_context(), SERVER_NAME, now).unwrap(),
+            now,
+            sent: Vec::new(),
+        };
+        pair.exchange();
+        while pair.theirs.accept().is_err() {
+            pair.exchange();
+        }
+        pair.exchange();
+        pair.finish(suite)
+    }
+
+    fn finish(self, suite: &str) -> Self {
+        assert_eq!(self.ours.status(), Status::Connected);
+        assert_eq!(self.ours.cipher(), Some(suite));
+        assert_eq!(self.ours.protocol(), "DTLSv1.2");
+        self
+    }
+
+    fn exchange(&mut self) {
+        for mut datagram in std::mem::take(&mut self.theirs.get_mut().outgoing) {
+            self.ours.handle_datagram(&mut datagram, self.now);
+        }
+        let (incoming, sent) = (&mut self.theirs.get_mut().incoming, &mut self.sent);
+        self.ours.drain_datagrams(|datagram| {
+            incoming.push_back(datagram.to_vec());
+            sent.push(datagram.to_vec());
+        });
+    }
+
+    fn their_next(&mut self) -> Result<Vec<u8>, openssl::ssl::Error> {
+        let mut packet = vec![0; MAX_PACKET];
+        let length = self.theirs.ssl_read(&mut packet)?;
+        packet.truncate(length);
+        Ok(packet)
+    }
+}
+
+fn pairs() -> impl Iterator<Item = Pair> {
+    SUITES.into_iter().flat_map(|(suite, key)| {
+        [
+            Pair::with_their_client(suite, key),
+            Pair::with_their_server(suite, key),
+        ]
+    })
+}
+
+#[test]
+fn packets_of_every_size_cross_with_every_suite_both_ways() {
+    for mut pair in pairs() {
+        for size in SIZES {
+            let packet: Vec<u8> = (0..size).map(|at| at as u8).collect();
+            pair.ours.send(&packet).unwrap();
+            pair.theirs.ssl_write(&packet).unwrap();
+            pair.exchange();
+            assert_eq!(pair.their_next().unwrap(), packet);
+            assert_eq!(taken(&mut pair.ours), [packet]);
+        }
+    }
+}
+
+#[test]
+fn either_side_ends_a_session_in_order() {
+    for mut pair in pairs() {
+        pair.ours.send(b"last").unwrap();
+        pair.ours.close();
+        pair.exchange();
+        assert_eq!(pair.their_next().unwrap(), b"last");
+        let end = pair.their_next().unwrap_err();
+        assert_eq!(end.code(), ErrorCode::ZERO_RETURN);
+    }
+    for mut pair in pairs() {
+        pair.theirs.ssl_write(b"last").unwrap();
+        pair.theirs.shutdown().unwrap();
+        pair.exchange();
+        assert_eq!(taken(&mut pair.ours), [b"last"]);
+        assert_eq!(pair.ours.status(), Status::Closed);
+        assert!(pair.theirs.shutdown().is_ok(), "it was told in turn");
+    }
+}
+
+/// What AES-GCM's secrecy stands on (RFC 5288 section 3): across the handshake's end, too.
+#[test]
+fn no_record_number_and_no_nonce_is_used_twice() {
+    const PACKETS: usize = 300;
+    for mut pair in pairs() {
+        let overhead = match pair.ours.cipher().unwrap().contains("GCM") {
+            true => 24,
+            false => 16,
+        };
+        for _ in 0..PACKETS {
+            pair.ours.send(b"same").unwrap();
+            pair.exchange();
+        }
+        // All begin with a header: type, version, epoch, number, length.
+        let sealed: Vec<Vec<u8>> = pair
+            .sent
+            .iter()
+            .flat_map(|datagram| records(datagram))
+            .filter(|record| record[3..5] == [0, 1])
+            .collect();
+        assert_eq!(sealed.len(), PACKETS + 1, "with the Finished message");
+        let numbers: HashSet<&[u8]> = sealed.iter().map(|record| &record[5..11]).collect();
+        assert_eq!(numbers.len(), sealed.len());
+        let contents: HashSet<&[u8]> = sealed.iter().map(|record| &record[13..]).collect();
+        assert_eq!(contents.len(), sealed.len());
+        if overhead == 24 {
+            let nonces: HashSet<&[u8]> = sealed.iter().map(|record| &record[13..21]).collect();
+            assert_eq!(nonces.len(), sealed.len());
+        }
+        assert!(sealed[1..].iter().all(|it| it.len() == 13 + 4 + overhead));
+    }
+}
+
+fn records(mut datagram: &[u8]) -> Vec<Vec<u8>> {
+    let mut records = Vec::new();
+    while !datagram.is_empty() {
+        let length = 13 + usize::from(u16::from_be_bytes([datagram[11], datagram[12]]));
+        records.push(datagram[..length].to_vec());
+        datagram = &datagram[length..];
+    }
+    records
+}
+
+#[test]
+fn records_that_share_a_datagram_are_all_read() {
+    let (suite, key) = SUITES[3];
+    let mut pair = Pair::with_their_client(suite, key);
+    for word in [b"one", b"two", b"six"] {
+        pair.theirs.ssl_write(word).unwrap();
+    }
+    let mut all = std::mem::take(&mut pair.theirs.get_mut().outgoing).concat();
+    pair.ours.handle_datagram(&mut all, pair.now);
+    assert_eq!(taken(&mut pair.ours), [b"one", b"two", b"six"]);
+    pair.ours.handle_datagram(&mut all, pair.now);
+    assert_eq!(pair.ours.packet_count(), 0, "a replay");
+}
+
+#[test]
+fn a_servers_packets_that_overtake_its_last_flight_are_kept_for_the_client() {
+    for (suite, key) in SUITES {
+        let leaf = Leaf {
+            key,
+            ..Leaf::localhost()
+        };
+        let server = crate::world::authority().issue(&leaf).unwrap();
+        let mut world = crate::world::World::with(
+            &dtls::ServerContext::new(&identity(&server)).unwrap(),
+            &client_context(),
+            SERVER_NAME,
+        );
+        let second = std::time::Duration::from_secs(1);
+        world.run(second, |world| {
+            let server = world.server.as_ref().map(Session::status);
+            server == Some(Status::Connected)
+        });
+        assert_eq!(world.client.status(), Status::Handshaking, "{suite}");
+        world.server().send(b"first").unwrap();
+        world.server().send(b"second").unwrap();
+        let mut sent = Vec::new();
+        world
+            .server()
+            .drain_datagrams(|datagram| sent.push(datagram.to_vec()));
+        for datagram in sent.iter().rev() {
+            world.inject(crate::world::To::Client, datagram);
+        }
+        world.run_until_connected();
+        let got = taken(&mut world.client);
+        assert_eq!(got, [b"second".to_vec(), b"first".to_vec()]);
+    }
+}

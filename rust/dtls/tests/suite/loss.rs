@@ -1,0 +1,245 @@
+//! Handshakes and packets on networks that lose nearly every third datagram, one network for each
+//! seed.
+//!
+//! `DTLS_SEEDS=20000` runs so many seeds instead of 1,000; `DTLS_SEED=17` runs that one alone.
+
+use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{LazyLock, Mutex};
+use std::time::Duration;
+
+use dtls::{ClientContext, HANDSHAKE_LIMIT, Identity, ServerContext, Session, Settings};
+use pki::{KeyKind, Leaf};
+
+use crate::world::{Faults, SERVER_NAME, To, World, authority, client_context, taken};
+use crate::{clock, dice};
+
+const SEEDS: u64 = 1000;
+
+/// Keys and certificates as PEM, from 500 bytes to a chain of 10,000, made once and the same in
+/// every run.
+static SERVERS: LazyLock<Vec<(Vec<u8>, Vec<u8>)>> = LazyLock::new(|| {
+    let ecdsa = Leaf {
+        key: KeyKind::P256,
+        ..Leaf::localhost()
+    };
+    let make = || {
+        let intermediate = authority().intermediate("Test intermediate").unwrap();
+        [
+            authority().issue(&ecdsa),
+            authority().issue(&Leaf::localhost()),
+            intermediate.issue(&ecdsa),
+            authority().issue_with_big_chain(&ecdsa),
+            authority().issue_with_big_chain(&Leaf::localhost()),
+        ]
+    };
+    let pem = |identity: pki::Result<pki::Identity>| {
+        let identity = identity.unwrap();
+        (identity.key_pem().unwrap(), identity.chain_pem().unwrap())
+    };
+    // All in one place, so that no thread's earlier work shows in them.
+    let _ = authority();
+    clock::set(clock::BEGINNING);
+    dice::throw(2, make).into_iter().map(pem).collect()
+});
+static CLIENT: LazyLock<ClientContext> = LazyLock::new(client_context);
+
+/// What is made once is made before the first seed, with randomness of its own: the certificates, and
+/// what OpenSSL draws when it is first used.
+static READY: LazyLock<()> = LazyLock::new(|| {
+    dice::throw(3, || {
+        for which in 0..5 {
+            World::with(&server(which), &CLIENT, SERVER_NAME).run_until_connected();
+        }
+    });
+});
+
+/// Read anew each time: a key in use remembers what hides its work from onlookers.
+fn server(which: u64) -> ServerContext {
+    let (key, chain) = &SERVERS[which as usize % SERVERS.len()];
+    ServerContext::new(&Identity::from_pem(key, chain, None).unwrap()).unwrap()
+}
+
+/// A network, two settings and a certificate, all drawn from the seed.
+fn world(seed: u64) -> World {
+    let mut draw = World::numbers(seed);
+    let mut settings = || {
+        let mtu = 256 + draw() as usize % (1500 - 256 + 1);
+        Settings::default().max_datagram(mtu).unwrap()
+    };
+    let (of_client, of_server) = (settings(), settings());
+    let server = server(draw());
+    let mut world = World::with(
+        &server.with_settings(of_server),
+        &CLIENT.clone().with_settings(of_client),
+        SERVER_NAME,
+    );
+    world.seed(seed);
+    world.faults = Faults {
+        lost: 30,
+        doubled: draw() % 30,
+        delayed: draw() % 60,
+        damaged: draw() % 11,
+    };
+    world
+}
+
+/// Both sides connect within the limit; gives the time that it took.
+fn shake_hands(world: &mut World) -> Result<Duration, String> {
+    world.run(HANDSHAKE_LIMIT, World::both_connected);
+    if world.both_connected() {
+        return Ok(world.elapsed());
+    }
+    let told = |session: &Session| (session.status(), session.failure().map(ToString::to_string));
+    let client = told(&world.client);
+    let server = world.server.as_ref().map(told);
+    Err(format!("client {client:?}, server {server:?}"))
+}
+
+const PACKETS: u64 = 40;
+
+/// What one side sends as its packet of that number.
+fn packet(from: To, number: u64) -> Vec<u8> {
+    let length = 9 + number.wrapping_mul(997) % 1200;
+    let mut packet = vec![from as u8];
+    packet.extend(number.to_be_bytes());
+    packet.extend((9..length).map(|at| (at ^ number) as u8));
+    packet
+}
+
+/// Packets arrive as they were sent or not at all, none twice.
+fn exchange(world: &mut World) -> Result<u64, String> {
+    let mut arrived = [[0; PACKETS as usize]; 2];
+    for number in 0..PACKETS {
+        let sent = (
+            world.client.send(&packet(To::Client, number)),
+            world.server().send(&packet(To::Server, number)),
+        );
+        if sent != (Ok(()), Ok(())) {
+            return Err(format!("packet {number}: {sent:?}"));
+        }
+        world.run(Duration::from_millis(16), |_| false);
+        if number + 1 == PACKETS {
+            world.settle();
+        }
+        let packets = [
+            (To::Server, taken(&mut world.client)),
+            (To::Client, taken(world.server())),
+        ];
+        for (from, packets) in packets {
+            for got in packets {
+                let number = got.get(1..9).map(|bytes| {
+                    bytes
+                        .iter()
+                        .fold(0, |sum, &byte| sum << 8 | u64::from(byte))
+                });
+                let expected =
+                    number.filter(|&number| number < PACKETS && got == packet(from, number));
+                let number = expected.ok_or_else(|| format!("altered: {got:?}"))?;
+                arrived[from as usize][number as usize] += 1;
+            }
+        }
+    }
+    let counts = arrived.iter().flatten();
+    match counts.clone().any(|&times: &u64| times > 1) {
+        true => Err("a packet arrived twice".to_owned()),
+        false => Ok(counts.sum()),
+    }
+}
+
+/// Runs every seed on all processors; gives what each one gave, in order.
+fn for_each_seed<T: Send>(seeds: Range<u64>, run: impl Fn(u64) -> T + Sync) -> Vec<(u64, T)> {
+    let next = AtomicU64::new(seeds.start);
+    let all = Mutex::new(Vec::new());
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Relaxed);
+                    if seed >= seeds.end {
+                        return;
+                    }
+                    let result = run(seed);
+                    all.lock().unwrap().push((seed, result));
+                }
+            });
+        }
+    });
+    let mut all = all.into_inner().unwrap();
+    all.sort_by_key(|&(seed, _)| seed);
+    all
+}
+
+fn seeds() -> Range<u64> {
+    let number = |name| std::env::var(name).ok().map(|text| text.parse().unwrap());
+    match number("DTLS_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 1..1 + number("DTLS_SEEDS").unwrap_or(SEEDS),
+    }
+}
+
+#[test]
+fn every_handshake_completes_and_packets_arrive_unaltered_once_or_not_at_all() {
+    LazyLock::force(&READY);
+    let results = for_each_seed(seeds(), |seed| {
+        dice::throw(seed, || {
+            let mut world = world(seed);
+            let time = shake_hands(&mut world)?;
+            Ok((time, exchange(&mut world)?))
+        })
+    });
+    let of: Vec<&Result<(Duration, u64), String>> =
+        results.iter().map(|(_, result)| result).collect();
+    let mut times: Vec<Duration> = of
+        .iter()
+        .flat_map(|result| result.as_ref().map(|(time, _)| *time))
+        .collect();
+    let arrived: u64 = of
+        .iter()
+        .flat_map(|result| result.as_ref().map(|(_, arrived)| *arrived))
+        .sum();
+    times.sort();
+    let at = |share: f64| {
+        times
+            .get((share * times.len() as f64) as usize)
+            .or(times.last())
+    };
+    println!(
+        "{} of {} seeds; median {:?}, 99 % {:?}, 99.9 % {:?}, longest {:?}; {arrived} packets arrived",
+        times.len(),
+        results.len(),
+        at(0.5),
+        at(0.99),
+        at(0.999),
+        times.last(),
+    );
+    let failed: Vec<String> = results
+        .iter()
+        .filter_map(|(seed, result)| Some(format!("DTLS_SEED={seed}: {}", result.as_ref().err()?)))
+        .collect();
+    assert!(
+        failed.is_empty(),
+        "{} failed:\n{}",
+        failed.len(),
+        failed.join("\n")
+    );
+}
+
+/// Otherwise a seed that is printed would be of no use.
+#[test]
+fn a_seed_gives_the_same_datagrams_every_time() {
+    LazyLock::force(&READY);
+    let run = |seed| {
+        dice::throw(seed, || {
+            let mut world = world(seed);
+            shake_hands(&mut world).unwrap();
+            exchange(&mut world).unwrap();
+            world.sent
+        })
+    };
+    for seed in 1..=10 {
+        assert!(run(seed) == run(seed), "seed {seed}");
+    }
+    assert!(run(1) != run(2));
+}

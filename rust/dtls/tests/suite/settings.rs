@@ -1,0 +1,166 @@
+//! What can be set of a handshake, and what a session tells of its time.
+
+use std::time::Duration;
+
+use dtls::{ConfigError, Failure, Settings, Status};
+
+use crate::world::{SERVER_NAME, To, World, client_context, server_context};
+
+fn world(of_client: Settings, of_server: Settings) -> World {
+    let server = server_context().with_settings(of_server);
+    let client = client_context().with_settings(of_client);
+    World::with(&server, &client, SERVER_NAME)
+}
+
+#[test]
+fn values_outside_of_their_range_are_refused_and_the_message_tells_the_range() {
+    let default = Settings::default();
+    for (refused, words) in [
+        (
+            default.first_retransmission(Duration::ZERO),
+            ["0ns", "50ms to 60s"],
+        ),
+        (
+            default.first_retransmission(Duration::MAX),
+            ["first retransmission", "60s"],
+        ),
+        (
+            default.handshake_limit(Duration::from_millis(999)),
+            ["999ms", "1s to 3600s"],
+        ),
+        (
+            default.handshake_limit(Duration::MAX),
+            ["limit of a handshake", "3600s"],
+        ),
+        (default.max_datagram(255), ["255", "256 to 1500"]),
+        (
+            default.max_datagram(usize::MAX),
+            ["largest handshake datagram", "1500"],
+        ),
+    ] {
+        let Err(error @ ConfigError::OutOfRange { .. }) = refused else {
+            panic!("{refused:?} is out of range");
+        };
+        let text = error.to_string();
+        assert!(words.iter().all(|word| text.contains(word)), "{text}");
+    }
+}
+
+#[test]
+fn every_allowed_value_at_its_bounds_makes_a_session() {
+    let (first, limit, size) = (
+        Settings::FIRST_RETRANSMISSION,
+        Settings::HANDSHAKE_LIMIT,
+        Settings::MAX_DATAGRAM,
+    );
+    for first in [*first.start(), *first.end()] {
+        for limit in [*limit.start(), *limit.end()] {
+            for size in [*size.start(), *size.end()] {
+                let settings = Settings::default()
+                    .first_retransmission(first)
+                    .and_then(|settings| settings.handshake_limit(limit))
+                    .and_then(|settings| settings.max_datagram(size))
+                    .unwrap();
+                let mut world = world(settings, settings);
+                world.run_until_connected();
+            }
+        }
+    }
+}
+
+#[test]
+fn the_first_retransmission_comes_when_it_is_set_to() {
+    let settings = Settings::default()
+        .first_retransmission(Duration::from_millis(250))
+        .unwrap();
+    let mut world = world(settings, settings);
+    world.faults.lost = 100;
+    for (time, sent) in [(249, 1), (251, 2), (749, 2), (751, 3)] {
+        let left = Duration::from_millis(time) - world.elapsed();
+        world.run(left, |_| false);
+        assert_eq!(world.sent.len(), sent, "after {time} ms");
+    }
+}
+
+/// Both sides give up, say after how long, and ask for no further call.
+#[test]
+fn a_handshake_ends_at_its_limit_on_both_sides() {
+    for seconds in [1, 5, 200] {
+        let limit = Duration::from_secs(seconds);
+        let settings = Settings::default().handshake_limit(limit).unwrap();
+        let mut world = world(settings, settings);
+        world.run(Duration::from_millis(500), |world| world.server.is_some());
+        let begun = world.elapsed();
+        world.faults.lost = 100;
+        world.drop_all_under_way();
+        world.run(limit - begun - Duration::from_millis(1), |_| false);
+        assert_eq!(world.client.status(), Status::Handshaking);
+        world.run(begun + Duration::from_millis(2), |_| false);
+        for session in [&world.client, world.server.as_ref().unwrap()] {
+            assert_eq!(session.status(), Status::Failed);
+            let failure = session.failure().unwrap();
+            assert_eq!(failure, &Failure::TimedOut(limit));
+            assert!(
+                failure
+                    .to_string()
+                    .contains(&format!("within {seconds} seconds"))
+            );
+            assert_eq!(session.timeout(), None);
+        }
+    }
+}
+
+#[test]
+fn flights_are_cut_for_the_datagram_that_is_set() {
+    for size in [256, 257, 500, 1152, 1500] {
+        let settings = Settings::default().max_datagram(size).unwrap();
+        let mut world = world(settings, settings);
+        world.run_until_connected();
+        let largest = |to| {
+            let sent = world.sent.iter().filter(|(whom, _)| *whom == to);
+            sent.map(|(_, datagram)| datagram.len()).max().unwrap()
+        };
+        assert!(largest(To::Server) <= size && largest(To::Client) <= size);
+        // The server's flight has more than 1,000 bytes, so that it fills the smaller ones.
+        assert!(
+            size > 500 || largest(To::Client) > size - 30,
+            "{}",
+            largest(To::Client)
+        );
+    }
+}
+
+#[test]
+fn the_last_authenticated_record_is_told_and_no_stranger_changes_that() {
+    let mut world = World::new();
+    assert_eq!(world.client.last_authenticated(), None);
+    world.run_until_connected();
+    // The server has the client's last flight, the client the server's one latency later.
+    let (client, server) = (
+        world.client.last_authenticated(),
+        world.server().last_authenticated(),
+    );
+    assert_eq!(client, Some(world.now()));
+    assert!(server.is_some() && server < client);
+
+    world.run(Duration::from_secs(10), |_| false);
+    for datagram in [&[][..], &[23; 13], &crate::hostile::plain(21, 9, &[2, 0])] {
+        world.inject(To::Server, datagram);
+        world.inject(To::Client, datagram);
+    }
+    let replayed: Vec<_> = world.sent.clone();
+    for (to, datagram) in &replayed {
+        world.inject(*to, datagram);
+    }
+    world.settle();
+    assert_eq!(world.client.last_authenticated(), client);
+    assert_eq!(world.server().last_authenticated(), server);
+
+    world.client.send(b"here I am").unwrap();
+    world.run(Duration::from_millis(20), |_| false);
+    assert_eq!(world.server().last_authenticated(), Some(world.now()));
+    assert_eq!(world.client.last_authenticated(), client);
+    world.server().close();
+    world.run(Duration::from_millis(20), |_| false);
+    assert_eq!(world.client.last_authenticated(), Some(world.now()));
+}

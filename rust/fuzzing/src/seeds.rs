@@ -1,0 +1,235 @@
+//! Inputs to begin with: conversations between two sessions of our own, and texts.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use dtls::Status;
+use pki::{Authority, KeyKind, Leaf};
+
+use crate::credentials::{CERTIFICATE, KEY};
+use crate::steps::Step;
+use crate::targets::network::{Network, To, event};
+use crate::targets::{pem, renamer};
+
+/// A seed: the target's name, its own, and its bytes.
+pub type Seed = (&'static str, String, Vec<u8>);
+
+/// The fixed server's private key and certificate, anew: all seeds of sessions change with them.
+///
+/// # Errors
+/// If OpenSSL cannot make them.
+pub fn make_fixtures() -> Result<[(&'static str, Vec<u8>); 2]> {
+    let leaf = Leaf {
+        not_before_days: -365,
+        not_after_days: 36_500,
+        key: KeyKind::P256,
+        ..Leaf::localhost()
+    };
+    let identity = Authority::new("Fuzzing root")?.issue(&leaf)?;
+    Ok([
+        ("throw_away_key.pem", identity.key_pem()?),
+        ("certificate.pem", identity.certificate_pem()?),
+    ])
+}
+
+/// Every seed, of every target.
+///
+/// # Errors
+/// If a conversation does not go as it should, or OpenSSL makes no certificates.
+pub fn make() -> Result<Vec<Seed>> {
+    let mut seeds = Vec::new();
+    conversations(&mut seeds)?;
+    networks(&mut seeds);
+    texts(&mut seeds);
+    credentials(&mut seeds)?;
+    Ok(seeds)
+}
+
+/// What a network that changes nothing carries: a handshake, packets both ways, and the end.
+fn capture() -> Result<Vec<(To, Vec<u8>)>> {
+    let mut network = Network::new();
+    network.settle();
+    let connected = Some(Status::Connected);
+    ensure!(network.client.status() == connected && network.server.status() == connected);
+    for length in [2, 60, 1000] {
+        network.send(To::Server, length);
+        network.send(To::Client, length);
+        network.settle();
+    }
+    ensure!(network.take(To::Client) == 3 && network.take(To::Server) == 3);
+    network.client.close();
+    network.wait(Duration::ZERO);
+    network.settle();
+    ensure!(network.server.status() == Some(Status::Closed));
+    Ok(network.history)
+}
+
+fn conversations(seeds: &mut Vec<Seed>) -> Result<()> {
+    let history = capture()?;
+    let [hello, second]: [&[u8]; 2] = {
+        let mut of_client = history.iter().filter(|(to, _)| *to == To::Server);
+        let mut next = || of_client.next().map_or(&[][..], |(_, datagram)| datagram);
+        [next(), next()]
+    };
+    seeds.push(("hello", "first".to_owned(), hello.to_vec()));
+    seeds.push(("hello", "second".to_owned(), second.to_vec()));
+    let mut fragment = hello.to_vec();
+    fragment[16] += 100;
+    seeds.push(("hello", "first_fragment".to_owned(), fragment));
+
+    for (name, to) in [("server", To::Server), ("client", To::Client)] {
+        let received: Vec<&[u8]> = history
+            .iter()
+            .filter(|(side, _)| *side == to)
+            .map(|(_, datagram)| &**datagram)
+            .collect();
+        let write = |steps: &[Step<'_>]| {
+            let mut bytes = if to == To::Server {
+                vec![0]
+            } else {
+                Vec::new()
+            };
+            steps.iter().for_each(|step| step.write(&mut bytes));
+            bytes
+        };
+        let all: Vec<Step<'_>> = received.iter().map(|bytes| Step::Datagram(bytes)).collect();
+        let mut whole = write(&all);
+        Step::Take.write(&mut whole);
+        seeds.push((name, "whole".to_owned(), whole));
+        for count in 1..received.len() {
+            seeds.push((name, format!("first_{count}"), write(&all[..count])));
+        }
+        let doubled: Vec<Step<'_>> = received
+            .iter()
+            .flat_map(|bytes| [Step::Datagram(bytes), Step::Datagram(bytes), Step::Take])
+            .collect();
+        seeds.push((name, "doubled".to_owned(), write(&doubled)));
+        let late: Vec<Step<'_>> = received
+            .iter()
+            .flat_map(|bytes| [Step::Wait(Duration::from_secs(2)), Step::Datagram(bytes)])
+            .collect();
+        seeds.push((name, "late".to_owned(), write(&late)));
+        let last = received.len() - 1;
+        let mut talks = write(&all[..last]);
+        for step in [Step::Send(100), Step::Send(16_384), Step::Take, Step::Close] {
+            step.write(&mut talks);
+        }
+        seeds.push((name, "talks_and_closes".to_owned(), talks));
+    }
+    let mut unasked = vec![1];
+    Step::Datagram(hello).write(&mut unasked);
+    for (_, datagram) in history.iter().filter(|(to, _)| *to == To::Server).skip(1) {
+        Step::Datagram(datagram).write(&mut unasked);
+    }
+    seeds.push(("server", "begun_with_the_first_hello".to_owned(), unasked));
+    Ok(())
+}
+
+fn networks(seeds: &mut Vec<Seed>) {
+    use event::{
+        CLOSE, CUT, DELAY, DOUBLE, DROP, FLIP, JOIN, REFLECT, REPLAY, SEND, SETTLE, TAKE, WAIT,
+    };
+    let talk = [SEND, 0, 0, 50, SEND, 1, 4, 0, SETTLE, TAKE, 0, TAKE, 1];
+    let mut push = |name: &str, before: &[u8], after: &[u8]| {
+        let input = [before, &[SETTLE], &talk, after].concat();
+        seeds.push(("network", name.to_owned(), input));
+    };
+    push("quiet", &[], &[]);
+    push(
+        "closed_by_the_client",
+        &[],
+        &[CLOSE, 0, SETTLE, SEND, 1, 0, 9],
+    );
+    push(
+        "closed_by_the_server",
+        &[],
+        &[CLOSE, 1, SETTLE, SEND, 0, 0, 9],
+    );
+    push("lost_hellos", &[DROP, WAIT, 11, DROP, WAIT, 21], &[]);
+    push(
+        "lost_flight",
+        &[0, 0, 0, DROP, DROP, WAIT, 11, DROP, WAIT, 21],
+        &[],
+    );
+    push("doubled", &[DOUBLE; 8], &[]);
+    push("delayed", &[0, 0, 0, DELAY, 0, 0, DELAY, 0, 0], &[]);
+    push("joined", &[0, 0, 0, JOIN, JOIN, JOIN], &[]);
+    push(
+        "replayed",
+        &[],
+        &[
+            REPLAY, 0, REPLAY, 3, REPLAY, 6, REPLAY, 9, SETTLE, TAKE, 0, TAKE, 1,
+        ],
+    );
+    push(
+        "reflected",
+        &[],
+        &[REFLECT, 1, REFLECT, 3, REFLECT, 7, SETTLE],
+    );
+    push("changed_hello", &[FLIP, 0, 200, WAIT, 11], &[]);
+    push("changed_flight", &[0, 0, 0, FLIP, 1, 77, WAIT, 11], &[]);
+    push("cut_flight", &[0, 0, 0, CUT, 0, 90, WAIT, 11], &[]);
+    let mut burst = Vec::new();
+    for _ in 0..40 {
+        burst.extend([SEND, 1, 16, 0, 0]);
+    }
+    push("burst", &[], &burst);
+    push(
+        "changed_packet",
+        &[],
+        &[
+            SEND, 0, 0, 30, FLIP, 0, 130, SEND, 1, 0, 30, CUT, 0, 20, TAKE, 0, TAKE, 1,
+        ],
+    );
+}
+
+/// Scripts that use the names in every place that the renamer knows.
+fn texts(seeds: &mut Vec<Seed>) {
+    const SERVER: &str = "extends Node\n\nvar server := UDPServer.new()\nvar dtls := DTLSServer.new() # a DTLSServer\nvar peers: Array[PacketPeerDTLS] = []\n\nfunc _ready():\n\tserver.listen(4242)\n\tdtls.setup(TlsOptions.server(load(\"key.key\"), load(\"UDPServer.crt\")))\n\nfunc _process(_delta):\n\twhile server.is_connection_available():\n\t\tvar peer: PacketPeerUDP = server.take_connection()\n\t\tvar secure := dtls.take_connection(peer)\n\t\tif secure is PacketPeerDTLS and secure.get_status() == PacketPeerDTLS.STATUS_HANDSHAKING:\n\t\t\tpeers.append(secure as PacketPeerDTLS)\n";
+    const OWN_NAMES: &str = "class_name UDPServer extends \"base.gd\"\nconst TlsOptions = preload(\"tls_options.gd\")\nenum { PacketPeerUDP, B = 2 }\nsignal DTLSServer(a, b)\nclass Inner extends TlsOptions:\n\tvar UDPServer = 1\n\tfunc f(PacketPeerDTLS: int = 3) -> void:\n\t\tmatch PacketPeerDTLS:\n\t\t\tvar UDPServer when UDPServer > 1: pass\n";
+    const STRINGS: &str = "var a = \"DTLSServer\" + 'UDPServer' + \"\"\"\nDTLSServer\n\"\"\" + r\"\\DTLSServer\" # DTLSServer\nvar b = $DTLSServer/UDPServer + %PacketPeerUDP.x + $\"UDPServer/x\"\nvar c = { UDPServer = 1, \"x\": UDPServer, UDPServer: 2 }\nvar d = a.DTLSServer % UDPServer if UDPServer else &\"UDPServer\" + ^\"DTLSServer\"\nvar e = func(x: UDPServer = UDPServer.new()) -> UDPServer: return x\nvar f = x \\\n\tas DTLSServer\r\n";
+    const SCENE: &str = "[gd_scene load_steps=2 format=3 uid=\"uid://a\"]\n\n[sub_resource type=\"GDScript\" id=\"1\"]\nscript/source = \"extends Node\nvar a := DTLSServer.new() # \\\"UDPServer\\\" \\u0044TLSServer\nvar b = \\\"\\\\n\\\" + UDPServer\n\"\n\n[node name=\"UDPServer\" type=\"Node\"]\nscript = SubResource(\"1\")\nvalues = [1, 2.5, {\"a\": &\"b\"}, Vector2(1, 2), null]\n; a comment\n";
+    const RESOURCE: &str = "[gd_resource type=\"GDScript\" format=3]\n\n[resource]\nscript/source = \"class_name A\nconst UDPServer = preload(\\\"res://b.gd\\\")\nvar x: DTLSServer\n\"\n";
+    let project = [SERVER, OWN_NAMES, STRINGS].join(&renamer::BETWEEN.to_string());
+    for (name, text) in [
+        ("server", SERVER),
+        ("own_names", OWN_NAMES),
+        ("strings", STRINGS),
+        ("scene", SCENE),
+        ("resource", RESOURCE),
+        ("project", &project),
+    ] {
+        seeds.push(("renamer", name.to_owned(), text.as_bytes().to_vec()));
+    }
+}
+
+fn credentials(seeds: &mut Vec<Seed>) -> Result<()> {
+    let mut push = |name: &str, key: &[u8], certificates: &[u8]| {
+        let input = [key, &[pem::BETWEEN], certificates].concat();
+        seeds.push(("pem", name.to_owned(), input));
+    };
+    push("fixtures", KEY.as_bytes(), CERTIFICATE.as_bytes());
+    let authority = Authority::new("Fuzzing root")?.intermediate("Intermediate")?;
+    for (name, key) in [
+        ("rsa", KeyKind::Rsa2048),
+        ("p384", KeyKind::P384),
+        ("ed25519", KeyKind::Ed25519),
+    ] {
+        let leaf = Leaf {
+            key,
+            ..Leaf::localhost()
+        };
+        let identity = authority.issue(&leaf)?;
+        push(name, &identity.key_pem()?, &identity.chain_pem()?);
+    }
+    let encrypted = identity_with_password(&authority)?;
+    push("encrypted", &encrypted, CERTIFICATE.as_bytes());
+    push("mismatch", KEY.as_bytes(), &authority.certificate_pem()?);
+    Ok(())
+}
+
+fn identity_with_password(authority: &Authority) -> Result<Vec<u8>> {
+    Ok(authority
+        .issue(&Leaf::localhost())?
+        .encrypted_key_pem("password")?)
+}

@@ -1,0 +1,201 @@
+//! A client and a server as a program would hold them, each with its own random numbers.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
+
+use dtls::{CookieJar, Greeting, MAX_DATAGRAM, PACKET_QUEUE_BYTES, SendError, Session, Status};
+
+use crate::random::Stream;
+use crate::{clock, credentials, random};
+
+pub(crate) const CLIENT_ADDRESS: SocketAddr =
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7)), 40_000);
+
+/// The same moment for all runs of a process; only differences from it matter.
+static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+/// What OpenSSL's clock says at [`START`].
+const START_SINCE_1970: Duration = Duration::from_secs(1_800_000_000);
+
+/// Simulated time.
+#[derive(Clone, Copy)]
+pub(crate) struct Time(Duration);
+
+impl Time {
+    /// Begins a run: time, and random numbers, start anew.
+    pub(crate) fn begin() -> Self {
+        // Made before the numbers start, so that it makes no difference which run makes them.
+        credentials::server_context();
+        credentials::client_context();
+        random::restart();
+        let mut time = Self(Duration::ZERO);
+        time.pass(Duration::ZERO);
+        time
+    }
+
+    pub(crate) fn now(self) -> Instant {
+        *START + self.0
+    }
+
+    pub(crate) fn pass(&mut self, by: Duration) {
+        self.0 += by;
+        clock::set(START_SINCE_1970 + self.0);
+    }
+}
+
+/// One end of a conversation. What it promises whatever it is given is asserted after each call.
+pub(crate) struct Side {
+    stream: Stream,
+    session: Option<Session>,
+    /// A server's.
+    jar: Option<CookieJar>,
+    /// Answers that need no session.
+    answers: Vec<Vec<u8>>,
+    /// Whether an ended session was seen: it stays ended.
+    ended: bool,
+}
+
+impl Side {
+    pub(crate) fn client(time: Time) -> Self {
+        random::select(Stream::Client);
+        let session = Session::connect(
+            credentials::client_context(),
+            credentials::SERVER_NAME,
+            time.now(),
+        );
+        Self {
+            stream: Stream::Client,
+            session: Some(session.expect("a client begins")),
+            jar: None,
+            answers: Vec::new(),
+            ended: false,
+        }
+    }
+
+    pub(crate) fn server(time: Time) -> Self {
+        random::select(Stream::Server);
+        Self {
+            stream: Stream::Server,
+            session: None,
+            jar: Some(CookieJar::new(time.now()).expect("a jar is made")),
+            answers: Vec::new(),
+            ended: false,
+        }
+    }
+
+    pub(crate) fn status(&self) -> Option<Status> {
+        self.session.as_ref().map(Session::status)
+    }
+
+    /// Takes one datagram from the network.
+    pub(crate) fn handle(&mut self, datagram: &[u8], time: Time) {
+        random::select(self.stream);
+        let mut lent = datagram.to_vec();
+        match (&mut self.session, &mut self.jar) {
+            (Some(session), _) => session.handle_datagram(&mut lent, time.now()),
+            (None, Some(jar)) => {
+                let greeting = jar.greet(datagram, CLIENT_ADDRESS, time.now());
+                match greeting.expect("a cookie is computed") {
+                    Greeting::Noise => {}
+                    Greeting::Unverified(request) => {
+                        assert!(request.as_bytes().len() <= datagram.len());
+                        self.answers.push(request.as_bytes().to_vec());
+                    }
+                    Greeting::Verified => self.begin_with(&mut lent, time),
+                }
+            }
+            (None, None) => {}
+        }
+        assert_eq!(lent, datagram, "a datagram is lent, not changed");
+        self.check();
+    }
+
+    /// Begins a server's session with a hello as if its cookie held. Anyone who owns an address gets one for any hello.
+    pub(crate) fn begin_with(&mut self, hello: &mut Vec<u8>, time: Time) {
+        random::select(self.stream);
+        self.session = Session::accept(credentials::server_context(), hello, time.now()).ok();
+        self.check();
+    }
+
+    pub(crate) fn has_session(&self) -> bool {
+        self.session.is_some()
+    }
+
+    /// Does what is due by now.
+    pub(crate) fn look_at_clock(&mut self, time: Time) {
+        random::select(self.stream);
+        if let Some(session) = &mut self.session
+            && session.timeout().is_some_and(|due| due <= time.now())
+        {
+            session.handle_timeout(time.now());
+            let next = session.timeout();
+            assert!(next.is_none_or(|next| next > time.now()), "time goes on");
+        }
+        self.check();
+    }
+
+    /// Sends a packet; whether it went out.
+    pub(crate) fn send(&mut self, packet: &[u8]) -> bool {
+        random::select(self.stream);
+        let Some(session) = &mut self.session else {
+            return false;
+        };
+        let sent = session.send(packet);
+        assert_ne!(sent, Err(SendError::Failed), "a connected session can send");
+        self.check();
+        sent.is_ok()
+    }
+
+    pub(crate) fn next_packet(&mut self) -> Option<Vec<u8>> {
+        let packet = self.session.as_mut()?.next_packet().map(<[u8]>::to_vec);
+        self.check();
+        packet
+    }
+
+    pub(crate) fn close(&mut self) {
+        random::select(self.stream);
+        if let Some(session) = &mut self.session {
+            session.close();
+            assert_eq!(session.packet_count(), 0);
+        }
+        self.check();
+    }
+
+    /// What it wants to send.
+    pub(crate) fn datagrams(&mut self) -> Vec<Vec<u8>> {
+        let mut datagrams = std::mem::take(&mut self.answers);
+        if let Some(session) = &mut self.session {
+            let is_shaking_hands = session.status() == Status::Handshaking;
+            session.drain_datagrams(|datagram| {
+                assert!(!is_shaking_hands || datagram.len() <= MAX_DATAGRAM);
+                datagrams.push(datagram.to_vec());
+            });
+            assert!(!session.has_datagrams());
+        }
+        datagrams
+    }
+
+    fn check(&mut self) {
+        let Some(session) = &self.session else {
+            return;
+        };
+        let status = session.status();
+        let is_over = matches!(status, Status::Closed | Status::Failed);
+        assert!(is_over || !self.ended, "what has ended stays ended");
+        self.ended = is_over;
+        assert!(
+            !is_over || session.timeout().is_none(),
+            "nothing is due after the end"
+        );
+        assert!(!is_over || !session.takes_datagrams());
+        assert_eq!(
+            session.failure().is_some() && is_over,
+            status == Status::Failed
+        );
+        // A record holds one byte at least, and the last datagram may bring a record more than there is room for.
+        assert!(session.packet_count() <= PACKET_QUEUE_BYTES + MAX_DATAGRAM);
+        if let Some(failure) = session.failure() {
+            assert!(failure.to_string().len() < 1000, "a reason is a line");
+        }
+    }
+}

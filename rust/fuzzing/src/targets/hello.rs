@@ -1,0 +1,80 @@
+//! The first look at a stranger's datagram: is it a hello, and does its cookie hold?
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::{Mutex, PoisonError};
+
+use dtls::{CookieJar, Greeting};
+
+use crate::random::{self, Stream};
+use crate::sides::{CLIENT_ADDRESS, Time};
+
+const ELSEWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 8)), 40_000);
+
+/// Where things stand in a ClientHello's datagram: RFC 6347 sections 4.1, 4.2.2 and 4.2.1.
+const RECORD_LENGTH: usize = 11;
+const MESSAGE_LENGTH: usize = 14;
+const FRAGMENT_LENGTH: usize = 22;
+const SESSION_ID: usize = 59;
+
+pub(crate) fn run(datagram: &[u8]) {
+    let time = Time::begin();
+    random::select(Stream::Server);
+    // Made once: its answers depend on nothing that came before, which this relies on and so tests.
+    static JAR: Mutex<Option<CookieJar>> = Mutex::new(None);
+    let mut jar = JAR.lock().unwrap_or_else(PoisonError::into_inner);
+    let jar = jar.get_or_insert_with(|| CookieJar::new(time.now()).expect("a jar is made"));
+    let mut greet = |datagram: &[u8], client| {
+        jar.greet(datagram, client, time.now())
+            .expect("a cookie is computed")
+    };
+    match greet(datagram, CLIENT_ADDRESS) {
+        Greeting::Noise => {}
+        Greeting::Verified => {
+            assert_ne!(greet(datagram, ELSEWHERE), Greeting::Verified);
+        }
+        Greeting::Unverified(request) => {
+            let request = request.as_bytes();
+            assert!(request.len() <= datagram.len(), "nothing is amplified");
+            assert_eq!(request[3..RECORD_LENGTH], datagram[3..RECORD_LENGTH]);
+            let cookie = &request[request.len() - 32..];
+            let Some(second) = with_cookie(datagram, cookie) else {
+                return;
+            };
+            assert_eq!(greet(&second, CLIENT_ADDRESS), Greeting::Verified);
+            assert!(matches!(greet(&second, ELSEWHERE), Greeting::Unverified(_)));
+            // What the cookie is for cannot be changed afterwards: here, the client's random.
+            let mut other = second.clone();
+            other[SESSION_ID - 1] ^= 1;
+            assert!(matches!(
+                greet(&other, CLIENT_ADDRESS),
+                Greeting::Unverified(_)
+            ));
+        }
+    }
+}
+
+/// The hello that a client would send next; nothing where it would be too long for its record.
+fn with_cookie(hello: &[u8], cookie: &[u8]) -> Option<Vec<u8>> {
+    let at = SESSION_ID + 1 + usize::from(hello[SESSION_ID]);
+    let old = usize::from(hello[at]);
+    let mut second = hello[..at].to_vec();
+    second.push(u8::try_from(cookie.len()).ok()?);
+    second.extend(cookie);
+    second.extend(&hello[at + 1 + old..]);
+    for (place, bytes) in [
+        (RECORD_LENGTH, 2),
+        (MESSAGE_LENGTH, 3),
+        (FRAGMENT_LENGTH, 3),
+    ] {
+        let field = &mut second[place..place + bytes];
+        let length = field
+            .iter()
+            .fold(0, |sum, &byte| sum << 8 | usize::from(byte));
+        let length = length + cookie.len() - old;
+        if length >= 1 << (8 * bytes) {
+            return None;
+        }
+        field.copy_from_slice(&length.to_be_bytes()[size_of::<usize>() - bytes..]);
+    }
+    Some(second)
+}

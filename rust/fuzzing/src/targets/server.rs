@@ -1,0 +1,25 @@
+//! A server's session, fed datagrams.
+
+use crate::sides::{Side, Time};
+use crate::steps::{Bytes, Step};
+
+pub(crate) fn run(input: &[u8]) {
+    talk(input);
+}
+
+/// The packets that the server took.
+pub(crate) fn talk(input: &[u8]) -> Vec<Vec<u8>> {
+    let mut time = Time::begin();
+    let mut side = Side::server(time);
+    let mut input = Bytes(input);
+    if input.byte() % 2 == 1
+        && let Some(Step::Datagram(hello)) = Step::read(&mut input)
+    {
+        // A session is made of what the jar calls verified, and that begins as a hello.
+        side.handle(hello, time);
+        if !side.datagrams().is_empty() && !side.has_session() {
+            side.begin_with(&mut hello.to_vec(), time);
+        }
+    }
+    super::walk(&mut side, &mut time, &mut input)
+}

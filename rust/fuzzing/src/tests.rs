@@ -1,0 +1,79 @@
+//! That the targets reach what they are for.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::sides::{Side, Time};
+use crate::targets::{client, server};
+use crate::{TARGETS, seeds};
+
+const STALE: &str =
+    "the seeds are of other sessions than these: cargo run -p fuzzing --bin make_seeds";
+
+fn seeds_of(target: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../fuzz/seeds")
+        .join(target)
+}
+
+#[test]
+fn captured_datagrams_still_lead_through_a_whole_session() {
+    for (target, talk) in [
+        ("server", server::talk as fn(&[u8]) -> Vec<Vec<u8>>),
+        ("client", client::talk),
+    ] {
+        for (name, packets) in [("whole", 3), ("doubled", 3), ("talks_and_closes", 3)] {
+            let input = fs::read(seeds_of(target).join(name)).unwrap();
+            let lengths: Vec<usize> = talk(&input).iter().map(Vec::len).collect();
+            assert_eq!(lengths.len(), packets, "{target}/{name}: {STALE}");
+            assert_eq!(lengths, [2, 60, 1000], "{target}/{name}: {STALE}");
+        }
+    }
+}
+
+#[test]
+fn the_seeds_of_sessions_are_what_the_program_makes() {
+    let made = seeds::make().unwrap();
+    for (target, name, bytes) in made.iter().filter(|(target, ..)| *target != "pem") {
+        let committed = fs::read(seeds_of(target).join(name)).unwrap();
+        assert!(committed == *bytes, "{target}/{name}: {STALE}");
+    }
+}
+
+#[test]
+fn no_seed_breaks_a_promise_and_every_target_has_some() {
+    for target in TARGETS {
+        let folder = fs::read_dir(seeds_of(target.name)).unwrap();
+        let mut count = 0;
+        for entry in folder {
+            (target.run)(&fs::read(entry.unwrap().path()).unwrap());
+            count += 1;
+        }
+        assert!(count > 2, "{}", target.name);
+    }
+}
+
+#[test]
+fn time_is_simulated_for_openssl_too() {
+    let mut time = Time::begin();
+    let mut client = Side::client(time);
+    assert_eq!(client.datagrams().len(), 1);
+    client.look_at_clock(time);
+    assert!(client.datagrams().is_empty());
+    time.pass(Duration::from_secs(2));
+    client.look_at_clock(time);
+    assert_eq!(client.datagrams().len(), 1, "the hello is sent again");
+}
+
+#[test]
+fn every_target_has_its_fuzzer() {
+    let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz");
+    let manifest = fs::read_to_string(fuzz.join("Cargo.toml")).unwrap();
+    for target in TARGETS {
+        let name = target.name;
+        assert!(manifest.contains(&format!("name = \"{name}\"")), "{name}");
+        let program = fs::read_to_string(fuzz.join(format!("fuzz_targets/{name}.rs"))).unwrap();
+        assert!(program.contains(&format!("run(\"{name}\"")), "{name}");
+    }
+}

@@ -1,0 +1,273 @@
+//! What all clients send in one tick is there at the next poll, however small the buffers are that the system gives.
+//! Elsewhere than on Linux and Android, where a socket gets what it asks for, only what is the same everywhere is checked.
+
+mod support;
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use support::{ON_V4, V4, V6, accept, eventually, has_ipv6_loopback, plain_socket, take};
+use udp::{BindAddress, Error, Listener, Peer};
+
+const SHARES_PORTS: bool = cfg!(any(target_os = "linux", target_os = "android"));
+
+/// `net.core.rmem_default` is 212,992 bytes, which Linux makes of half as many asked for.
+const DEFAULT: usize = 212_992 / 2;
+
+const TICK: Duration = Duration::from_micros(16_667);
+
+fn small_buffers(address: BindAddress) -> Listener {
+    let listener = Listener::new();
+    listener.set_kernel_buffer(DEFAULT, 8 << 20);
+    listener.listen(0, address).unwrap();
+    listener
+}
+
+/// How many of 1,000 clients' datagrams a listener hears, if each sends one in every tick, all at once and right after the
+/// poll; each checked to be the next of its client.
+fn heard(listener: &Listener, length: usize, ticks: u32) -> u64 {
+    const CLIENTS: usize = 1000;
+    listener.set_max_pending(CLIENTS);
+    listener.listen(0, ON_V4).unwrap();
+    let address = SocketAddr::new(V4, listener.local_port());
+    let clients: Vec<(UdpSocket, Arc<Peer>)> = (0..CLIENTS)
+        .map(|_| {
+            let client = plain_socket();
+            client.connect(address).unwrap();
+            client.send(b"hello").unwrap();
+            let peer = accept(listener);
+            take(&peer);
+            (client, peer)
+        })
+        .collect();
+    let mut heard = 0;
+    let mut last = [0; CLIENTS];
+    let mut datagram = vec![0; length];
+    let start = Instant::now();
+    for tick in 1..=ticks {
+        datagram[..4].copy_from_slice(&tick.to_be_bytes());
+        for (client, _) in &clients {
+            client.send(&datagram).unwrap();
+        }
+        std::thread::sleep((start + tick * TICK).saturating_duration_since(Instant::now()));
+        listener.poll().unwrap();
+        let mut into = Vec::new();
+        for ((_, peer), last) in clients.iter().zip(&mut last) {
+            while peer.receive(&mut into).is_ok() {
+                let number = u32::from_be_bytes(into[..4].try_into().unwrap());
+                assert!(number > *last, "in order and once");
+                *last = number;
+                heard += 1;
+            }
+        }
+    }
+    listener.stop();
+    heard
+}
+
+fn check_a_thousand_clients(ticks: u32) {
+    if !SHARES_PORTS {
+        return;
+    }
+    for length in [100, 1200] {
+        let listener = Listener::new();
+        listener.set_kernel_buffer(DEFAULT, 8 << 20);
+        assert_eq!(heard(&listener, length, ticks), u64::from(ticks) * 1000);
+        // That the buffer is too small for it otherwise.
+        listener.set_kernel_buffer(DEFAULT, 1);
+        assert!(heard(&listener, length, 10) < 5000);
+    }
+}
+
+#[test]
+fn nothing_of_a_thousand_clients_is_lost() {
+    check_a_thousand_clients(90);
+}
+
+/// `cargo test --release -p udp --test kernel_buffer -- --ignored`
+#[test]
+#[ignore = "takes 40 seconds"]
+fn nothing_of_a_thousand_clients_is_lost_in_twenty_seconds() {
+    check_a_thousand_clients(1200);
+}
+
+#[test]
+fn clients_of_both_families_are_told_apart_and_answered_from_the_port() {
+    let listener = small_buffers(BindAddress::Any);
+    let port = listener.local_port();
+    let mut peers = HashMap::new();
+    let mut clients = Vec::new();
+    for index in 0..100_u8 {
+        let ip = if index % 2 == 0 && has_ipv6_loopback() {
+            V6
+        } else {
+            V4
+        };
+        let client = UdpSocket::bind((ip, 0)).unwrap();
+        client.connect((ip, port)).unwrap();
+        for number in 0..3 {
+            client.send(&[index, number]).unwrap();
+        }
+        let peer = accept(&listener);
+        peers.insert(peer.remote().unwrap(), peer);
+        clients.push(client);
+    }
+    eventually("all datagrams", || {
+        listener.poll().unwrap();
+        peers.values().all(|peer| peer.available() == Ok(3))
+    });
+    for (index, client) in clients.iter().enumerate() {
+        let peer = &peers[&client.local_addr().unwrap()];
+        for number in 0..3 {
+            assert_eq!(take(peer), [index as u8, number]);
+        }
+        assert_eq!(peer.local_port(), port);
+        peer.send(b"welcome").unwrap();
+        // Connected: from anywhere else it would not arrive.
+        let mut buffer = [0; 16];
+        assert_eq!(client.recv(&mut buffer).unwrap(), 7);
+    }
+    assert!(!listener.has_pending());
+}
+
+#[test]
+fn waiting_and_stopping_concern_every_socket_of_the_port() {
+    let listener = small_buffers(ON_V4);
+    let port = listener.local_port();
+    let first = plain_socket();
+    first.send_to(b"hello", (V4, port)).unwrap();
+    let peer = accept(&listener);
+    take(&peer);
+    for _ in 0..20 {
+        // Each comes to a socket of its own.
+        let other = plain_socket();
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| peer.wait());
+            std::thread::sleep(Duration::from_millis(2));
+            other.send_to(b"wake up", (V4, port)).unwrap();
+            assert_eq!(waiting.join().unwrap(), Ok(()));
+        });
+        take(&accept(&listener));
+    }
+    listener.stop();
+    let again = Peer::new();
+    assert_eq!(again.bind(port, ON_V4, 1024), Ok(()), "the port is free");
+    assert_eq!(peer.wait(), Err(Error::Unconfigured));
+}
+
+#[test]
+fn a_second_listener_on_the_port_takes_all_of_it_or_nothing() {
+    if !SHARES_PORTS {
+        return;
+    }
+    for address in [ON_V4, BindAddress::Any] {
+        let older = small_buffers(address);
+        let newer = Listener::new();
+        newer.set_kernel_buffer(DEFAULT, 8 << 20);
+        newer.listen(older.local_port(), address).unwrap();
+        newer.set_max_pending(200);
+        older.set_max_pending(200);
+        let count = |listener: &Listener| {
+            std::thread::sleep(Duration::from_millis(20));
+            listener.poll().unwrap();
+            std::iter::from_fn(|| listener.accept()).count()
+        };
+        let clients: Vec<UdpSocket> = (0..100).map(|_| plain_socket()).collect();
+        let knock = || {
+            for client in &clients {
+                client.send_to(b"hello", (V4, older.local_port())).unwrap();
+            }
+        };
+        knock();
+        assert_eq!((count(&newer), count(&older)), (100, 0), "as the engine's");
+        newer.stop();
+        knock();
+        assert_eq!(count(&older), 100);
+    }
+}
+
+#[test]
+fn what_is_sent_to_everybody_is_heard_once() {
+    if !SHARES_PORTS {
+        return;
+    }
+    let everybody = IpAddr::V4(Ipv4Addr::new(127, 255, 255, 255));
+    for address in [
+        BindAddress::Any,
+        BindAddress::Ip(Ipv4Addr::UNSPECIFIED.into()),
+    ] {
+        let listener = small_buffers(address);
+        listener.set_max_pending(100);
+        let client = plain_socket();
+        client.set_broadcast(true).unwrap();
+        client
+            .send_to(b"anybody?", (everybody, listener.local_port()))
+            .unwrap();
+        let peer = accept(&listener);
+        std::thread::sleep(Duration::from_millis(20));
+        listener.poll().unwrap();
+        assert_eq!(peer.available(), Ok(1));
+        // From the same socket to this machine alone.
+        client.send_to(b"you", (V4, listener.local_port())).unwrap();
+        eventually("the second", || {
+            listener.poll().unwrap();
+            peer.available() == Ok(2)
+        });
+        assert_eq!(take(&peer), b"anybody?");
+        assert_eq!(take(&peer), b"you");
+    }
+}
+
+#[test]
+fn several_threads_that_poll_keep_every_clients_order() {
+    const CLIENTS: usize = 40;
+    const EACH: u32 = 500;
+    let listener = small_buffers(ON_V4);
+    listener.set_max_pending(CLIENTS);
+    let address = SocketAddr::new(V4, listener.local_port());
+    let stop = AtomicBool::new(false);
+    let heard = AtomicU64::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while !stop.load(Ordering::Relaxed) {
+                    listener.poll().unwrap();
+                    std::thread::yield_now();
+                }
+            });
+        }
+        scope.spawn(|| {
+            let clients: Vec<UdpSocket> = (0..CLIENTS).map(|_| plain_socket()).collect();
+            for number in 1..=EACH {
+                for client in &clients {
+                    client.send_to(&number.to_be_bytes(), address).unwrap();
+                }
+                // Half of a socket's buffer, should all clients share it, has to be read by then.
+                std::thread::sleep(Duration::from_micros(500));
+            }
+            // Their addresses stay theirs until all is read.
+            eventually("all", || stop.load(Ordering::Relaxed));
+        });
+        let mut peers = Vec::new();
+        let mut datagram = Vec::new();
+        eventually("every datagram", || {
+            while let Some(peer) = listener.accept() {
+                peers.push((peer, 0));
+            }
+            for (peer, last) in &mut peers {
+                while peer.receive(&mut datagram).is_ok() {
+                    let number = u32::from_be_bytes(datagram[..].try_into().unwrap());
+                    assert!(number > *last, "out of order");
+                    *last = number;
+                    heard.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+            peers.len() == CLIENTS && peers.iter().all(|(_, last)| *last == EACH)
+        });
+        stop.store(true, Ordering::Relaxed);
+    });
+    assert!(heard.load(Ordering::Relaxed) > u64::from(EACH) * CLIENTS as u64 / 2);
+}

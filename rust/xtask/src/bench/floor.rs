@@ -1,0 +1,104 @@
+//! The floor: the same work by libssl and UDP sockets alone, measured by rust/dtls/benches/floor.rs in the same run.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+
+use super::row::{Row, median};
+use crate::{library, process, workspace};
+
+const MARK: &str = "FLOOR ";
+const LIMIT: Duration = Duration::from_secs(5 * 60);
+
+/// The program that measures it, and its samples by the names of their rows.
+pub(super) struct Floor {
+    program: PathBuf,
+    samples: HashMap<String, Vec<Value>>,
+}
+
+impl Floor {
+    /// Builds the program as users get the addon.
+    pub(super) fn build() -> Result<Self> {
+        workspace::step("Building the floor");
+        let mut command = library::cargo();
+        command.args(["bench", "--no-run", "--package", "dtls", "--bench", "floor"]);
+        let mut program = None;
+        library::follow_build(command, |message| {
+            program = executable(message).or(program.take());
+        })
+        .context("the floor")?;
+        Ok(Self {
+            program: program.context("cargo built the floor, but named no program")?,
+            samples: HashMap::new(),
+        })
+    }
+
+    /// Takes samples, in addition to those taken before.
+    pub(super) fn measure(&mut self, full: bool) -> Result<()> {
+        workspace::step("Measuring libssl and UDP sockets alone");
+        let mut command = Command::new(&self.program);
+        if full {
+            command.arg("full");
+        }
+        let finished = process::run(command, LIMIT)?;
+        ensure!(
+            finished.succeeded(),
+            "the floor could not be measured ({}):\n{}",
+            finished.end(),
+            finished.tail()
+        );
+        for (name, samples) in finished.lines.iter().filter_map(|line| read(line)) {
+            self.samples.entry(name).or_default().extend(samples);
+        }
+        Ok(())
+    }
+
+    /// Gives each row its floor, where there is one.
+    pub(super) fn give_to(mut self, rows: &mut [Row]) {
+        for row in rows {
+            let samples = self.samples.remove(&row.name);
+            row.floor = samples.and_then(|samples| median(&Value::Array(samples)));
+        }
+    }
+}
+
+fn executable(message: &Value) -> Option<PathBuf> {
+    let is_it = message["reason"] == "compiler-artifact" && message["target"]["name"] == "floor";
+    is_it.then(|| message["executable"].as_str().map(PathBuf::from))?
+}
+
+fn read(line: &str) -> Option<(String, Vec<Value>)> {
+    let value: Value = serde_json::from_str(line.strip_prefix(MARK)?).ok()?;
+    let name = value["name"].as_str()?.to_owned();
+    Some((name, value["samples"].as_array()?.clone()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_get_the_median_of_all_samples_of_their_name() {
+        let line = r#"FLOOR {"name":"echo of 64 bytes","samples":[3.5, 1.0, 2.0]}"#;
+        let (name, samples) = read(line).unwrap();
+        let floor = Floor {
+            program: PathBuf::new(),
+            samples: HashMap::from([(name, samples)]),
+        };
+        let row = |name: &str| {
+            let line = format!(
+                r#"BENCH {{"name":"{name}","unit":"us","more_is_better":false,"ours":[3],"stock":[9]}}"#
+            );
+            Row::read(&line).unwrap()
+        };
+        let mut rows = [row("echo of 64 bytes"), row("memory")];
+        floor.give_to(&mut rows);
+        assert_eq!(rows[0].floor, Some(2.0));
+        assert_eq!(rows[1].floor, None);
+        assert!(read("running 0 tests").is_none());
+    }
+}
