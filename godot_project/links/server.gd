@@ -6,7 +6,7 @@
 ## - `classes=engine`: the engine's own classes instead of ours
 ## - `identity`: the key and certificate in res://tests/pki
 ## - `bind`, `port`: where it listens
-## - `forget`: seconds after which a peer that says nothing is dropped; 0 for never
+## - `forget`: seconds after which a connected peer that says nothing is dropped; 0 for never
 ## - `check=no`: sends packets of any kind back, unread
 extends Node
 
@@ -67,7 +67,6 @@ func _process(_delta: float) -> void:
 		if peer.get_status() == HANDSHAKING:
 			var served := Served.new()
 			served.peer = peer
-			served.heard_msec = Time.get_ticks_msec()
 			_served.append(served)
 			counts.taken += 1
 	_served = _served.filter(_serve)
@@ -89,9 +88,11 @@ func _serve(served: Served) -> bool:
 		var status: int = served.peer.get_status()
 		if status == CONNECTED and not served.was_connected:
 			served.was_connected = true
+			served.heard_msec = Time.get_ticks_msec()
 			counts.connected += 1
 		if status == HANDSHAKING:
-			break
+			# The class gives it up by itself when its time is over.
+			return true
 		if status != CONNECTED:
 			counts["closed" if status == DISCONNECTED else "failed"] += 1
 			return false

@@ -4,6 +4,7 @@
 //! sockets bound to addresses all over 127.0.0.0/8 (Linux), each another address and port, and never come back with
 //! their cookie. Players are connected all the while, and every packet of theirs is answered or missed.
 
+use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -26,6 +27,8 @@ const RANDOM: std::ops::Range<usize> = 27..59;
 /// Unanswered hellos at a time: fewer than fit into the system's buffer beside the players' packets, so that none of
 /// those is lost before the server could have read it.
 const WINDOW: usize = 64;
+/// How many strangers' sockets are open at a time where hellos are sent without regard to answers.
+const SOCKETS: usize = 256;
 /// After this time a hello is taken to be lost; the stranger's socket is closed when its last has been answered or lost.
 const PATIENCE: Duration = Duration::from_millis(500);
 /// Milliseconds between two packets of a player.
@@ -41,6 +44,8 @@ pub(crate) struct Plan {
     pub(crate) addresses: u64,
     /// Connected clients.
     pub(crate) players: usize,
+    /// Hellos a second, answered or not; nothing for as many as the server answers.
+    pub(crate) rate: Option<u64>,
     /// For how long they play before the flood begins.
     pub(crate) before: Duration,
     /// By how many bytes the server's memory may have grown.
@@ -55,6 +60,7 @@ impl Plan {
             hellos: 1_000_000,
             addresses: 100_000,
             players: 20,
+            rate: None,
             before: Duration::from_secs(20),
             growth: 1_000_000,
             seed,
@@ -72,7 +78,7 @@ impl Plan {
     }
 }
 
-/// `cargo xtask flood [--hellos N] [--addresses N]`.
+/// `cargo xtask flood [--hellos N] [--addresses N] [--rate N]`.
 pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
     let mut plan = Plan::full(network::fresh_seed());
     let mut rest = arguments.iter();
@@ -86,6 +92,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
         match name.as_str() {
             "--hellos" => plan.hellos = number()?,
             "--addresses" => plan.addresses = number()?,
+            "--rate" => plan.rate = Some(number()?),
             other => bail!(WrongArguments(format!("unknown argument `{other}`"))),
         }
     }
@@ -116,30 +123,20 @@ pub(crate) fn flood(context: &Context, plan: &Plan) -> Result<()> {
     let hello = first_hello(&trust)?;
     let mut players = Players::join(&trust, address, plan.players)?;
     // What a first flood needs once, such as space for the most strangers in a frame, is not what this is about.
-    strangers(
-        &hello,
-        address,
-        2_000,
-        200,
-        plan.seed,
-        &AtomicBool::new(true),
-    )?;
+    let first = Plan {
+        hellos: 2_000,
+        addresses: 200,
+        rate: None,
+        ..*plan
+    };
+    strangers(&hello, address, &first, &AtomicBool::new(true))?;
 
     let calm = players.play(|elapsed| elapsed >= plan.before)?;
     let memory_before = memory(server.id());
     let go_on = AtomicBool::new(true);
     let began = Instant::now();
     let (storm, answers) = std::thread::scope(|scope| {
-        let flood = scope.spawn(|| {
-            strangers(
-                &hello,
-                address,
-                plan.hellos,
-                plan.addresses,
-                plan.seed,
-                &go_on,
-            )
-        });
+        let flood = scope.spawn(|| strangers(&hello, address, plan, &go_on));
         let storm = players.play(|_| flood.is_finished());
         go_on.store(false, Ordering::Relaxed);
         let answers = flood
@@ -174,9 +171,10 @@ pub(crate) fn flood(context: &Context, plan: &Plan) -> Result<()> {
     println!("dropped by the system before the server: {dropped:?}");
 
     ensure!(answers.sent == plan.hellos, "not all hellos were sent");
-    // Those of a frame that find the most strangers already there are dropped.
+    // Those of a frame that find the most strangers already there are dropped, and so is what is sent faster than the
+    // server reads it.
     ensure!(
-        2 * answers.answered > answers.sent,
+        plan.rate.is_some() || 2 * answers.answered > answers.sent,
         "less than half of the hellos were answered"
     );
     ensure!(
@@ -259,20 +257,15 @@ struct Stranger {
     last: Instant,
 }
 
-/// Sends first hellos from so many addresses, one after the other, as fast as the server answers.
-fn strangers(
-    hello: &[u8],
-    server: SocketAddr,
-    hellos: u64,
-    addresses: u64,
-    seed: u64,
-    go_on: &AtomicBool,
-) -> Result<Answers> {
-    let mut random = Random::from_all(&[seed, 2]);
+/// Sends first hellos from so many addresses, one after the other.
+fn strangers(hello: &[u8], server: SocketAddr, plan: &Plan, go_on: &AtomicBool) -> Result<Answers> {
+    let (hellos, addresses) = (plan.hellos, plan.addresses);
+    let mut random = Random::from_all(&[plan.seed, 2]);
     let mut hello = hello.to_vec();
     let mut answers = Answers::default();
-    let mut open: Vec<Stranger> = Vec::new();
+    let mut open: VecDeque<Stranger> = VecDeque::new();
     let mut buffer = [0; 2_000];
+    let began = Instant::now();
     while go_on.load(Ordering::Relaxed) && (answers.sent < hellos || !open.is_empty()) {
         open.retain_mut(|stranger| {
             while let Ok(size) = stranger.socket.recv(&mut buffer) {
@@ -282,29 +275,39 @@ fn strangers(
             }
             stranger.unanswered > 0 && stranger.last.elapsed() < PATIENCE
         });
-        let unanswered: usize = open.iter().map(|stranger| stranger.unanswered).sum();
-        let mut room = WINDOW.saturating_sub(unanswered);
+        let mut room = match plan.rate {
+            Some(rate) => {
+                let due = (began.elapsed().as_secs_f64() * rate as f64) as u64;
+                due.saturating_sub(answers.sent) as usize
+            }
+            None => {
+                let unanswered: usize = open.iter().map(|stranger| stranger.unanswered).sum();
+                WINDOW.saturating_sub(unanswered)
+            }
+        };
         while room > 0 && answers.sent < hellos {
             let socket = stranger_socket(answers.addresses)?;
             socket.set_nonblocking(true)?;
             socket.connect(server)?;
             // All hellos are spread over all addresses.
             let share = (hellos * (answers.addresses + 1) / addresses).saturating_sub(answers.sent);
-            let mut count = 0;
-            for _ in 0..share.min(hellos - answers.sent) {
+            let count = share.min(hellos - answers.sent);
+            for _ in 0..count {
                 hello[RANDOM].copy_from_slice(&random.bytes(RANDOM.len()));
                 // What the network does not take is lost, as on its way.
                 let _ = socket.send(&hello);
-                count += 1;
             }
             answers.addresses += 1;
             answers.sent += count;
             room = room.saturating_sub(count as usize);
-            open.push(Stranger {
+            open.push_back(Stranger {
                 socket,
                 unanswered: count as usize,
                 last: Instant::now(),
             });
+            if open.len() > SOCKETS {
+                open.pop_front();
+            }
         }
         std::thread::sleep(Duration::from_micros(300));
     }
@@ -331,7 +334,7 @@ struct Player {
     client: Client,
     next: Instant,
     /// When the unanswered packets were sent.
-    waiting: std::collections::VecDeque<Instant>,
+    waiting: VecDeque<Instant>,
 }
 
 /// What players saw for a time.
@@ -384,7 +387,7 @@ impl Players {
             players.push(Player {
                 client,
                 next: Instant::now(),
-                waiting: Default::default(),
+                waiting: VecDeque::new(),
             });
         }
         Ok(Self(players))

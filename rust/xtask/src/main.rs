@@ -71,7 +71,7 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "flood",
-        arguments: "[--hellos N] [--addresses N]",
+        arguments: "[--hellos N] [--addresses N] [--rate N]",
         about: "a million first hellos against the documented server and its players",
         run: flood::run,
     },

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 
+use crate::bench::raise_file_limit;
 use crate::network::client::{Client, Trust};
 use crate::network::godot::{self, Classes, Server};
 use crate::network::proxy::{Faults, Flow, Proxy, Traffic};
@@ -18,16 +19,18 @@ use crate::network::{self, dropped_by_the_system, packet};
 use crate::project::Headless;
 use crate::{WrongArguments, library, test, workspace};
 
-/// Seconds after which the server drops a client that says nothing: longer than any stall of a busy machine.
-const FORGET: u64 = 15;
+/// Seconds after which the server drops a client that says nothing: longer than a client takes to learn that it is
+/// connected when the server's last flight is lost, and lost again when it is repeated after 1, 3, 7 and 13 seconds.
+const FORGET: u64 = 20;
 /// How often all clients get their turn.
 const TICK: Duration = Duration::from_millis(5);
 /// How long a client may take to connect. With the link's losses, the third retransmission is rare.
-const CONNECT_LIMIT: Duration = Duration::from_secs(60);
+const CONNECT_LIMIT: Duration = Duration::from_secs(58);
 /// How long a client that leaves waits for packets on their way.
 const SETTLE_LIMIT: Duration = Duration::from_secs(8);
-/// How long the address of a client that is gone is kept from others: longer than the link holds anything back.
-const GONE: Duration = Duration::from_secs(1);
+/// How long the address of a client that is gone is kept from others, as address translations do: until the server has
+/// forgotten it, even if its goodbye was lost.
+const GONE: Duration = Duration::from_secs(FORGET + 3);
 /// Milliseconds between two packets of a client.
 const EVERY: std::ops::RangeInclusive<u64> = 100..=300;
 /// Milliseconds for which a client talks, and for which it stays away.
@@ -69,7 +72,7 @@ impl Plan {
     /// The form that the test suite runs.
     pub(crate) fn short(seed: u64) -> Self {
         Self {
-            growth: 0.04,
+            growth: 0.05,
             ..Self::minutes(2, seed)
         }
     }
@@ -110,6 +113,8 @@ fn options(arguments: &[String]) -> Result<(u64, Option<u64>)> {
 /// When a client was refused or lost its session, a packet came twice or altered, one is not accounted for, or the
 /// server's memory has grown.
 pub(crate) fn soak(godot: &Headless, plan: &Plan) -> Result<()> {
+    // Each client has two sockets here, its own and the link's, and keeps them for a while after it is gone.
+    raise_file_limit();
     let server = Server::start(godot, Classes::Ours, &[format!("forget={FORGET}")])?;
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, server.port()));
     let link = Proxy::start(
@@ -129,6 +134,7 @@ pub(crate) fn soak(godot: &Headless, plan: &Plan) -> Result<()> {
         random: Random::from_all(&[plan.seed, 1]),
         link,
         seats: Vec::new(),
+        gone: Vec::new(),
         totals: Totals::default(),
     };
     let memory = crowd.live(server, plan)?;
@@ -176,6 +182,8 @@ struct Crowd {
     random: Random,
     link: Proxy,
     seats: Vec<Seat>,
+    /// Clients that say nothing more, and since when.
+    gone: Vec<(Box<Talk>, Instant)>,
     totals: Totals,
 }
 
@@ -210,11 +218,6 @@ enum Seat {
         talk: Box<Talk>,
         since: Instant,
     },
-    /// Says nothing more; its address is kept from others until the link holds nothing of it back.
-    Gone {
-        talk: Box<Talk>,
-        since: Instant,
-    },
 }
 
 /// One session, as its client sees it.
@@ -226,6 +229,8 @@ struct Talk {
     received: u64,
     seen: HashSet<u32>,
     crashes: bool,
+    /// The system dropped packets of its.
+    excused: bool,
 }
 
 impl Crowd {
@@ -244,12 +249,8 @@ impl Crowd {
         loop {
             let now = Instant::now();
             let is_over = now >= began + plan.length;
-            if is_over
-                && self
-                    .seats
-                    .iter()
-                    .all(|seat| matches!(seat, Seat::Away { .. }))
-            {
+            let is_empty = |seat: &Seat| matches!(seat, Seat::Away { .. });
+            if is_over && self.gone.is_empty() && self.seats.iter().all(is_empty) {
                 break;
             }
             let seats = std::mem::take(&mut self.seats);
@@ -257,6 +258,7 @@ impl Crowd {
                 let seat = self.step(seat, is_over, &mut buffer)?;
                 self.seats.push(seat);
             }
+            self.bury()?;
             if now >= next_look {
                 next_look = now + Duration::from_secs(1);
                 memory.0.push((began.elapsed(), server.memory()?));
@@ -294,7 +296,7 @@ impl Crowd {
                 talk.listen(buffer)?;
                 if is_over || now >= until {
                     if talk.crashes && !is_over {
-                        return Ok(Seat::Gone { talk, since: now });
+                        return Ok(self.leave(talk));
                     }
                     talk.crashes = false;
                     return Ok(Seat::Settling { talk, since: now });
@@ -307,25 +309,37 @@ impl Crowd {
             }
             Seat::Settling { mut talk, since } => {
                 talk.listen(buffer)?;
-                if talk.is_settled() || self.is_excused(&talk, since)? {
+                if talk.is_settled() || self.is_excused(&mut talk, since)? {
                     talk.client.close();
-                    return Ok(Seat::Gone { talk, since: now });
+                    return Ok(self.leave(talk));
                 }
                 Seat::Settling { talk, since }
             }
-            Seat::Gone { talk, since } => {
-                let is_left =
-                    now >= since + GONE && (talk.is_answered() || self.is_excused(&talk, since)?);
-                if !is_left {
-                    return Ok(Seat::Gone { talk, since });
-                }
+        })
+    }
+
+    /// A client is gone, and another takes its place some time later.
+    fn leave(&mut self, talk: Box<Talk>) -> Seat {
+        let now = Instant::now();
+        self.gone.push((talk, now));
+        Seat::Away {
+            until: now + Duration::from_millis(self.random.within(AWAY)),
+        }
+    }
+
+    /// Counts and forgets clients that are gone for long enough.
+    fn bury(&mut self) -> Result<()> {
+        for (mut talk, since) in std::mem::take(&mut self.gone) {
+            let is_over = since.elapsed() >= GONE
+                && (talk.is_answered() || self.is_excused(&mut talk, since)?);
+            if is_over {
                 self.totals.add(&talk);
                 self.link.forget(talk.client.address()?);
-                Seat::Away {
-                    until: now + Duration::from_millis(self.random.within(AWAY)),
-                }
+            } else {
+                self.gone.push((talk, since));
             }
-        })
+        }
+        Ok(())
     }
 
     /// Whether a client need not wait any longer, though packets of its are missing: the system tells that it dropped as
@@ -333,10 +347,11 @@ impl Crowd {
     ///
     /// # Errors
     /// When the time is over, and the system has dropped less than is missing.
-    fn is_excused(&mut self, talk: &Talk, since: Instant) -> Result<bool> {
-        if since.elapsed() < SETTLE_LIMIT {
-            return Ok(false);
+    fn is_excused(&mut self, talk: &mut Talk, since: Instant) -> Result<bool> {
+        if talk.excused || since.elapsed() < SETTLE_LIMIT {
+            return Ok(talk.excused);
         }
+        talk.excused = true;
         self.totals.missing += talk.missing();
         let ports = [self.entrance.port(), self.link.server().port()];
         let dropped: u64 = ports.into_iter().filter_map(dropped_by_the_system).sum();
@@ -358,7 +373,8 @@ impl Crowd {
                 let time = client.began().elapsed();
                 ensure!(
                     time < CONNECT_LIMIT,
-                    "a client was not let in within {time:?}"
+                    "a client was not let in within {time:?}:{}",
+                    self.trace(&client)
                 );
                 Ok(Seat::Connecting(client))
             }
@@ -380,13 +396,24 @@ impl Crowd {
                         received: 0,
                         seen: HashSet::new(),
                         crashes: self.random.chance(CRASHES),
+                        excused: false,
                     }),
                     until: now + Duration::from_millis(self.random.within(TALK)),
                     next: now,
                 })
             }
-            _ => bail!("a client was refused: {}", client.failure()),
+            _ => bail!(
+                "a client was refused: {}{}",
+                client.failure(),
+                self.trace(&client)
+            ),
         }
+    }
+
+    /// What passed between a client and the server.
+    fn trace(&self, client: &Client) -> String {
+        let flow = client.address().ok().and_then(|own| self.link.flow(own));
+        flow.map_or_else(String::new, |flow| flow.trace())
     }
 
     /// Every packet went somewhere.

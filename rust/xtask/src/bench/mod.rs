@@ -113,9 +113,10 @@ fn options(arguments: &[String]) -> Result<Options> {
     Ok(options)
 }
 
-/// Each client has a socket, and many systems allow a program 1,024 open files unless it asks for more.
+/// Asks for as many open files as may be: each client has a socket, and many systems allow a program 1,024 unless it
+/// asks for more.
 #[cfg(unix)]
-fn raise_file_limit() {
+pub(crate) fn raise_file_limit() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let maximum = getrlimit(Resource::Nofile).maximum;
     let raised = Rlimit {
@@ -127,7 +128,7 @@ fn raise_file_limit() {
 }
 
 #[cfg(not(unix))]
-fn raise_file_limit() {}
+pub(crate) fn raise_file_limit() {}
 
 #[cfg(test)]
 mod tests {

@@ -19,12 +19,12 @@ use anyhow::{Context, Result};
 
 use super::random::Random;
 use crate::tap::Direction;
-use crate::tap::records::APPLICATION_DATA;
+use crate::tap::records::{self, APPLICATION_DATA};
 
 /// The largest payload of a UDP datagram over IPv4.
 pub(crate) const LARGEST: usize = 65_507;
 /// How soon a thread that waits for a socket notices that it is to end.
-const TURN: Duration = Duration::from_millis(300);
+const TURN: Duration = Duration::from_millis(500);
 /// How many datagrams of each client and direction are kept for [`Flow::kept`]: the first, of the handshake, and the
 /// last.
 const MOST_KEPT: usize = 64;
@@ -141,7 +141,14 @@ struct FlowState {
     all: Traffic,
     /// Datagrams that begin with a record of application data.
     data: Traffic,
-    kept: [Vec<Vec<u8>>; 2],
+    kept: [Vec<Kept>; 2],
+}
+
+/// A datagram that came to the relay, and what happened to it.
+struct Kept {
+    at: Instant,
+    fate: Counts,
+    bytes: Vec<u8>,
 }
 
 impl Flow {
@@ -162,7 +169,53 @@ impl Flow {
 
     /// The first and the last of its datagrams in one direction.
     pub(crate) fn kept(&self, direction: Direction) -> Vec<Vec<u8>> {
-        lock(&self.state).kept[direction as usize].clone()
+        let state = lock(&self.state);
+        let kept = state.kept[direction as usize].iter();
+        kept.map(|kept| kept.bytes.clone()).collect()
+    }
+
+    /// What passed, for an error message: the same datagrams in order of time.
+    pub(crate) fn trace(&self) -> String {
+        let state = lock(&self.state);
+        let [up, down] = &state.kept;
+        let ways = [("to the server", up), ("to the client", down)];
+        let mut all: Vec<(&str, &Kept)> = ways
+            .iter()
+            .flat_map(|(way, kept)| kept.iter().map(move |kept| (*way, kept)))
+            .collect();
+        all.sort_by_key(|(_, kept)| kept.at);
+        let mut text = String::new();
+        let Some((_, first)) = all.first() else {
+            return text;
+        };
+        let began = first.at;
+        for (way, kept) in all {
+            let after = kept.at.duration_since(began).as_secs_f64();
+            text += &format!("\n{after:9.3} s {way}:");
+            match records::parse(&kept.bytes) {
+                Some(records) => records.iter().for_each(|record| {
+                    text += &format!(
+                        " {}/{}/{}",
+                        record.content_type, record.epoch, record.sequence
+                    );
+                    if let Some(kind) = record.handshake {
+                        text += &format!("({kind})");
+                    }
+                }),
+                None => text += " no records",
+            }
+            for (count, word) in [
+                (kept.fate.lost, "lost"),
+                (kept.fate.corrupted, "altered"),
+                (kept.fate.doubled, "doubled"),
+                (kept.fate.delayed, "delayed"),
+            ] {
+                if count > 0 {
+                    text += &format!(", {word}");
+                }
+            }
+        }
+        text
     }
 }
 
@@ -365,11 +418,6 @@ impl Shared {
     fn treat(&self, flow: &Arc<Flow>, direction: Direction, bytes: &[u8], later: &Sender<Held>) {
         let faults = lock(&self.faults).clone();
         let mut state = lock(&flow.state);
-        let kept = &mut state.kept[direction as usize];
-        if kept.len() == MOST_KEPT {
-            kept.remove(FIRST_KEPT);
-        }
-        kept.push(bytes.to_vec());
         let number = state.all.of(direction).arrived;
         let mut random = Random::from_all(&[faults.seed, flow.index, direction as u64, number]);
         let lost = random.chance(faults.loss);
@@ -391,6 +439,15 @@ impl Shared {
             delayed: delayed.into(),
         };
         state.all.of(direction).add(&fate);
+        let kept = &mut state.kept[direction as usize];
+        if kept.len() == MOST_KEPT {
+            kept.remove(FIRST_KEPT);
+        }
+        kept.push(Kept {
+            at: Instant::now(),
+            fate,
+            bytes: bytes.to_vec(),
+        });
         if bytes.first() == Some(&APPLICATION_DATA) {
             state.data.of(direction).add(&fate);
         }
