@@ -80,6 +80,12 @@ impl OpenSslDtlsServer {
     }
 }
 
+impl Drop for OpenSslDtlsServer {
+    fn drop(&mut self) {
+        state::release::<Self>(&self.base);
+    }
+}
+
 impl Stateful for OpenSslDtlsServer {
     type State = DtlsServer;
 

@@ -63,6 +63,12 @@ impl UdpPeer {
     }
 }
 
+impl Drop for OpenSslPacketPeerUdp {
+    fn drop(&mut self) {
+        state::release::<Self>(&self.base);
+    }
+}
+
 impl Stateful for OpenSslPacketPeerUdp {
     type State = UdpPeer;
 

@@ -15,7 +15,8 @@ use godot::obj::{Base, Gd, GodotClass};
 use godot::private::{Storage, as_storage};
 use godot::sys;
 
-/// A class whose objects have their state in an instance binding.
+/// A class whose objects have their state in an instance binding, which their Rust value
+/// [`release`]s.
 pub(crate) trait Stateful: GodotClass + Sized {
     /// Made when it is asked for first; dropped with the object.
     type State: Default + Send + Sync + 'static;
@@ -64,6 +65,17 @@ pub(crate) unsafe fn of_instance<'a, C: Stateful>(
     unsafe { of_object::<C>(as_storage::<C>(instance).base().obj_sys()) }
 }
 
+/// Lets go of an object's state, when its Rust value is dropped: that is before the object itself when
+/// the editor reloads the extension, after which nothing of this library may be called.
+pub(crate) fn release<C: Stateful>(base: &Base<C::Base>) {
+    // SAFETY: the object outlives its Rust value, whose field this is.
+    unsafe { sys::interface_fn!(object_free_instance_binding)(base.obj_sys(), token::<C>()) }
+}
+
+fn token<C: Stateful>() -> *mut c_void {
+    std::ptr::from_ref(C::token()).cast_mut().cast()
+}
+
 /// # Safety
 /// `object` must be an object of class `C` that is alive for `'a`.
 unsafe fn of_object<'a, C: Stateful>(object: sys::GDExtensionObjectPtr) -> Borrowed<'a, C::State> {
@@ -72,10 +84,10 @@ unsafe fn of_object<'a, C: Stateful>(object: sys::GDExtensionObjectPtr) -> Borro
         free_callback: Some(free::<C>),
         reference_callback: None,
     };
-    let token = std::ptr::from_ref(C::token()).cast_mut().cast();
     // SAFETY: the object is alive; the engine copies the callbacks, and gives what `create` made.
     let state = unsafe {
-        let binding = sys::interface_fn!(object_get_instance_binding)(object, token, &callbacks);
+        let binding =
+            sys::interface_fn!(object_get_instance_binding)(object, token::<C>(), &callbacks);
         Arc::from_raw(binding.cast::<C::State>())
     };
     Borrowed {

@@ -46,6 +46,12 @@ pub(crate) struct OpenSslPacketPeerDtls {
     idle_timeout: PhantomVar<f64>,
 }
 
+impl Drop for OpenSslPacketPeerDtls {
+    fn drop(&mut self) {
+        state::release::<Self>(&self.base);
+    }
+}
+
 impl Stateful for OpenSslPacketPeerDtls {
     type State = DtlsPeer;
 

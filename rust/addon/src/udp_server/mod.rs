@@ -33,6 +33,12 @@ pub(crate) struct OpenSslUdpServer {
     max_pending_connections: PhantomVar<i32>,
 }
 
+impl Drop for OpenSslUdpServer {
+    fn drop(&mut self) {
+        state::release::<Self>(&self.base);
+    }
+}
+
 impl Stateful for OpenSslUdpServer {
     type State = udp::Listener;
 
