@@ -2,8 +2,10 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+#[cfg(unix)]
 use std::time::Duration;
 
+#[cfg(unix)]
 use crate::sides::{Side, Time};
 use crate::targets::{client, server};
 use crate::{TARGETS, seeds};
@@ -54,6 +56,8 @@ fn no_seed_breaks_a_promise_and_every_target_has_some() {
     }
 }
 
+// Elsewhere OpenSSL's clock is the system's.
+#[cfg(unix)]
 #[test]
 fn time_is_simulated_for_openssl_too() {
     let mut time = Time::begin();
