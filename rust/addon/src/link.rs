@@ -141,7 +141,7 @@ impl Link {
     /// listens at the other end is worth knowing. What goes to an engine's peer waits in the outbox.
     pub(crate) fn send(&mut self, datagram: &[u8], outbox: &mut Outbox) -> Result<(), Break> {
         match self {
-            Self::Ours(peer) => match peer.send(datagram) {
+            Self::Ours(peer) => match peer.send_soon(datagram) {
                 Err(udp::Error::Refused) => Err(Break::Refused),
                 _ => Ok(()),
             },

@@ -129,6 +129,12 @@ impl Handshake {
         }
     }
 
+    /// Whether the server seems not to hear this attempt, or else is taken for one before.
+    fn is_unheard(&self, now: Instant) -> bool {
+        let patience = 3 * self.settings.first_retransmission;
+        self.attempt > 0 && !self.is_last_flight() && now >= self.progress_at + patience
+    }
+
     /// Whether this side has sent all that it has to send.
     fn is_last_flight(&self) -> bool {
         !self.is_client() || self.flights >= 2 + u32::from(self.screen.has_cookie())
@@ -320,6 +326,9 @@ impl Session {
             if handshake.screen.is_cookie_refused() && !handshake.is_last_flight() {
                 self.restart(now);
             } else {
+                if handshake.is_unheard(now) {
+                    handshake.screen.take_any_number();
+                }
                 self.retransmit(now);
             }
         } else if is_due(handshake.copy_at) {

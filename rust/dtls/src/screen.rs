@@ -105,6 +105,14 @@ impl Screen {
         matches!(self, Self::Client(server) if server.cookie.is_some())
     }
 
+    /// Lets records of any number pass: some servers (OpenSSL's own, for one) do not number theirs as
+    /// the hello that they answer, whatever RFC 6347 section 4.2.1 says.
+    pub(crate) fn take_any_number(&mut self) {
+        if let Self::Client(server) = self {
+            server.floor = 0;
+        }
+    }
+
     pub(crate) fn judge(&mut self, record: &Record<'_>) -> Verdict {
         match record.epoch {
             0 if record.number < self.floor() => return Verdict::Drop,

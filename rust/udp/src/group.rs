@@ -8,6 +8,8 @@ pub(crate) use none::Group;
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod shared {
+    use std::io;
+
     use rustix::event::{Timespec, epoll};
     use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
     use socket2::{SockFilter, SockRef};
@@ -33,32 +35,37 @@ mod shared {
     impl Group {
         pub(crate) const IS_KNOWN: bool = true;
 
-        /// Opens `wanted` sockets on `port`, or as many as a group can have; `None` if that cannot be.
+        /// The first socket of a port that others may share later; `None` if it cannot be shared.
         ///
-        /// A port that somebody else listens on cannot be shared: a group that was joined would give each half of the
-        /// clients. The probe without `SO_REUSEADDR` finds out.
-        pub(crate) fn open(
+        /// A port that somebody else listens on cannot: a group that was joined would give each half of the clients. The
+        /// probe without `SO_REUSEADDR` finds out.
+        pub(crate) fn first(
             address: BindAddress,
             port: u16,
             receive_buffer: Option<usize>,
-            wanted: usize,
-        ) -> Option<(Socket, Group)> {
+        ) -> Option<Socket> {
             drop(Socket::bind(address, port).ok()?);
-            let mut sockets = Vec::new();
-            for index in 0..wanted.min(MOST) {
-                let socket = Socket::listen_shared(address, port, receive_buffer).ok()?;
-                if index > 0 {
-                    hear_no_broadcasts(&socket)?;
-                }
-                sockets.push(socket);
-            }
+            Socket::listen_shared(address, port, receive_buffer, Place::First).ok()
+        }
+
+        /// Opens further sockets on the port of `first`, until there are `wanted`, or as many as a group can have.
+        pub(crate) fn open(
+            first: &Socket,
+            address: BindAddress,
+            receive_buffer: Option<usize>,
+            wanted: usize,
+        ) -> Option<Group> {
+            let port = first.local_port();
+            let others: Vec<Socket> = (1..wanted.min(MOST))
+                .map(|_| Socket::listen_shared(address, port, receive_buffer, Place::Other))
+                .collect::<Result<_, _>>()
+                .ok()?;
             let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).ok()?;
-            for (index, socket) in sockets.iter().enumerate() {
+            for (index, socket) in std::iter::once(first).chain(&others).enumerate() {
                 let name = epoll::EventData::new_u64(index as u64);
                 epoll::add(&epoll, socket.udp(), name, epoll::EventFlags::IN).ok()?;
             }
-            let others = sockets.split_off(1);
-            Some((sockets.pop()?, Group { others, epoll }))
+            Some(Group { others, epoll })
         }
 
         pub(crate) fn others(&self) -> &[Socket] {
@@ -82,9 +89,34 @@ mod shared {
         }
     }
 
+    #[derive(Clone, Copy, PartialEq, Eq)]
+    enum Place {
+        First,
+        Other,
+    }
+
+    impl Socket {
+        /// As [`Socket::listen`], on a port that others of the same group have too.
+        fn listen_shared(
+            address: BindAddress,
+            port: u16,
+            receive_buffer: Option<usize>,
+            place: Place,
+        ) -> Result<Socket, Error> {
+            Socket::bind_with(address, port, |socket| {
+                socket.prepare_to_listen(receive_buffer);
+                if place == Place::Other {
+                    hear_no_broadcasts(socket)?;
+                }
+                // Without it the port could be bound all the same, and one socket would hear everything.
+                SockRef::from(socket.udp()).set_reuse_port(true)
+            })
+        }
+    }
+
     /// What is sent to everybody comes to every socket of a port. All but the first refuse it.
-    fn hear_no_broadcasts(socket: &Socket) -> Option<()> {
-        // Classic BPF, see bpf(4) of BSD and linux/filter.h for what lies at negative offsets.
+    fn hear_no_broadcasts(socket: &Socket) -> io::Result<()> {
+        // Classic BPF; linux/filter.h says what lies at the negative offsets.
         const LOAD_WORD: u16 = 0x20;
         const LOAD_BYTE: u16 = 0x30;
         const AND: u16 = 0x54;
@@ -107,22 +139,7 @@ mod shared {
             SockFilter::new(RETURN, 0, 0, u32::MAX),
             SockFilter::new(RETURN, 0, 0, 0),
         ];
-        SockRef::from(socket.udp()).attach_filter(&program).ok()
-    }
-
-    impl Socket {
-        /// As [`Socket::listen`], on a port that others of the same group have too.
-        fn listen_shared(
-            address: BindAddress,
-            port: u16,
-            receive_buffer: Option<usize>,
-        ) -> Result<Socket, Error> {
-            Socket::bind_with(address, port, |socket| {
-                socket.prepare_to_listen(receive_buffer);
-                // Where it is refused, binding the second socket is still allowed, and one would hear nothing.
-                SockRef::from(socket.udp()).set_reuse_port(true)
-            })
-        }
+        SockRef::from(socket.udp()).attach_filter(&program)
     }
 }
 
@@ -139,12 +156,16 @@ mod none {
     impl Group {
         pub(crate) const IS_KNOWN: bool = false;
 
+        pub(crate) fn first(_: BindAddress, _: u16, _: Option<usize>) -> Option<Socket> {
+            None
+        }
+
         pub(crate) fn open(
+            _: &Socket,
             _: BindAddress,
-            _: u16,
             _: Option<usize>,
             _: usize,
-        ) -> Option<(Socket, Group)> {
+        ) -> Option<Group> {
             None
         }
 

@@ -3,7 +3,7 @@
 //! It behaves as the engine's `UDPServer` and `PacketPeerUDP` do (Godot 4.6, `core/io/udp_server.cpp`,
 //! `core/io/packet_peer_udp.cpp`, `drivers/unix/net_socket_unix.cpp`): the same order of checks, the same refusals,
 //! the same state after each call. Where the engine is wrong, the doc comment of the item says what it does and what
-//! happens here instead. It is not a TLS library, resolves no host names, starts no thread and knows no Godot.
+//! happens here instead. It is not a TLS library, resolves no host names and knows no Godot.
 //!
 //! # Flow
 //!
@@ -13,6 +13,7 @@
 //!                                      └─ new address: pending ─ Listener::accept ─► Arc<Peer>
 //!
 //!   Peer::send of an accepted peer ──────────────────────► the listener's socket
+//!   Peer::send_soon, beyond the first of a tick ► outbox ► thread ──┘
 //!   Peer with a socket of its own: kernel ──► Peer::available / Peer::receive
 //! ```
 //!
@@ -24,7 +25,7 @@
 //! 1. a listener's turn to poll (one thread reads the socket at a time, so that each sender's order is kept),
 //! 2. the listener's table (held for a few dozen datagrams at a time, never during a system call that could block),
 //! 3. a peer's state, never together with 1 or 2: [`Peer::close`] takes it after it has left the table,
-//! 4. an inbox.
+//! 4. an inbox, or what waits to be sent.
 //!
 //! An accepted peer sends without any lock, takes a datagram with that of its inbox alone, and sees that there is none
 //! without any. A peer with a socket of its own takes its state's lock for each. Waiting (in [`Peer::wait`], or in [`Peer::send`] on a full
@@ -39,9 +40,11 @@
 //! | bytes queued for a peer, each datagram counting [`DATAGRAM_OVERHEAD`] more than its payload | [`DEFAULT_INBOX_BYTES`], or what [`Peer::bind`] was given |
 //! | peers that are ready, for [`Listener::take_ready`] | one entry a peer |
 //! | peers that were replaced | those that the caller keeps |
+//! | bytes that wait to be sent by a listener's thread | 1 MB, twice; the sender waits for room, up to 0.1 s |
+//! | threads | one for a listener, from the first tick of many datagrams on |
 //! | peers not yet accepted | [`Listener::set_max_pending`], 16 unless told |
 //!
-//! What does not fit is dropped, newest first, and counted ([`Peer::dropped`], [`Listener::refused`]).
+//! What does not fit is dropped, newest first, and counted ([`Peer::dropped`], [`Listener::refused`], [`Listener::unsent`]).
 
 mod address;
 mod error;
@@ -50,6 +53,7 @@ mod inbox;
 mod listener;
 mod lock;
 mod multicast;
+mod outbox;
 mod own_socket;
 mod peer;
 mod port;
@@ -67,6 +71,8 @@ pub use peer::Peer;
 
 /// The most datagrams that one call of [`Listener::poll`] or [`Peer::available`] takes from the kernel; the rest stays
 /// in the kernel's buffer for the next call.
+///
+/// Where a listener has several sockets on its port ([`Listener::set_kernel_buffer`]), it is 1,024 of each.
 ///
 /// The engine reads until the socket is empty, which a fast enough sender never lets happen.
 pub const MAX_DATAGRAMS_PER_POLL: usize = 8192;

@@ -2,7 +2,6 @@
 
 use std::sync::{Arc, Mutex};
 
-use crate::MAX_DATAGRAMS_PER_POLL;
 use crate::address::BindAddress;
 use crate::error::Error;
 use crate::lock::lock;
@@ -62,8 +61,9 @@ impl Listener {
     /// set. Linux reports twice what it gives.
     ///
     /// What comes while the buffer is full is lost, so it has to hold what all clients send in the longest tick. Where the
-    /// system gives one socket too little, as Linux does by default, a listener has up to 32 sockets on its port, each
-    /// for some of the clients. If they are needed and another listener has the port already, it makes do with one.
+    /// system gives one socket too little, as Linux does by default, a listener with more than 64 clients has up to 32
+    /// sockets on its port, each for some of the clients. Each client's datagrams stay in order; which of two new clients
+    /// is pending first is then no longer certain. If another listener had the port before, it makes do with one socket.
     pub fn set_kernel_buffer(&self, each: usize, in_all: usize) {
         lock(&self.table).kernel_buffers = KernelBuffers {
             each: Some(each),
@@ -71,7 +71,7 @@ impl Listener {
         };
     }
 
-    /// Reads what has arrived and hands it to the peers, at most [`MAX_DATAGRAMS_PER_POLL`] datagrams: `UDPServer.poll`.
+    /// Reads what has arrived and hands it to the peers, at most [`crate::MAX_DATAGRAMS_PER_POLL`] datagrams: `UDPServer.poll`.
     ///
     /// A sender that is new becomes pending, or is refused while [`Listener::max_pending`] others are.
     ///
@@ -85,12 +85,14 @@ impl Listener {
 
     fn read(&self, when_full: WhenFull) -> Result<(), Error> {
         let _turn = lock(&self.polling);
-        let port = lock(&self.table)
-            .port()
-            .cloned()
-            .ok_or(Error::Unconfigured)?;
-        let (sockets, count) = port.readable();
-        let most = MAX_DATAGRAMS_PER_POLL / count.max(1);
+        let (port, clients) = {
+            let table = lock(&self.table);
+            let port = table.port().cloned().ok_or(Error::Unconfigured)?;
+            (port, table.clients())
+        };
+        port.suit(clients);
+        port.outbox().begin_tick();
+        let (sockets, most) = port.readable();
         let mut errors = 0;
         scratch::with(|buffer| {
             for socket in sockets {
@@ -225,11 +227,24 @@ impl Listener {
         lock(&self.table).refused()
     }
 
+    /// How many datagrams of [`Peer::send_soon`] were lost because the system did not take them in time, since listening
+    /// began.
+    #[must_use]
+    pub fn unsent(&self) -> u64 {
+        lock(&self.table)
+            .port()
+            .map_or(0, |port| port.outbox().dropped())
+    }
+
     /// Closes the socket: `UDPServer.stop`. Peers that were accepted are unbound, unconnected and empty from here on.
     ///
-    /// A poll in progress on another thread is let finish, so that the port is free when this returns.
+    /// What [`Peer::send_soon`] was given is sent first. A poll in progress on another thread is let finish, so that the port is free when this returns.
     pub fn stop(&self) {
         let _turn = lock(&self.polling);
+        let port = lock(&self.table).port().cloned();
+        if let Some(port) = port {
+            port.outbox().finish();
+        }
         lock(&self.table).close();
     }
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use crate::error::Error;
 use crate::lock::lock;
+use crate::port::Port;
 use crate::readiness;
 use crate::route::Route;
 use crate::socket::Socket;
@@ -99,29 +100,29 @@ impl Outbox {
     /// Sends one datagram now or soon. What is sent soon is not known to have failed.
     pub(crate) fn send(
         &self,
-        socket: &Arc<Socket>,
+        port: &Arc<Port>,
         route: &Arc<Route>,
         datagram: &[u8],
     ) -> Result<(), Error> {
         if !self.shared.is_busy.load(Ordering::Acquire)
             && (self.sends_of_this_tick.fetch_add(1, Ordering::Relaxed) < DIRECT_SENDS
-                || !self.has_thread(socket))
+                || !self.has_thread(port))
         {
-            return route.send_through(socket, datagram);
+            return route.send_through(port.socket(), datagram);
         }
         self.shared.put(route, datagram);
         Ok(())
     }
 
-    fn has_thread(&self, socket: &Arc<Socket>) -> bool {
+    fn has_thread(&self, port: &Arc<Port>) -> bool {
         let mut thread = lock(&self.thread);
         if matches!(*thread, Thread::NotStarted) {
             let shared = Arc::clone(&self.shared);
             // Weak, so that the port is free once the listener has let go of it.
-            let socket = Arc::downgrade(socket);
+            let port = Arc::downgrade(port);
             let started = thread::Builder::new()
                 .name("udp send".to_owned())
-                .spawn(move || shared.work(&socket));
+                .spawn(move || shared.work(&port));
             *thread = started.map_or(Thread::Refused, Thread::Runs);
         }
         matches!(*thread, Thread::Runs(_))
@@ -131,15 +132,26 @@ impl Outbox {
     pub(crate) fn finish(&self) {
         let thread = std::mem::replace(&mut *lock(&self.thread), Thread::Refused);
         if let Thread::Runs(handle) = thread {
-            lock(&self.shared.queue).is_over = true;
-            self.shared.filled.notify_one();
+            self.shared.end();
             // It does not panic.
             let _ = handle.join();
         }
     }
 }
 
+impl Drop for Outbox {
+    /// Without waiting: the thread itself may have been the last to hold the port.
+    fn drop(&mut self) {
+        self.shared.end();
+    }
+}
+
 impl Shared {
+    fn end(&self) {
+        lock(&self.queue).is_over = true;
+        self.filled.notify_one();
+    }
+
     fn put(&self, route: &Arc<Route>, datagram: &[u8]) {
         let mut queue = lock(&self.queue);
         if queue.batch.bytes.len() + datagram.len() > OUTBOX_BYTES {
@@ -165,13 +177,13 @@ impl Shared {
     }
 
     /// What the thread does until it is over and everything was sent.
-    fn work(&self, socket: &Weak<Socket>) {
+    fn work(&self, port: &Weak<Port>) {
         let mut batch = Batch::default();
         while self.take(&mut batch) {
-            let Some(socket) = socket.upgrade() else {
+            let Some(port) = port.upgrade() else {
                 return;
             };
-            batch.send(&socket, &self.dropped);
+            batch.send(port.socket(), &self.dropped);
         }
     }
 
@@ -198,14 +210,14 @@ impl Shared {
 }
 
 impl Batch {
-    fn send(&mut self, socket: &Arc<Socket>, dropped: &AtomicU64) {
+    fn send(&mut self, socket: &Socket, dropped: &AtomicU64) {
         let mut start = 0;
         for (route, end) in self.datagrams.drain(..) {
             let datagram = &self.bytes[start..end];
             start = end;
             if route.send_through(socket, datagram) == Err(Error::Busy) {
                 // A full send buffer empties itself; once it was waited for, there is room.
-                let _ = readiness::writable(socket);
+                let _ = readiness::writable(socket.udp());
                 if route.send_through(socket, datagram).is_err() {
                     dropped.fetch_add(1, Ordering::Relaxed);
                 }

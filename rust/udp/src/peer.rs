@@ -358,6 +358,20 @@ impl Peer {
         }
     }
 
+    /// As [`Peer::send`], for one of the many datagrams of a tick: an accepted peer's datagram may be sent by a thread of the
+    /// listener's, while the caller goes on, once the listener's peers have sent a few since it was polled last.
+    /// Datagrams of one peer leave in order as long as all are sent by this method.
+    ///
+    /// # Errors
+    /// As [`Peer::send`], but for [`Error::Busy`]: it does not wait. What the thread could not send is lost and
+    /// counted ([`crate::Listener::unsent`]).
+    pub fn send_soon(&self, datagram: &[u8]) -> Result<(), Error> {
+        match self.route() {
+            Some(route) => route.send_soon(datagram),
+            None => self.send(datagram),
+        }
+    }
+
     /// How many datagrams were dropped because the queue was full, since the socket was opened or the peer accepted; 0
     /// while closed.
     #[must_use]

@@ -6,10 +6,20 @@
 //! its socket, so its datagrams stay in order, and one that floods fills one buffer of many. Other systems give a
 //! socket what it asks for.
 
+use std::sync::OnceLock;
+
+use rustix::fd::{AsFd, BorrowedFd};
+
+use crate::MAX_DATAGRAMS_PER_POLL;
 use crate::address::BindAddress;
 use crate::error::Error;
 use crate::group::Group;
+use crate::outbox::Outbox;
 use crate::socket::Socket;
+
+/// Of each of many sockets, in one poll: more than a buffer that is too small holds, so that one sender who fills his
+/// without end keeps nobody else from being heard.
+const MAX_DATAGRAMS_PER_SOCKET: usize = 1024;
 
 /// Room for what some thousand clients send in a long tick.
 pub(crate) const WANTED: usize = 4 << 20;
@@ -33,10 +43,24 @@ impl Default for KernelBuffers {
     }
 }
 
+/// Up to so many clients one socket is enough, and what different clients send is then sorted in the order in which it
+/// arrived. Linux's default buffer has room for this many datagrams of 1,200 bytes.
+const CLIENTS_OF_ONE_SOCKET: usize = 64;
+
 pub(crate) struct Port {
-    /// The one that sends.
+    /// The one that sends, and the only one at first.
     socket: Socket,
-    group: Option<Group>,
+    growth: Option<Growth>,
+    outbox: Outbox,
+}
+
+/// How a port gets more sockets, and those.
+struct Growth {
+    address: BindAddress,
+    receive_buffer: Option<usize>,
+    wanted: usize,
+    /// Empty until it was tried, `None` if it could not be done.
+    group: OnceLock<Option<Group>>,
 }
 
 impl Port {
@@ -47,28 +71,37 @@ impl Port {
         port: u16,
         buffers: KernelBuffers,
     ) -> Result<Port, Error> {
-        let alone = |port| {
-            Ok(Port {
-                socket: Socket::listen(address, port, buffers.each)?,
-                group: None,
-            })
-        };
-        let one = alone(port)?;
-        let size = one.socket.receive_buffer().unwrap_or(usize::MAX).max(1);
+        let alone = || Socket::listen(address, port, buffers.each);
+        let one = alone()?;
+        let size = one.receive_buffer().unwrap_or(usize::MAX).max(1);
         let wanted = buffers.in_all.div_ceil(size);
         if wanted < 2 || !Group::IS_KNOWN {
-            return Ok(one);
+            return Ok(Port {
+                socket: one,
+                growth: None,
+                outbox: Outbox::new(),
+            });
         }
-        // Who is to share must do so from the beginning.
-        let chosen = one.socket.local_port();
+        // Who is to share must be ready to from the beginning.
+        let chosen = one.local_port();
         drop(one);
-        match Group::open(address, chosen, buffers.each, wanted) {
-            Some((socket, group)) => Ok(Port {
-                socket,
-                group: Some(group),
+        let Some(socket) = Group::first(address, chosen, buffers.each) else {
+            return Ok(Port {
+                socket: alone()?,
+                growth: None,
+                outbox: Outbox::new(),
+            });
+        };
+        Ok(Port {
+            socket,
+            growth: Some(Growth {
+                address,
+                receive_buffer: buffers.each,
+                wanted,
+                group: OnceLock::new(),
             }),
-            None => alone(port),
-        }
+            outbox: Outbox::new(),
+        })
     }
 
     /// The socket to send from.
@@ -76,28 +109,55 @@ impl Port {
         &self.socket
     }
 
-    /// The sockets that may have datagrams, and how many those are.
+    /// Where datagrams wait that are not sent at once.
+    pub(crate) fn outbox(&self) -> &Outbox {
+        &self.outbox
+    }
+
+    /// Opens further sockets if there are too many clients for one. From then on most clients' datagrams come to another
+    /// socket; what came before is read first, since the first socket always is.
+    pub(crate) fn suit(&self, clients: usize) {
+        if clients > CLIENTS_OF_ONE_SOCKET
+            && let Some(growth) = &self.growth
+        {
+            growth.group.get_or_init(|| {
+                Group::open(
+                    &self.socket,
+                    growth.address,
+                    growth.receive_buffer,
+                    growth.wanted,
+                )
+            });
+        }
+    }
+
+    fn group(&self) -> Option<&Group> {
+        self.growth.as_ref()?.group.get()?.as_ref()
+    }
+
+    /// The sockets that may have datagrams, the first one first, and how many datagrams to take of each in a poll.
     pub(crate) fn readable(&self) -> (impl Iterator<Item = &Socket>, usize) {
-        // A lone socket is read without asking first.
-        let set = self.group.as_ref().map_or(1, Group::readable);
+        let (set, most) = match self.group() {
+            // Read without asking first.
+            None => (1, MAX_DATAGRAMS_PER_POLL),
+            Some(group) => (group.readable(), MAX_DATAGRAMS_PER_SOCKET),
+        };
         let sockets = (0..u32::BITS as usize)
             .filter(move |index| set >> index & 1 == 1)
             .filter_map(|index| self.at(index));
-        (sockets, set.count_ones() as usize)
+        (sockets, most)
     }
 
     fn at(&self, index: usize) -> Option<&Socket> {
-        match (index, &self.group) {
-            (0, _) => Some(&self.socket),
-            (_, Some(group)) => group.others().get(index - 1),
-            (_, None) => None,
+        match index {
+            0 => Some(&self.socket),
+            _ => self.group()?.others().get(index - 1),
         }
     }
 
     /// What becomes readable when there is a datagram.
-    pub(crate) fn wakes(&self) -> rustix::fd::BorrowedFd<'_> {
-        use rustix::fd::AsFd;
-        match &self.group {
+    pub(crate) fn wakes(&self) -> BorrowedFd<'_> {
+        match self.group() {
             Some(group) => group.wakes(),
             None => self.socket.udp().as_fd(),
         }

@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::inbox::Inbox;
 use crate::lock::lock;
 use crate::port::Port;
+use crate::socket::Socket;
 use crate::table::Table;
 
 pub(crate) struct Route {
@@ -137,11 +138,19 @@ impl Route {
     }
 
     pub(crate) fn send(&self, datagram: &[u8]) -> Result<(), Error> {
+        let port = self.port().ok_or(Error::Failed)?;
+        self.send_through(port.socket(), datagram)
+    }
+
+    /// As [`Route::send`], now or soon: see [`crate::Peer::send_soon`].
+    pub(crate) fn send_soon(self: &Arc<Route>, datagram: &[u8]) -> Result<(), Error> {
+        let port = self.port().ok_or(Error::Failed)?;
+        port.outbox().send(&port, self, datagram)
+    }
+
+    pub(crate) fn send_through(&self, socket: &Socket, datagram: &[u8]) -> Result<(), Error> {
         let destination = self.destination.as_ref().map_err(|&error| error)?;
-        self.port()
-            .ok_or(Error::Failed)?
-            .socket()
-            .send_to_destination(datagram, destination)
+        socket.send_to_destination(datagram, destination)
     }
 
     /// See [`crate::Peer::set_token`]. Takes the table's lock.

@@ -160,6 +160,11 @@ impl Table {
         }
     }
 
+    /// How many addresses it knows, those of pending peers included.
+    pub(crate) fn clients(&self) -> usize {
+        self.routes.len()
+    }
+
     pub(crate) fn has_pending(&self) -> bool {
         !self.pending.is_empty()
     }

@@ -26,6 +26,26 @@ fn small_buffers(address: BindAddress) -> Listener {
     listener
 }
 
+/// As many clients as it takes for the port to get more sockets in the next poll, and their peers, with nothing queued.
+fn crowd(listener: &Listener) -> Vec<(UdpSocket, Arc<Peer>)> {
+    let crowd = (0..65).map(|_| {
+        let client = plain_socket();
+        client.connect((V4, listener.local_port())).unwrap();
+        client.send(b"hello").unwrap();
+        let peer = accept(listener);
+        take(&peer);
+        (client, peer)
+    });
+    crowd.collect()
+}
+
+/// A crowd, and the sockets that it takes.
+fn crowd_on_many_sockets(listener: &Listener) -> Vec<(UdpSocket, Arc<Peer>)> {
+    let crowd = crowd(listener);
+    listener.poll().unwrap();
+    crowd
+}
+
 /// How many of 1,000 clients' datagrams a listener hears, if each sends one in every tick, all at once and right after the
 /// poll; each checked to be the next of its client.
 fn heard(listener: &Listener, length: usize, ticks: u32) -> u64 {
@@ -137,10 +157,8 @@ fn clients_of_both_families_are_told_apart_and_answered_from_the_port() {
 fn waiting_and_stopping_concern_every_socket_of_the_port() {
     let listener = small_buffers(ON_V4);
     let port = listener.local_port();
-    let first = plain_socket();
-    first.send_to(b"hello", (V4, port)).unwrap();
-    let peer = accept(&listener);
-    take(&peer);
+    let mut crowd = crowd_on_many_sockets(&listener);
+    let (_client, peer) = crowd.remove(0);
     for _ in 0..20 {
         // Each comes to a socket of its own.
         let other = plain_socket();
@@ -165,6 +183,7 @@ fn a_second_listener_on_the_port_takes_all_of_it_or_nothing() {
     }
     for address in [ON_V4, BindAddress::Any] {
         let older = small_buffers(address);
+        let _crowd = crowd_on_many_sockets(&older);
         let newer = Listener::new();
         newer.set_kernel_buffer(DEFAULT, 8 << 20);
         newer.listen(older.local_port(), address).unwrap();
@@ -201,6 +220,7 @@ fn what_is_sent_to_everybody_is_heard_once() {
     ] {
         let listener = small_buffers(address);
         listener.set_max_pending(100);
+        let _crowd = crowd_on_many_sockets(&listener);
         let client = plain_socket();
         client.set_broadcast(true).unwrap();
         client
@@ -223,8 +243,9 @@ fn what_is_sent_to_everybody_is_heard_once() {
 
 #[test]
 fn several_threads_that_poll_keep_every_clients_order() {
-    const CLIENTS: usize = 40;
-    const EACH: u32 = 500;
+    // The sockets are opened while the clients send.
+    const CLIENTS: usize = 80;
+    const EACH: u32 = 300;
     let listener = small_buffers(ON_V4);
     listener.set_max_pending(CLIENTS);
     let address = SocketAddr::new(V4, listener.local_port());
@@ -270,4 +291,32 @@ fn several_threads_that_poll_keep_every_clients_order() {
         stop.store(true, Ordering::Relaxed);
     });
     assert!(heard.load(Ordering::Relaxed) > u64::from(EACH) * CLIENTS as u64 / 2);
+}
+
+#[test]
+fn what_came_before_the_port_got_more_sockets_is_read_first() {
+    let listener = small_buffers(ON_V4);
+    let crowd = crowd(&listener);
+    listener.set_max_pending(1);
+    let stranger = plain_socket();
+    stranger
+        .send_to(b"hello", (V4, listener.local_port()))
+        .unwrap();
+    for (client, _) in &crowd {
+        client.send(&[1]).unwrap();
+    }
+    std::thread::sleep(Duration::from_millis(20));
+    // It opens the sockets, and stops reading at the stranger.
+    assert!(listener.poll_round(1));
+    for (client, peer) in &crowd {
+        assert_eq!(peer.has_datagrams(), Ok(false));
+        client.send(&[2]).unwrap();
+    }
+    eventually("both datagrams of all", || {
+        listener.poll().unwrap();
+        crowd.iter().all(|(_, peer)| peer.available() == Ok(2))
+    });
+    for (_, peer) in &crowd {
+        assert_eq!((take(peer), take(peer)), (vec![1], vec![2]));
+    }
 }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use dtls::{CookieJar, Greeting, HANDSHAKE_LIMIT, Session, Status};
+use dtls::{CookieJar, Failure, Greeting, HANDSHAKE_LIMIT, Session, Status};
 
 use crate::hostile::plain;
 use crate::world::{CLIENT_ADDRESS, SERVER_NAME, To, World, client_context, taken};
@@ -45,22 +45,47 @@ fn a_cookie_made_up_by_a_stranger_costs_but_time() {
     assert!(world.elapsed() < SOON, "{:?}", world.elapsed());
 }
 
-/// A ServerHello, well formed and in the right place, with a stranger's random.
-#[test]
-fn a_server_hello_made_up_by_a_stranger_costs_but_an_attempt() {
-    let forged = {
-        let mut other = World::connected();
-        let flight = other.sent.iter().filter(|(to, _)| *to == To::Client).nth(1);
-        let (_, datagram) = flight.expect("the server's flight").clone();
-        other.sent.clear();
-        datagram
-    };
-    let mut world = World::new();
+/// A server's flight, well formed and in the right place, but of another session.
+fn foreign_flight() -> Vec<u8> {
+    let other = World::connected();
+    let mut flights = other.sent.iter().filter(|(to, _)| *to == To::Client);
+    flights.nth(1).expect("the server's flight").1.clone()
+}
+
+fn begin_with_a_foreign_flight(world: &mut World) {
     world.run(Duration::from_secs(1), |world| world.sent.len() == 3);
-    world.inject(To::Client, &forged);
+    world.inject(To::Client, &foreign_flight());
     world.run(HANDSHAKE_LIMIT, World::both_connected);
     assert!(world.both_connected(), "{:?}", world.client.failure());
+}
+
+#[test]
+fn a_flight_made_up_by_a_stranger_costs_but_an_attempt() {
+    let mut world = World::new();
+    begin_with_a_foreign_flight(&mut world);
     assert!(world.elapsed() < SOON, "{:?}", world.elapsed());
+}
+
+/// As OpenSSL's own server does: its next flight has numbers that the last attempt's had.
+#[test]
+fn a_server_that_numbers_every_flight_alike_is_reached_in_a_second_attempt() {
+    let mut world = World::new();
+    world.numbers_from_one = true;
+    begin_with_a_foreign_flight(&mut world);
+    assert!(world.elapsed() < 3 * SOON, "{:?}", world.elapsed());
+}
+
+/// A server that has nothing else to say sends its alert again with every hello.
+#[test]
+fn an_alert_that_comes_with_every_attempt_is_believed() {
+    let mut world = World::new();
+    world.faults.lost = 100;
+    for _ in 0..20 {
+        world.inject(To::Client, &plain(21, 1 << 40, &[2, 40]));
+        world.run(Duration::from_millis(500), |_| false);
+    }
+    let failure = world.client.failure();
+    assert!(matches!(failure, Some(Failure::Alert(_))), "{failure:?}");
 }
 
 #[test]

@@ -64,6 +64,8 @@ pub(crate) struct World {
     pub(crate) server: Option<Session>,
     pub(crate) jar: CookieJar,
     pub(crate) faults: Faults,
+    /// Whether the server numbers its records from 1, whichever hello it answers.
+    pub(crate) numbers_from_one: bool,
     /// Every datagram that was sent, whether it arrived or not.
     pub(crate) sent: Vec<(To, Vec<u8>)>,
     context: ServerContext,
@@ -93,6 +95,7 @@ impl World {
             server: None,
             jar: CookieJar::new(now).unwrap(),
             faults: Faults::default(),
+            numbers_from_one: false,
             sent: Vec::new(),
             context: server.clone(),
             began: now,
@@ -207,7 +210,14 @@ impl World {
         self.client
             .drain_datagrams(|datagram| outgoing.push((To::Server, datagram.to_vec())));
         if let Some(server) = &mut self.server {
-            server.drain_datagrams(|datagram| outgoing.push((To::Client, datagram.to_vec())));
+            server.drain_datagrams(|datagram| {
+                let mut datagram = datagram.to_vec();
+                if self.numbers_from_one && datagram[3..5] == [0, 0] {
+                    // Attempts are 65,536 numbers apart.
+                    datagram[5..9].fill(0);
+                }
+                outgoing.push((To::Client, datagram));
+            });
         }
         for (to, datagram) in outgoing {
             self.send(to, datagram);

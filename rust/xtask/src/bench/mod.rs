@@ -78,7 +78,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
         finished.end(),
         finished.tail()
     );
-    let failed = rows.iter().find(|row| row.medians().is_none());
+    let failed = rows.iter().find(|row| !row.is_complete());
     if let Some(row) = failed {
         bail!("{}: a sample could not be taken", row.name);
     }

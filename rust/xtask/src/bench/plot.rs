@@ -112,6 +112,7 @@ impl Chart {
             let mut chart = ChartBuilder::on(&area)
                 .caption(self.title, (FONT, 20))
                 .margin(14)
+                .margin_right(30)
                 .x_label_area_size(44)
                 .y_label_area_size(64)
                 .build_cartesian_2d((left..right).log_scale().base(self.base), 0.0..top)?;

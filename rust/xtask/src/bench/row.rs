@@ -13,6 +13,8 @@ pub(super) struct Row {
     more_is_better: bool,
     pub(super) ours: Option<f64>,
     pub(super) stock: Option<f64>,
+    /// Whether the engine was measured, too.
+    is_compared: bool,
     /// What libssl and sockets alone do.
     pub(super) floor: Option<f64>,
 }
@@ -27,12 +29,18 @@ impl Row {
             more_is_better: value["more_is_better"].as_bool()?,
             ours: median(&value["ours"]),
             stock: median(&value["stock"]),
+            is_compared: !value["stock"].is_null(),
             floor: None,
         })
     }
 
-    /// Ours and the engine's, if every sample could be taken.
-    pub(super) fn medians(&self) -> Option<(f64, f64)> {
+    /// Whether every sample could be taken.
+    pub(super) fn is_complete(&self) -> bool {
+        self.ours.is_some() && (self.stock.is_some() || !self.is_compared)
+    }
+
+    /// Ours and the engine's, if every sample of both could be taken.
+    fn medians(&self) -> Option<(f64, f64)> {
         self.ours.zip(self.stock)
     }
 
@@ -154,6 +162,18 @@ mod tests {
         );
         assert_eq!(row.medians(), None);
         assert!(table(&[row]).contains("-"));
+    }
+
+    #[test]
+    fn what_the_engine_cannot_do_is_complete_without_it() {
+        let ours =
+            row(r#"BENCH {"name":"a","unit":"us","more_is_better":false,"ours":[1],"stock":null}"#);
+        assert!(ours.is_complete());
+        assert_eq!(ours.ratio(), None);
+        let missing = row(
+            r#"BENCH {"name":"a","unit":"us","more_is_better":false,"ours":[1],"stock":[null]}"#,
+        );
+        assert!(!missing.is_complete());
     }
 
     #[test]
