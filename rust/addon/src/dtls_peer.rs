@@ -2,7 +2,7 @@
 
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use godot::builtin::PackedByteArray;
 use once_cell::sync::OnceCell;
@@ -36,10 +36,14 @@ impl DtlsPeer {
     }
 
     pub(crate) fn lock(&self) -> Locked<'_> {
-        Locked {
-            peer: self.peer.lock().unwrap_or_else(PoisonError::into_inner),
-            shared: self,
-        }
+        let peer = self.peer.lock().unwrap_or_else(|poisoned| {
+            // Something panicked in the middle of it, so nothing of it is to be relied on.
+            let mut peer = poisoned.into_inner();
+            peer.abandon();
+            self.peer.clear_poison();
+            peer
+        });
+        Locked { peer, shared: self }
     }
 
     pub(crate) fn status(&self) -> Status {

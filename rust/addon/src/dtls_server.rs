@@ -9,6 +9,7 @@ use crate::contexts;
 use crate::link::Link;
 use crate::packet_peer_dtls::OpenSslPacketPeerDtls;
 use crate::packet_peer_udp::OpenSslPacketPeerUdp;
+use crate::panics::contained;
 use crate::peer::ServerSide;
 use crate::report::mistake;
 use crate::roster::Roster;
@@ -112,29 +113,32 @@ impl OpenSslDtlsServer {
     #[func(gd_self)]
     fn setup(this: Gd<Self>, server_options: Variant) -> Error {
         const WHAT: &str = "DTLSServer.setup()";
-        let side = contexts::server(&server_options);
-        let state = state::of(&this);
-        let mut setup = state.setup.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_done = matches!(*setup, Setup::Done(_));
-        let (code, why) = match side {
-            Ok(_) if is_done => (
-                Error::ERR_ALREADY_IN_USE,
-                "the server is set up already: make a new DTLSServer for other options".to_owned(),
-            ),
-            Ok(side) => {
-                *setup = Setup::Done(Arc::new(side));
-                return Error::OK;
-            }
-            Err(unusable) => {
-                if !is_done {
-                    *setup = Setup::Failed;
+        contained(WHAT, || {
+            let side = contexts::server(&server_options);
+            let state = state::of(&this);
+            let mut setup = state.setup.lock().unwrap_or_else(PoisonError::into_inner);
+            let is_done = matches!(*setup, Setup::Done(_));
+            let (code, why) = match side {
+                Ok(_) if is_done => (
+                    Error::ERR_ALREADY_IN_USE,
+                    "the server is set up already: make a new DTLSServer for other options"
+                        .to_owned(),
+                ),
+                Ok(side) => {
+                    *setup = Setup::Done(Arc::new(side));
+                    return Error::OK;
                 }
-                (unusable.code, unusable.why)
-            }
-        };
-        drop(setup);
-        mistake(WHAT, why);
-        code
+                Err(unusable) => {
+                    if !is_done {
+                        *setup = Setup::Failed;
+                    }
+                    (unusable.code, unusable.why)
+                }
+            };
+            drop(setup);
+            mistake(WHAT, why);
+            code
+        })
     }
 
     /// Makes a DTLS peer of a UDP peer from [method OpenSSLUDPServer.take_connection] (or of one of the engine's). Its status is [constant OpenSSLPacketPeerDTLS.STATUS_HANDSHAKING] if the client has a cookie, and [constant OpenSSLPacketPeerDTLS.STATUS_ERROR] if it was just given one: drop such a peer, the client comes back.
@@ -143,38 +147,40 @@ impl OpenSslDtlsServer {
     #[func(gd_self)]
     fn take_connection(this: Gd<Self>, udp_peer: Variant) -> Option<Gd<OpenSslPacketPeerDtls>> {
         const WHAT: &str = "DTLSServer.take_connection()";
-        let setup = state::of(&this)
-            .setup
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        if matches!(setup, Setup::Missing) {
-            mistake(WHAT, "call setup() with a server's options first");
-            return None;
-        }
-        let Some(link) = Link::from_variant(&udp_peer) else {
-            mistake(
-                WHAT,
-                "it takes the UDP peer that UDPServer.take_connection() returned",
-            );
-            return None;
-        };
-        let dtls_peer = OpenSslPacketPeerDtls::new_gd();
-        if !link.is_connected() {
-            mistake(WHAT, "the UDP peer is not connected");
-        } else if let Setup::Done(side) = setup {
-            let (udp_peer, listener) = ours_beneath(&udp_peer);
-            let timeouts = *state::of(&this).timeouts();
-            state::of(&dtls_peer).lock().set_timeouts(timeouts);
-            let notice = state::of(&dtls_peer).accept(link, side);
-            if state::of(&dtls_peer).status() == Status::Handshaking {
-                state::of(&this)
-                    .roster
-                    .enter(&dtls_peer, udp_peer, listener);
+        contained(WHAT, || {
+            let setup = state::of(&this)
+                .setup
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone();
+            if matches!(setup, Setup::Missing) {
+                mistake(WHAT, "call setup() with a server's options first");
+                return None;
             }
-            notice.print();
-        }
-        Some(dtls_peer)
+            let Some(link) = Link::from_variant(&udp_peer) else {
+                mistake(
+                    WHAT,
+                    "it takes the UDP peer that UDPServer.take_connection() returned",
+                );
+                return None;
+            };
+            let dtls_peer = OpenSslPacketPeerDtls::new_gd();
+            if !link.is_connected() {
+                mistake(WHAT, "the UDP peer is not connected");
+            } else if let Setup::Done(side) = setup {
+                let (udp_peer, listener) = ours_beneath(&udp_peer);
+                let timeouts = *state::of(&this).timeouts();
+                state::of(&dtls_peer).lock().set_timeouts(timeouts);
+                let notice = state::of(&dtls_peer).accept(link, side);
+                if state::of(&dtls_peer).status() == Status::Handshaking {
+                    state::of(&this)
+                        .roster
+                        .enter(&dtls_peer, udp_peer, listener);
+                }
+                notice.print();
+            }
+            Some(dtls_peer)
+        })
     }
 
     /// Polls the UDP servers that this server's peers came from, then every peer that something arrived for, and returns those with news: packets that can be taken, or another status than before. What it costs follows from what arrives, not from how many clients are connected, so a server with thousands of them calls this once a frame instead of [method OpenSSLPacketPeerDTLS.poll] for each.
@@ -184,8 +190,10 @@ impl OpenSslDtlsServer {
     /// The peers are this server's as long as the script keeps them.
     #[func(gd_self)]
     fn poll_peers(this: Gd<Self>) -> Array<Gd<OpenSslPacketPeerDtls>> {
-        let roster = Arc::clone(&state::of(&this).roster);
-        roster.poll().into_iter().collect()
+        contained("DTLSServer.poll_peers()", || {
+            let roster = Arc::clone(&state::of(&this).roster);
+            roster.poll().into_iter().collect()
+        })
     }
 
     /// Sets [member max_handshakes].

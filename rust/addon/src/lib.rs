@@ -20,6 +20,7 @@ mod overlay;
 mod packet_memory;
 mod packet_peer_dtls;
 mod packet_peer_udp;
+mod panics;
 mod peer;
 mod pem;
 mod project;

@@ -10,6 +10,7 @@ use once_cell::sync::OnceCell;
 
 use crate::codes::{code, error_code};
 use crate::packet_memory;
+use crate::panics::contained;
 use crate::report::mistake;
 use crate::state::{self, Stateful};
 use crate::{address, slices};
@@ -116,19 +117,21 @@ impl OpenSslPacketPeerUdp {
         #[opt(default = 65536)] recv_buf_size: i64,
     ) -> Error {
         const WHAT: &str = "PacketPeerUDP.bind()";
-        if state::of(&this).peer().is_bound() {
-            mistake(WHAT, "the socket is open already: close() it first");
-            return Error::ERR_ALREADY_IN_USE;
-        }
-        let Some(port) = port_in(0..=65535, port, WHAT) else {
-            return Error::ERR_INVALID_PARAMETER;
-        };
-        let Some(address) = address::to_bind(&bind_address.to_string()) else {
-            mistake(WHAT, format_args!("\"{bind_address}\" is no IP address"));
-            return Error::ERR_INVALID_PARAMETER;
-        };
-        let size = usize::try_from(recv_buf_size).unwrap_or(0);
-        code(state::of(&this).peer().bind(port, address, size))
+        contained(WHAT, || {
+            if state::of(&this).peer().is_bound() {
+                mistake(WHAT, "the socket is open already: close() it first");
+                return Error::ERR_ALREADY_IN_USE;
+            }
+            let Some(port) = port_in(0..=65535, port, WHAT) else {
+                return Error::ERR_INVALID_PARAMETER;
+            };
+            let Some(address) = address::to_bind(&bind_address.to_string()) else {
+                mistake(WHAT, format_args!("\"{bind_address}\" is no IP address"));
+                return Error::ERR_INVALID_PARAMETER;
+            };
+            let size = usize::try_from(recv_buf_size).unwrap_or(0);
+            code(state::of(&this).peer().bind(port, address, size))
+        })
     }
 
     /// Closes the socket and forgets received packets. A peer of a server is no longer one.
@@ -140,7 +143,9 @@ impl OpenSslPacketPeerUdp {
     /// Waits until a packet arrives, without end if none does. Returns [constant ERR_UNAVAILABLE] or another error if the socket is not open.
     #[func(gd_self)]
     fn wait(this: Gd<Self>) -> Error {
-        code(state::of(&this).peer().wait())
+        contained("PacketPeerUDP.wait()", || {
+            code(state::of(&this).peer().wait())
+        })
     }
 
     /// Returns whether the socket is open.
@@ -157,28 +162,30 @@ impl OpenSslPacketPeerUdp {
     #[func(gd_self)]
     fn connect_to_host(this: Gd<Self>, host: GString, port: i64) -> Error {
         const WHAT: &str = "PacketPeerUDP.connect_to_host()";
-        if let Err(locked) = state::of(&this).not_accepted(WHAT) {
-            return locked;
-        }
-        let host = host.to_string();
-        let Some(port) = port_in(1..=65535, port, WHAT) else {
-            return Error::ERR_INVALID_PARAMETER;
-        };
-        let Some(ip) = address::literal_or_name(&host) else {
-            mistake(
-                WHAT,
-                format_args!("\"{host}\" is no IP address and no host name that can be found"),
-            );
-            return Error::ERR_INVALID_PARAMETER;
-        };
-        let connected = state::of(&this).peer().connect(ip, port);
-        if connected.is_ok() {
-            *state::of(&this)
-                .host
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner) = host;
-        }
-        code(connected)
+        contained(WHAT, || {
+            if let Err(locked) = state::of(&this).not_accepted(WHAT) {
+                return locked;
+            }
+            let host = host.to_string();
+            let Some(port) = port_in(1..=65535, port, WHAT) else {
+                return Error::ERR_INVALID_PARAMETER;
+            };
+            let Some(ip) = address::literal_or_name(&host) else {
+                mistake(
+                    WHAT,
+                    format_args!("\"{host}\" is no IP address and no host name that can be found"),
+                );
+                return Error::ERR_INVALID_PARAMETER;
+            };
+            let connected = state::of(&this).peer().connect(ip, port);
+            if connected.is_ok() {
+                *state::of(&this)
+                    .host
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner) = host;
+            }
+            code(connected)
+        })
     }
 
     /// Returns whether the socket is connected to one host, by [method connect_to_host] or by a server.
@@ -218,16 +225,18 @@ impl OpenSslPacketPeerUdp {
     #[func(gd_self)]
     fn set_dest_address(this: Gd<Self>, host: GString, port: i64) -> Error {
         const WHAT: &str = "PacketPeerUDP.set_dest_address()";
-        let Some(ip) = address::resolve(&host.to_string()) else {
-            return Error::ERR_CANT_RESOLVE;
-        };
-        let Some(port) = port_in(0..=65535, port, WHAT) else {
-            return Error::ERR_INVALID_PARAMETER;
-        };
-        if state::of(&this).peer().set_destination(ip, port).is_err() {
-            mistake(WHAT, "the socket is connected, and packets go there alone");
-        }
-        Error::OK
+        contained(WHAT, || {
+            let Some(ip) = address::resolve(&host.to_string()) else {
+                return Error::ERR_CANT_RESOLVE;
+            };
+            let Some(port) = port_in(0..=65535, port, WHAT) else {
+                return Error::ERR_INVALID_PARAMETER;
+            };
+            if state::of(&this).peer().set_destination(ip, port).is_err() {
+                mistake(WHAT, "the socket is connected, and packets go there alone");
+            }
+            Error::OK
+        })
     }
 
     /// Allows packets to broadcast addresses.
@@ -250,17 +259,21 @@ impl OpenSslPacketPeerUdp {
         multicast_address: GString,
         interface_name: GString,
     ) -> Error {
-        if let Err(locked) = state::of(&this).not_accepted("PacketPeerUDP.join_multicast_group()") {
-            return locked;
-        }
-        match address::literal(&multicast_address.to_string()) {
-            Some(group) => code(
-                state::of(&this)
-                    .peer()
-                    .join_multicast(group, &interface_name.to_string()),
-            ),
-            None => Error::ERR_INVALID_PARAMETER,
-        }
+        contained("PacketPeerUDP.join_multicast_group()", || {
+            if let Err(locked) =
+                state::of(&this).not_accepted("PacketPeerUDP.join_multicast_group()")
+            {
+                return locked;
+            }
+            match address::literal(&multicast_address.to_string()) {
+                Some(group) => code(
+                    state::of(&this)
+                        .peer()
+                        .join_multicast(group, &interface_name.to_string()),
+                ),
+                None => Error::ERR_INVALID_PARAMETER,
+            }
+        })
     }
 
     /// Leaves a multicast group. Returns as [method join_multicast_group] does, and [constant ERR_UNCONFIGURED] if the socket is not open.
@@ -270,18 +283,21 @@ impl OpenSslPacketPeerUdp {
         multicast_address: GString,
         interface_name: GString,
     ) -> Error {
-        if let Err(locked) = state::of(&this).not_accepted("PacketPeerUDP.leave_multicast_group()")
-        {
-            return locked;
-        }
-        match address::literal(&multicast_address.to_string()) {
-            Some(group) => code(
-                state::of(&this)
-                    .peer()
-                    .leave_multicast(group, &interface_name.to_string()),
-            ),
-            None => Error::ERR_INVALID_PARAMETER,
-        }
+        contained("PacketPeerUDP.leave_multicast_group()", || {
+            if let Err(locked) =
+                state::of(&this).not_accepted("PacketPeerUDP.leave_multicast_group()")
+            {
+                return locked;
+            }
+            match address::literal(&multicast_address.to_string()) {
+                Some(group) => code(
+                    state::of(&this)
+                        .peer()
+                        .leave_multicast(group, &interface_name.to_string()),
+                ),
+                None => Error::ERR_INVALID_PARAMETER,
+            }
+        })
     }
 }
 
@@ -304,16 +320,20 @@ impl IPacketPeerExtension for OpenSslPacketPeerUdp {
         buffer: RawPtr<*mut RawPtr<*const u8>>,
         buffer_size: RawPtr<*mut i32>,
     ) -> Error {
-        let peer = Arc::clone(state::of(&this).peer());
-        let filled = packet_memory::fill(|memory| peer.receive(memory).map(drop));
-        // SAFETY: the engine passes two valid out pointers to this virtual method.
-        unsafe { slices::give(filled.map_err(error_code), buffer, buffer_size) }
+        contained("PacketPeerUDP.get_packet()", || {
+            let peer = Arc::clone(state::of(&this).peer());
+            let filled = packet_memory::fill(|memory| peer.receive(memory).map(drop));
+            // SAFETY: the engine passes two valid out pointers to this virtual method.
+            unsafe { slices::give(filled.map_err(error_code), buffer, buffer_size) }
+        })
     }
 
     #[func(gd_self)]
     unsafe fn put_packet_rawptr(this: Gd<Self>, buffer: RawPtr<*const u8>, size: i32) -> Error {
-        let peer = Arc::clone(state::of(&this).peer());
-        // SAFETY: the engine passes `size` readable bytes to this virtual method.
-        code(peer.send(unsafe { slices::borrow(buffer, size) }))
+        contained("PacketPeerUDP.put_packet()", || {
+            let peer = Arc::clone(state::of(&this).peer());
+            // SAFETY: the engine passes `size` readable bytes to this virtual method.
+            code(peer.send(unsafe { slices::borrow(buffer, size) }))
+        })
     }
 }

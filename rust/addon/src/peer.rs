@@ -14,9 +14,9 @@ use godot::obj::Gd;
 
 use crate::engine_link::{EngineLink, Fetched, Outbox};
 use crate::link::{Arrival, Break, Link};
-use crate::report;
 use crate::status::Status;
 use crate::timeouts::Timeouts;
+use crate::{panics, report};
 
 /// How many datagrams one poll takes at the most, however fast they arrive.
 const DATAGRAMS_PER_POLL: usize = 4096;
@@ -332,6 +332,7 @@ impl Peer {
 
     /// Takes what has arrived, sends what is due.
     pub(crate) fn poll(&mut self) -> Notice {
+        panics::point("while a peer is locked");
         if !self.has_something_to_do() {
             return Notice::None;
         }
@@ -453,6 +454,13 @@ impl Peer {
         }
     }
 
+    /// Ends the connection as it is, without a goodbye.
+    pub(crate) fn abandon(&mut self) {
+        if self.is_active() {
+            self.state = State::Idle(Status::Error);
+        }
+    }
+
     /// Ends a server's handshake, if it is not done: there are too many.
     pub(crate) fn give_up(&mut self) -> Notice {
         if self.status() != Status::Handshaking {
@@ -547,7 +555,10 @@ impl Peer {
                     });
                     if is_restarted && link.give_up_to_newcomer(datagram) {
                         // Without a goodbye, which the new session could not read.
-                        self.state = State::Idle(Status::Disconnected);
+                        self.state = State::Idle(match session.status() {
+                            dtls::Status::Handshaking => Status::Error,
+                            _ => Status::Disconnected,
+                        });
                         return;
                     }
                 }

@@ -5,11 +5,14 @@
 //! and lock for themselves, so their state is an instance binding instead: something that the engine
 //! keeps for an extension with an object, and frees with it.
 
+use std::cell::Cell;
 use std::ffi::c_void;
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 use std::ops::Deref;
+use std::ptr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use godot::obj::{Base, Gd, GodotClass};
 use godot::private::{Storage, as_storage};
@@ -61,19 +64,61 @@ pub(crate) fn of_base<C: Stateful>(base: &Base<C::Base>) -> Borrowed<'_, C::Stat
 pub(crate) unsafe fn of_instance<'a, C: Stateful>(
     instance: sys::GDExtensionClassInstancePtr,
 ) -> Borrowed<'a, C::State> {
+    let known = LAST_CALLED.get();
+    let ended = ENDED.load(Ordering::Acquire);
+    if known.instance == instance && known.ended == ended && known.token == token::<C>() {
+        return Borrowed {
+            // SAFETY: no object has ended since this one's state was found.
+            state: ManuallyDrop::new(unsafe { Arc::from_raw(known.state.cast()) }),
+            object: PhantomData,
+        };
+    }
     // SAFETY: as the caller vouches; nothing of the storage but its object's address is read.
-    unsafe { of_object::<C>(as_storage::<C>(instance).base().obj_sys()) }
+    let found = unsafe { of_object::<C>(as_storage::<C>(instance).base().obj_sys()) };
+    LAST_CALLED.set(LastCalled {
+        instance,
+        ended,
+        token: token::<C>(),
+        state: Arc::as_ptr(&found).cast(),
+    });
+    found
 }
+
+/// The state that a thread looked for last: several calls on one object are the rule.
+#[derive(Clone, Copy)]
+struct LastCalled {
+    instance: sys::GDExtensionClassInstancePtr,
+    /// How many objects had ended then.
+    ended: u64,
+    token: *mut c_void,
+    state: *const c_void,
+}
+
+thread_local! {
+    static LAST_CALLED: Cell<LastCalled> = const {
+        Cell::new(LastCalled {
+            instance: ptr::null_mut(),
+            ended: 0,
+            token: ptr::null_mut(),
+            state: ptr::null(),
+        })
+    };
+}
+
+/// How many objects have ended: an address that one had may be another's after that. Whoever comes to
+/// know the other's address comes to know of this as well.
+static ENDED: AtomicU64 = AtomicU64::new(0);
 
 /// Lets go of an object's state, when its Rust value is dropped: that is before the object itself when
 /// the editor reloads the extension, after which nothing of this library may be called.
 pub(crate) fn release<C: Stateful>(base: &Base<C::Base>) {
+    ENDED.fetch_add(1, Ordering::Release);
     // SAFETY: the object outlives its Rust value, whose field this is.
     unsafe { sys::interface_fn!(object_free_instance_binding)(base.obj_sys(), token::<C>()) }
 }
 
 fn token<C: Stateful>() -> *mut c_void {
-    std::ptr::from_ref(C::token()).cast_mut().cast()
+    ptr::from_ref(C::token()).cast_mut().cast()
 }
 
 /// # Safety

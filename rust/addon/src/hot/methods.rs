@@ -3,7 +3,7 @@
 /// Defines the hot methods of a class, each `[const] fn name(call[, argument: Bytes]) -> Returned`
 /// with its class reference as documentation; and `register()` and `class_reference()` for them all.
 macro_rules! methods {
-    ($class:ty: $(
+    ($class:ty, $shown:literal: $(
         $(#[doc = $line:literal])+
         $qualifier:ident fn $name:ident($call:ident $(, $argument:ident: $kind:ident)?) -> $returned:ty $body:block
     )+) => {
@@ -17,6 +17,7 @@ macro_rules! methods {
                 type Returned = $returned;
 
                 const NAME: &'static str = stringify!($name);
+                const PLACE: &'static str = concat!($shown, ".", stringify!($name), "()");
                 const IS_CONST: bool = $crate::hot::methods!(@is_const $qualifier);
                 const DESCRIPTION: &'static str = concat!($($line, "\n"),+);
 

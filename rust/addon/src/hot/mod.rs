@@ -29,6 +29,8 @@ pub(crate) trait Method: 'static {
     type Returned: Returned;
 
     const NAME: &'static str;
+    /// As messages name it, such as `PacketPeerDTLS.poll()`.
+    const PLACE: &'static str;
     /// Whether it leaves the object as it is.
     const IS_CONST: bool;
     /// What the class reference says of it.

@@ -1,16 +1,15 @@
 //! How the engine comes to know a hot method, and calls it.
 
 use std::ffi::c_void;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use godot::builtin::{GString, StringName, Variant, VariantType};
+use godot::builtin::{GString, StringName, VariantType};
 use godot::obj::{EngineBitfield, GodotClass};
 use godot::register::info::{MethodFlags, PropertyUsageFlags};
 use godot::sys;
 
 use super::signature::Kind;
 use super::{Argument, Call, Method, Returned};
-use crate::report::mistake;
+use crate::panics::contained;
 
 /// Gives a class the method. To be called after gdext has registered the class.
 pub(crate) fn register<M: Method>() {
@@ -144,8 +143,8 @@ unsafe extern "C" fn call<M: Method>(
     // SAFETY: the engine passes `count` variants.
     match unsafe { M::Argument::from_variants(arguments) } {
         Ok(argument) => {
-            // SAFETY: the engine passes an object of the class, and a variant for the result.
-            unsafe { *returned.cast::<Variant>() = run::<M>(instance, argument).into_variant() }
+            // SAFETY: the engine passes an object of the class, and an empty variant for the result.
+            unsafe { run::<M>(instance, argument).write_variant(returned.cast()) }
         }
         Err(expected) => refuse(
             sys::GDEXTENSION_CALL_ERROR_INVALID_ARGUMENT,
@@ -160,17 +159,9 @@ unsafe fn run<M: Method>(
     instance: sys::GDExtensionClassInstancePtr,
     argument: M::Argument<'_>,
 ) -> M::Returned {
-    // A panic must not go on into the engine.
-    catch_unwind(AssertUnwindSafe(|| {
+    contained(M::PLACE, || {
         // SAFETY: as the caller vouches.
         let call = unsafe { Call::new(instance) };
         M::run(call, argument)
-    }))
-    .unwrap_or_else(|_| {
-        mistake(
-            M::NAME,
-            "it failed in a way that it should not; please report it, with the lines above",
-        );
-        M::Returned::after_panic()
     })
 }

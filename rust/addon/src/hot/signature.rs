@@ -7,6 +7,7 @@ use godot::meta::ToGodot;
 use godot::sys;
 use once_cell::sync::Lazy;
 
+use crate::panics::AfterPanic;
 use crate::status::Status;
 
 /// A value's type, as the engine is told of it.
@@ -130,17 +131,21 @@ impl<'a> Argument<'a> for Bytes<'a> {
 }
 
 /// What a method returns.
-pub(crate) trait Returned: Sized {
+pub(crate) trait Returned: AfterPanic + Sized {
     fn kind() -> Option<Kind>;
-
-    /// What it returns where its body panicked.
-    fn after_panic() -> Self;
 
     /// # Safety
     /// `to` must point to a value of the type that [`Returned::kind`] says.
     unsafe fn write(self, to: sys::GDExtensionTypePtr);
 
     fn into_variant(self) -> Variant;
+
+    /// # Safety
+    /// `to` must point to a variant that holds nothing.
+    unsafe fn write_variant(self, to: *mut Variant) {
+        // SAFETY: as the caller vouches; nothing needs no end.
+        unsafe { to.write(self.into_variant()) }
+    }
 }
 
 impl Returned for () {
@@ -148,22 +153,18 @@ impl Returned for () {
         None
     }
 
-    fn after_panic() -> Self {}
-
     unsafe fn write(self, _: sys::GDExtensionTypePtr) {}
 
     fn into_variant(self) -> Variant {
         Variant::nil()
     }
+
+    unsafe fn write_variant(self, _: *mut Variant) {}
 }
 
 impl Returned for bool {
     fn kind() -> Option<Kind> {
         Some(Kind::BOOL)
-    }
-
-    fn after_panic() -> Self {
-        false
     }
 
     unsafe fn write(self, to: sys::GDExtensionTypePtr) {
@@ -193,10 +194,6 @@ impl Returned for i32 {
         })
     }
 
-    fn after_panic() -> Self {
-        0
-    }
-
     unsafe fn write(self, to: sys::GDExtensionTypePtr) {
         // SAFETY: as the caller vouches.
         unsafe { write_integer(self.into(), to) }
@@ -213,10 +210,6 @@ impl Returned for Error {
             class: "Error",
             ..Kind::INT
         })
-    }
-
-    fn after_panic() -> Self {
-        Self::FAILED
     }
 
     unsafe fn write(self, to: sys::GDExtensionTypePtr) {
@@ -237,10 +230,6 @@ impl Returned for Status {
         })
     }
 
-    fn after_panic() -> Self {
-        Self::Error
-    }
-
     unsafe fn write(self, to: sys::GDExtensionTypePtr) {
         // SAFETY: as the caller vouches.
         unsafe { write_integer(self as i64, to) }
@@ -254,10 +243,6 @@ impl Returned for Status {
 impl Returned for PackedByteArray {
     fn kind() -> Option<Kind> {
         Some(Kind::BYTES)
-    }
-
-    fn after_panic() -> Self {
-        Self::new()
     }
 
     unsafe fn write(self, to: sys::GDExtensionTypePtr) {

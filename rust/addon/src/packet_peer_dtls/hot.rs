@@ -8,7 +8,7 @@ use super::OpenSslPacketPeerDtls;
 use crate::hot::methods;
 use crate::status::Status;
 
-methods! { OpenSslPacketPeerDtls:
+methods! { OpenSslPacketPeerDtls, "PacketPeerDTLS":
     /// Takes what has arrived and sends what is due: call it each frame, also while connecting.
     changes fn poll(call) -> () {
         call.state().poll();

@@ -12,6 +12,7 @@ use crate::dtls_peer::DtlsPeer;
 use crate::link::Link;
 use crate::optional::Optional;
 use crate::packet_peer_udp::OpenSslPacketPeerUdp;
+use crate::panics::contained;
 use crate::peer::{Got, Notice, Peer, PutError};
 use crate::report::mistake;
 use crate::state::{self, Stateful};
@@ -90,13 +91,15 @@ impl OpenSslPacketPeerDtls {
         hostname: Variant,
         #[opt(default = Optional::default())] client_options: Optional,
     ) -> Error {
-        match connect(&this, &packet_peer, &hostname, &client_options.0) {
-            Ok(()) => Error::OK,
-            Err(unusable) => {
-                mistake("PacketPeerDTLS.connect_to_peer()", unusable.why);
-                unusable.code
+        contained("PacketPeerDTLS.connect_to_peer()", || {
+            match connect(&this, &packet_peer, &hostname, &client_options.0) {
+                Ok(()) => Error::OK,
+                Err(unusable) => {
+                    mistake("PacketPeerDTLS.connect_to_peer()", unusable.why);
+                    unusable.code
+                }
             }
-        }
+        })
     }
 
     /// Ends the connection and tells the other side.
@@ -263,31 +266,35 @@ impl IPacketPeerExtension for OpenSslPacketPeerDtls {
         buffer: RawPtr<*mut RawPtr<*const u8>>,
         buffer_size: RawPtr<*mut i32>,
     ) -> Error {
-        let mut said = Notice::None;
-        let filled = packet_memory::fill(|memory| {
-            let (result, notice) =
-                match state::of(&this).get(|packet| memory.extend_from_slice(packet)) {
-                    Got::Packet((), notice) => (Ok(()), notice),
-                    Got::Ended(notice) => (Err(Error::ERR_CONNECTION_ERROR), notice),
-                    Got::NotConnected => (Err(Error::ERR_UNCONFIGURED), Notice::None),
-                };
-            said = notice;
-            result
-        });
-        // A script's logger may take packets of other peers.
-        packet_memory::keep_during(|| said.print());
-        if filled == Err(Error::ERR_UNCONFIGURED) {
-            mistake("PacketPeerDTLS.get_packet()", "the peer is not connected");
-        }
-        // SAFETY: the engine passes two valid out pointers to this virtual method.
-        unsafe { slices::give(filled, buffer, buffer_size) }
+        contained("PacketPeerDTLS.get_packet()", || {
+            let mut said = Notice::None;
+            let filled = packet_memory::fill(|memory| {
+                let (result, notice) =
+                    match state::of(&this).get(|packet| memory.extend_from_slice(packet)) {
+                        Got::Packet((), notice) => (Ok(()), notice),
+                        Got::Ended(notice) => (Err(Error::ERR_CONNECTION_ERROR), notice),
+                        Got::NotConnected => (Err(Error::ERR_UNCONFIGURED), Notice::None),
+                    };
+                said = notice;
+                result
+            });
+            // A script's logger may take packets of other peers.
+            packet_memory::keep_during(|| said.print());
+            if filled == Err(Error::ERR_UNCONFIGURED) {
+                mistake("PacketPeerDTLS.get_packet()", "the peer is not connected");
+            }
+            // SAFETY: the engine passes two valid out pointers to this virtual method.
+            unsafe { slices::give(filled, buffer, buffer_size) }
+        })
     }
 
     #[func(gd_self)]
     unsafe fn put_packet_rawptr(this: Gd<Self>, buffer: RawPtr<*const u8>, size: i32) -> Error {
-        // SAFETY: the engine passes `size` readable bytes to this virtual method.
-        let packet = unsafe { slices::borrow(buffer, size) };
-        put(&state::of(&this), packet)
+        contained("PacketPeerDTLS.put_packet()", || {
+            // SAFETY: the engine passes `size` readable bytes to this virtual method.
+            let packet = unsafe { slices::borrow(buffer, size) };
+            put(&state::of(&this), packet)
+        })
     }
 }
 

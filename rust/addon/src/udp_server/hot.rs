@@ -8,7 +8,7 @@ use super::OpenSslUdpServer;
 use crate::codes::code;
 use crate::hot::methods;
 
-methods! { OpenSslUdpServer:
+methods! { OpenSslUdpServer, "UDPServer":
     /// Takes the packets that have arrived and gives each to its client's peer. Returns [constant ERR_UNCONFIGURED] if the server does not listen.
     changes fn poll(call) -> Error {
         code(call.state().poll())

@@ -6,6 +6,7 @@ use godot::prelude::*;
 use crate::address;
 use crate::codes::code;
 use crate::packet_peer_udp::OpenSslPacketPeerUdp;
+use crate::panics::contained;
 use crate::report::mistake;
 use crate::state::{self, Stateful};
 
@@ -58,22 +59,24 @@ impl OpenSslUdpServer {
     #[func(gd_self)]
     fn listen(this: Gd<Self>, port: i64, #[opt(default = "*")] bind_address: GString) -> Error {
         const WHAT: &str = "UDPServer.listen()";
-        if state::of(&this).is_listening() {
-            mistake(WHAT, "the server listens already: stop() it first");
-            return Error::ERR_ALREADY_IN_USE;
-        }
-        let Ok(port) = u16::try_from(port) else {
-            mistake(
-                WHAT,
-                format_args!("the port must be between 0 and 65535, and it is {port}"),
-            );
-            return Error::ERR_INVALID_PARAMETER;
-        };
-        let Some(address) = address::to_bind(&bind_address.to_string()) else {
-            mistake(WHAT, format_args!("\"{bind_address}\" is no IP address"));
-            return Error::ERR_INVALID_PARAMETER;
-        };
-        code(state::of(&this).listen(port, address))
+        contained(WHAT, || {
+            if state::of(&this).is_listening() {
+                mistake(WHAT, "the server listens already: stop() it first");
+                return Error::ERR_ALREADY_IN_USE;
+            }
+            let Ok(port) = u16::try_from(port) else {
+                mistake(
+                    WHAT,
+                    format_args!("the port must be between 0 and 65535, and it is {port}"),
+                );
+                return Error::ERR_INVALID_PARAMETER;
+            };
+            let Some(address) = address::to_bind(&bind_address.to_string()) else {
+                mistake(WHAT, format_args!("\"{bind_address}\" is no IP address"));
+                return Error::ERR_INVALID_PARAMETER;
+            };
+            code(state::of(&this).listen(port, address))
+        })
     }
 
     /// Returns the local port, or 0 if the server does not listen.
@@ -91,9 +94,11 @@ impl OpenSslUdpServer {
     /// Returns the client that has waited longest as a connected peer, or [code]null[/code] if none waits.
     #[func(gd_self)]
     fn take_connection(this: Gd<Self>) -> Option<Gd<OpenSslPacketPeerUdp>> {
-        let listener = state::of(&this);
-        let peer = listener.accept()?;
-        Some(OpenSslPacketPeerUdp::from_peer(peer, &listener))
+        contained("UDPServer.take_connection()", || {
+            let listener = state::of(&this);
+            let peer = listener.accept()?;
+            Some(OpenSslPacketPeerUdp::from_peer(peer, &listener))
+        })
     }
 
     /// Stops listening. Peers that were taken from the server are disconnected.
