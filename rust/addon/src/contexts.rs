@@ -13,7 +13,7 @@ use once_cell::sync::Lazy;
 use crate::peer::ServerSide;
 use crate::pem::Credential;
 use crate::tls_options::OpenSslTlsOptions;
-use crate::{pem, roots};
+use crate::{pem, report, roots};
 
 /// Why options cannot be used: the engine's code for it, and a line for people.
 pub(crate) struct Unusable {
@@ -106,7 +106,9 @@ pub(crate) fn server(options: &Variant) -> Result<ServerSide, Unusable> {
             cookies: Mutex::new(CookieJar::new(Instant::now())?),
         })
     };
-    make().map_err(|error: ConfigError| Unusable::parameter(error))
+    let side = make().map_err(|error: ConfigError| Unusable::parameter(error))?;
+    report::made_context("server");
+    Ok(side)
 }
 
 /// A certificate object's PEM; an error if it holds more certificates than it gives.
@@ -191,6 +193,7 @@ fn context(kind: Kind) -> Result<ClientContext, Unusable> {
         Kind::Full(None) => Verification::Full(roots::default()?),
     };
     let context = ClientContext::new(verification).map_err(Unusable::parameter)?;
+    report::made_context("client");
     let mut contexts = CONTEXTS.lock().unwrap_or_else(PoisonError::into_inner);
     contexts.truncate(CONTEXTS_KEPT - 1);
     contexts.insert(0, (kind, context.clone()));

@@ -35,17 +35,26 @@ pub(crate) fn stranger(what: impl std::fmt::Display) {
 
 /// Prints an established session's protocol and cipher, where `OPENSSL_DTLS_LOG` is set.
 pub(crate) fn established(protocol: &str, cipher: &str, remote: Option<SocketAddr>) {
+    log(|| {
+        let remote = remote.map_or_else(|| "unknown".to_owned(), |remote| remote.to_string());
+        let version = dtls::openssl_version();
+        format!("session established: {protocol}, {cipher}, {version}, peer {remote}")
+    });
+}
+
+/// Prints that keys, certificates and roots were read for a client's or a server's options, where
+/// `OPENSSL_DTLS_LOG` is set: this costs milliseconds, and is done once for many connections.
+pub(crate) fn made_context(side: &str) {
+    log(|| format!("context made for a {side}"));
+}
+
+fn log(what: impl FnOnce() -> String) {
     static WANTED: Lazy<bool> = Lazy::new(|| {
         std::env::var_os("OPENSSL_DTLS_LOG").is_some_and(|value| !value.is_empty() && value != "0")
     });
-    if !*WANTED {
-        return;
+    if *WANTED {
+        godot_print!("OpenSSL DTLS: {}", what());
     }
-    let remote = remote.map_or_else(|| "unknown".to_owned(), |remote| remote.to_string());
-    let version = dtls::openssl_version();
-    godot_print!(
-        "OpenSSL DTLS: session established: {protocol}, {cipher}, {version}, peer {remote}"
-    );
 }
 
 static STRANGERS: Lazy<Mutex<Limiter>> = Lazy::new(|| Mutex::new(Limiter::default()));

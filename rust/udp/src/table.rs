@@ -21,7 +21,7 @@ pub(crate) struct Table {
     pub(crate) kernel_buffers: KernelBuffers,
     /// Pending and accepted alike. The standard hasher is keyed: senders choose their addresses and could otherwise
     /// choose collisions.
-    routes: HashMap<SocketAddr, Arc<Route>>,
+    routes: HashMap<Sender, Arc<Route>>,
     /// Oldest first.
     pending: VecDeque<Arc<Route>>,
     /// Watched routes that datagrams came for since they were last asked for, in that order, each once.
@@ -31,6 +31,22 @@ pub(crate) struct Table {
     max_pending: usize,
     refused: u64,
     round: Option<Round>,
+}
+
+/// An address as the table's key. In tests it counts how often two are compared.
+#[derive(Clone, Copy, Eq, Hash)]
+#[allow(
+    clippy::derived_hash_with_manual_eq,
+    reason = "equal as the addresses are"
+)]
+struct Sender(SocketAddr);
+
+impl PartialEq for Sender {
+    fn eq(&self, other: &Sender) -> bool {
+        #[cfg(test)]
+        search::count_comparison();
+        self.0 == other.0
+    }
 }
 
 /// A round of [`crate::Listener::poll_round`] in progress.
@@ -87,7 +103,7 @@ impl Table {
 
     /// Hands one datagram, read from `port`, to its route; a new address becomes pending if there is room.
     pub(crate) fn deliver(&mut self, port: &Arc<Port>, from: SocketAddr, datagram: &[u8]) {
-        if let Some(route) = self.routes.get(&from) {
+        if let Some(route) = self.routes.get(&Sender(from)) {
             route.deliver(datagram);
             if route.watch.is_to_be_listed() {
                 self.ready.push(Arc::clone(route));
@@ -96,7 +112,7 @@ impl Table {
         } else if !self.is_full() {
             let route = Arc::new(Route::new(from, port, self.itself.clone()));
             route.deliver(datagram);
-            self.routes.insert(from, Arc::clone(&route));
+            self.routes.insert(Sender(from), Arc::clone(&route));
             self.pending.push_back(route);
         } else {
             self.refused += 1;
@@ -120,7 +136,7 @@ impl Table {
         while route.receive(&mut datagram).is_ok() {
             newer.deliver(&datagram);
         }
-        self.routes.insert(remote, Arc::clone(&newer));
+        self.routes.insert(Sender(remote), Arc::clone(&newer));
         self.pending.push_back(newer);
         if self.replaced.len() == self.replaced.capacity() {
             // It doubles only if most are still there.
@@ -131,7 +147,7 @@ impl Table {
     }
 
     fn knows(&self, route: &Arc<Route>) -> bool {
-        let known = self.routes.get(&route.remote());
+        let known = self.routes.get(&Sender(route.remote()));
         known.is_some_and(|known| Arc::ptr_eq(known, route))
     }
 
@@ -210,7 +226,7 @@ impl Table {
     /// Removes `route`, and only it: another one of the same address stays.
     pub(crate) fn forget(&mut self, route: &Arc<Route>) {
         if self.knows(route) {
-            self.routes.remove(&route.remote());
+            self.routes.remove(&Sender(route.remote()));
         }
     }
 }
@@ -240,5 +256,50 @@ mod tests {
         let mut tokens = Vec::new();
         table.take_ready(&mut tokens);
         assert_eq!(tokens, [], "all are gone");
+    }
+}
+
+#[cfg(test)]
+mod search {
+    use std::cell::Cell;
+    use std::net::{IpAddr, Ipv4Addr};
+
+    use super::*;
+    use crate::BindAddress;
+    use crate::lock::lock;
+
+    thread_local! {
+        static COMPARISONS: Cell<usize> = const { Cell::new(0) };
+    }
+
+    pub(super) fn count_comparison() {
+        COMPARISONS.set(COMPARISONS.get() + 1);
+    }
+
+    #[test]
+    fn a_datagram_finds_its_peer_without_a_search_however_many_there_are() {
+        const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        for peers in [10_u32, 10_000] {
+            let table = Table::new();
+            let mut table = lock(&table);
+            table.set_max_pending(peers as usize);
+            table.open(
+                Port::listen(BindAddress::Ip(LOOPBACK), 0, KernelBuffers::default()).unwrap(),
+            );
+            let port = Arc::clone(table.port().unwrap());
+            let address =
+                |peer: u32| SocketAddr::new(Ipv4Addr::from(0x0A00_0000 + peer).into(), 4242);
+            for peer in 0..peers {
+                table.deliver(&port, address(peer), b"first");
+            }
+            let before = COMPARISONS.get();
+            for peer in 0..peers {
+                table.deliver(&port, address(peer), b"second");
+            }
+            let compared = COMPARISONS.get() - before;
+            // One each, and now and then another whose hash is alike in a few bits.
+            assert!(compared <= 2 * peers as usize, "{compared} for {peers}");
+            assert_eq!(table.take_oldest_pending().unwrap().queued(), Some(2));
+        }
     }
 }

@@ -6,6 +6,7 @@ use super::Context;
 
 mod bad_link;
 mod class_reference;
+mod contexts;
 mod cost;
 mod documented;
 mod drop_in;
@@ -38,6 +39,10 @@ const SCENARIOS: &[(&str, Scenario)] = &[
         openssl_cli::s_server,
     ),
     ("a_typed_pair_runs_on_openssl", typed::runs),
+    (
+        "contexts_are_made_once_for_many_connections",
+        contexts::are_made_once,
+    ),
     ("sessions_survive_a_bad_link", bad_link::survives),
     #[cfg(target_os = "linux")]
     (
