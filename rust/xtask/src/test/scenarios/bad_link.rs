@@ -160,10 +160,12 @@ fn check(told: &[Told], stats: &Stats, name: &str, link: &Proxy) -> Result<()> {
         to_server <= data.to_server.passed() && received <= data.to_client.passed(),
         "more came than the link let pass: {data:?}, {to_server} and {received}"
     );
-    // Godot's own queues, in the engine's classes, may lose some on a busy machine.
+    // On a busy machine datagrams wait until the kernel's or the engine's queues are full; the engine's classes take one
+    // in each poll.
+    let most = if name.contains("Engine") { 7 } else { 9 };
     ensure!(
-        10 * to_server >= 9 * data.to_server.passed()
-            && 10 * received >= 9 * data.to_client.passed(),
+        10 * to_server >= most * data.to_server.passed()
+            && 10 * received >= most * data.to_client.passed(),
         "less came than the link let pass: {data:?}, {to_server} and {received}"
     );
     let both = data.both();
