@@ -157,3 +157,22 @@ func test_datagrams_that_are_no_records_are_ignored() -> void:
 		pair.client.put_packet(Kit.bytes(4))
 		kit.note("the packet after the noise", pair.packet_of(pair.served))
 		kit.note("still connected", pair.statuses()))
+
+
+func test_the_code_of_the_last_packet() -> void:
+	expect_error("not connected")
+	expect_error("ERR_UNCONFIGURED")
+	await compare(_codes)
+
+
+func _codes(kit: Kit) -> void:
+	var pair := Pair.new(kit)
+	kit.note("without a connection", pair.client.get_packet())
+	kit.note("its code", pair.client.get_packet_error())
+	kit.note("connected", pair.establish())
+	pair.served.put_packet("one".to_utf8_buffer())
+	pair.served.put_packet("two".to_utf8_buffer())
+	kit.note("a packet", pair.packet_of(pair.client))
+	kit.note("its code", pair.client.get_packet_error())
+	kit.note("another", pair.packet_of(pair.client))
+	kit.note("its code", pair.client.get_packet_error())

@@ -150,3 +150,23 @@ func test_max_handshakes_takes_numbers_from_one_on() -> void:
 	equal(server.max_handshakes, 1024, "unchanged")
 	server.max_handshakes = 1
 	equal(server.max_handshakes, 1, "set")
+
+
+func test_the_example_server_serves() -> void:
+	var server: Node = load("res://examples/many_players/server.gd").new()
+	add_child(server)
+	var clients: Array[OpenSSLPacketPeerDTLS] = []
+	for i in 5:
+		var client := OpenSSLPacketPeerDTLS.new()
+		client.connect_to_peer(_kit.connected_peer(server.PORT), "localhost", TLSOptions.client_unsafe())
+		clients.append(client)
+	for i in 5:
+		var client := clients[i]
+		check(await until(func() -> bool: client.poll(); return client.get_status() == CONNECTED), "connected")
+		client.put_packet(("player %d" % i).to_utf8_buffer())
+		check(await until(func() -> bool: client.poll(); return client.get_available_packet_count() == 1), "answered")
+		equal(client.get_packet().get_string_from_utf8(), "player %d" % i, "its own words")
+	equal(server.players.size(), 5, "players")
+	clients[2].disconnect_from_peer()
+	check(await until(func() -> bool: return server.players.size() == 4), "one left")
+	server.queue_free()

@@ -1,10 +1,11 @@
 //! A DTLS peer as its object's methods use it, from any thread.
 
 use std::ops::{Deref, DerefMut};
-use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use godot::builtin::PackedByteArray;
+use godot::global::Error;
 use once_cell::sync::OnceCell;
 
 use crate::engine_link;
@@ -19,6 +20,9 @@ pub(crate) struct DtlsPeer {
     peer: Mutex<Peer>,
     status: AtomicU8,
     packets: AtomicU32,
+    /// Whether the engine, which keeps the code of the last packet for `get_packet_error()`, keeps an
+    /// error.
+    engine_keeps_error: AtomicBool,
     /// Of a server's peer: its place in the server's roster.
     membership: OnceCell<Membership>,
 }
@@ -67,8 +71,18 @@ impl DtlsPeer {
         self.run(Peer::poll).print();
     }
 
-    /// Takes the oldest packet if one waits; otherwise, nothing has happened.
+    /// To be told what the engine keeps of the packet that was taken by its way.
+    pub(crate) fn engine_keeps(&self, code: Error) {
+        self.engine_keeps_error
+            .store(code != Error::OK, Ordering::Relaxed);
+    }
+
+    /// Takes the oldest packet if one waits and the engine need not know; otherwise, nothing has
+    /// happened.
     pub(crate) fn take_waiting(&self) -> Option<PackedByteArray> {
+        if self.engine_keeps_error.load(Ordering::Relaxed) {
+            return None;
+        }
         let mut peer = self.lock();
         if peer.packet_count() == 0 || peer.is_on_engine_link() {
             return None;

@@ -26,10 +26,10 @@ methods! { OpenSslPacketPeerDtls, "PacketPeerDTLS":
 
     /// Returns the packet that has waited longest, after a look at the network if none waits; empty if there is none, or upon an error, see [method PacketPeer.get_packet_error].
     changes fn get_packet(call) -> PackedByteArray {
-        // The engine keeps the error of the packet before, which is to be forgotten then.
         if let Some(packet) = call.state().take_waiting() {
             return packet;
         }
+        // By the engine's way, so that it keeps the code for `get_packet_error()`.
         call.object().upcast::<PacketPeer>().get_packet()
     }
 

@@ -283,6 +283,8 @@ impl IPacketPeerExtension for OpenSslPacketPeerDtls {
             if filled == Err(Error::ERR_UNCONFIGURED) {
                 mistake("PacketPeerDTLS.get_packet()", "the peer is not connected");
             }
+            let code = filled.err().unwrap_or(Error::OK);
+            state::of(&this).engine_keeps(code);
             // SAFETY: the engine passes two valid out pointers to this virtual method.
             unsafe { slices::give(filled, buffer, buffer_size) }
         })
