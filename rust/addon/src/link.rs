@@ -129,6 +129,7 @@ impl Link {
         match self {
             Self::Ours(peer) => match peer.receive(into) {
                 Ok(_) => Arrival::Datagram,
+                Err(udp::Error::Unavailable) => Arrival::Nothing,
                 Err(udp::Error::Refused) => Arrival::Broken(Break::Refused),
                 Err(_) if !peer.is_bound() => Arrival::Broken(Break::Closed),
                 Err(_) => Arrival::Nothing,

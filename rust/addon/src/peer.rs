@@ -3,7 +3,7 @@
 //! Nothing here prints while it works: what is to be said comes back as [`Notice`]s, so that no
 //! script's logger is called from inside a peer.
 
-use std::cell::Cell;
+use std::cell::{Cell, LazyCell};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -540,8 +540,8 @@ impl Peer {
         else {
             return;
         };
-        // All that has arrived came before now.
-        let now = Instant::now();
+        // Asked for once, and only if anything happens.
+        let now = LazyCell::new(Instant::now);
         for _ in 0..DATAGRAMS_PER_POLL {
             if !session.takes_datagrams() {
                 break;
@@ -551,7 +551,7 @@ impl Peer {
                     // The client was started again, or somebody poses as it: only who has a cookie
                     // receives at its address (RFC 6347 section 4.2.8).
                     let is_restarted = server.as_ref().is_some_and(|server| {
-                        server.greet(link, datagram, now, &mut self.outbox) == Ok(true)
+                        server.greet(link, datagram, *now, &mut self.outbox) == Ok(true)
                     });
                     if is_restarted && link.give_up_to_newcomer(datagram) {
                         // Without a goodbye, which the new session could not read.
@@ -562,7 +562,7 @@ impl Peer {
                         return;
                     }
                 }
-                Arrival::Datagram => session.handle_datagram(datagram, now),
+                Arrival::Datagram => session.handle_datagram(datagram, *now),
                 Arrival::Nothing => break,
                 Arrival::Broken(Break::Refused) if is_joining(*side, session) => {
                     absence.hear();
@@ -573,8 +573,8 @@ impl Peer {
                 }
             }
         }
-        if session.timeout().is_some_and(|at| now >= at) {
-            session.handle_timeout(now);
+        if session.timeout().is_some_and(|at| *now >= at) {
+            session.handle_timeout(*now);
         }
         self.flush();
     }
