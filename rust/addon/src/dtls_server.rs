@@ -13,7 +13,7 @@ use crate::panics::contained;
 use crate::peer::ServerSide;
 use crate::report::mistake;
 use crate::roster::Roster;
-use crate::state::{self, Stateful};
+use crate::state;
 use crate::status::Status;
 use crate::timeouts::{Timeout, Timeouts};
 
@@ -81,20 +81,7 @@ impl OpenSslDtlsServer {
     }
 }
 
-impl Drop for OpenSslDtlsServer {
-    fn drop(&mut self) {
-        state::release::<Self>(&self.base);
-    }
-}
-
-impl Stateful for OpenSslDtlsServer {
-    type State = DtlsServer;
-
-    fn token() -> &'static u8 {
-        static TOKEN: u8 = 0;
-        &TOKEN
-    }
-}
+state::stateful!(OpenSslDtlsServer: DtlsServer);
 
 #[derive(Clone, Default)]
 enum Setup {

@@ -12,7 +12,7 @@ use crate::codes::{code, error_code};
 use crate::packet_memory;
 use crate::panics::contained;
 use crate::report::mistake;
-use crate::state::{self, Stateful};
+use crate::state;
 use crate::{address, slices};
 
 /// A UDP socket, or one client of an [OpenSSLUDPServer]. Mirrors the engine's [PacketPeerUDP].
@@ -64,20 +64,7 @@ impl UdpPeer {
     }
 }
 
-impl Drop for OpenSslPacketPeerUdp {
-    fn drop(&mut self) {
-        state::release::<Self>(&self.base);
-    }
-}
-
-impl Stateful for OpenSslPacketPeerUdp {
-    type State = UdpPeer;
-
-    fn token() -> &'static u8 {
-        static TOKEN: u8 = 0;
-        &TOKEN
-    }
-}
+state::stateful!(OpenSslPacketPeerUdp: UdpPeer);
 
 impl OpenSslPacketPeerUdp {
     /// Wraps a peer that a server has accepted.

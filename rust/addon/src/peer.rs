@@ -624,7 +624,10 @@ impl Peer {
         match session.status() {
             dtls::Status::Handshaking if *absence == Absence::ToBeSaid => {
                 *absence = Absence::Said;
-                Notice::NobodyThere(self.timeouts.handshake, link.remote())
+                Notice::NobodyThere(
+                    self.timeouts.settings.current_handshake_limit(),
+                    link.remote(),
+                )
             }
             dtls::Status::Handshaking => Notice::None,
             dtls::Status::Connected if *announced => Notice::None,

@@ -18,8 +18,7 @@ use godot::obj::{Base, Gd, GodotClass};
 use godot::private::{Storage, as_storage};
 use godot::sys;
 
-/// A class whose objects have their state in an instance binding, which their Rust value
-/// [`release`]s.
+/// A class whose objects have their state in an instance binding: see [`stateful`].
 pub(crate) trait Stateful: GodotClass + Sized {
     /// Made when it is asked for first; dropped with the object.
     type State: Default + Send + Sync + 'static;
@@ -27,6 +26,28 @@ pub(crate) trait Stateful: GodotClass + Sized {
     /// A byte of the class's own: its address tells the binding from others.
     fn token() -> &'static u8;
 }
+
+/// Gives a class, whose field `base` is its [`Base`], its state; it is [`release`]d with the Rust value.
+macro_rules! stateful {
+    ($class:ty: $state:ty) => {
+        impl $crate::state::Stateful for $class {
+            type State = $state;
+
+            fn token() -> &'static u8 {
+                static TOKEN: u8 = 0;
+                &TOKEN
+            }
+        }
+
+        impl Drop for $class {
+            fn drop(&mut self) {
+                $crate::state::release::<Self>(&self.base);
+            }
+        }
+    };
+}
+
+pub(crate) use stateful;
 
 /// The state of an object, borrowed from it; cloned, it is kept beyond it.
 pub(crate) struct Borrowed<'a, S> {
@@ -66,9 +87,10 @@ pub(crate) unsafe fn of_instance<'a, C: Stateful>(
 ) -> Borrowed<'a, C::State> {
     let known = LAST_CALLED.get();
     let ended = ENDED.load(Ordering::Acquire);
-    if known.instance == instance && known.ended == ended && known.token == token::<C>() {
+    if known.instance == instance && known.ended == ended {
         return Borrowed {
-            // SAFETY: no object has ended since this one's state was found.
+            // SAFETY: no object has ended since this one's state was found, so that it is the same
+            // object, and of the same class.
             state: ManuallyDrop::new(unsafe { Arc::from_raw(known.state.cast()) }),
             object: PhantomData,
         };
@@ -78,7 +100,6 @@ pub(crate) unsafe fn of_instance<'a, C: Stateful>(
     LAST_CALLED.set(LastCalled {
         instance,
         ended,
-        token: token::<C>(),
         state: Arc::as_ptr(&found).cast(),
     });
     found
@@ -90,7 +111,6 @@ struct LastCalled {
     instance: sys::GDExtensionClassInstancePtr,
     /// How many objects had ended then.
     ended: u64,
-    token: *mut c_void,
     state: *const c_void,
 }
 
@@ -99,7 +119,6 @@ thread_local! {
         Cell::new(LastCalled {
             instance: ptr::null_mut(),
             ended: 0,
-            token: ptr::null_mut(),
             state: ptr::null(),
         })
     };

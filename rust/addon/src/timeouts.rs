@@ -5,41 +5,24 @@ use std::time::Duration;
 use crate::report::mistake;
 
 /// What a peer keeps to, and what a server gives to its peers.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub(crate) struct Timeouts {
-    /// How long a handshake may take.
-    pub(crate) handshake: Duration,
-    /// How long a flight of it waits for an answer at first.
-    pub(crate) retransmission: Duration,
+    /// How long a handshake may take, and how long its flights wait for an answer.
+    pub(crate) settings: dtls::Settings,
     /// How long a connected peer may be silent; zero is for ever.
     pub(crate) idle: Duration,
-    /// The first two as sessions take them.
-    pub(crate) settings: dtls::Settings,
-}
-
-impl Default for Timeouts {
-    fn default() -> Self {
-        Self {
-            handshake: dtls::HANDSHAKE_LIMIT,
-            retransmission: dtls::FIRST_RETRANSMISSION,
-            idle: Duration::ZERO,
-            settings: dtls::Settings::default(),
-        }
-    }
 }
 
 impl Timeouts {
     fn set_handshake(&mut self, seconds: f64) -> Result<(), String> {
         let limit = duration(seconds)?;
         self.settings = self.settings.handshake_limit(limit).map_err(in_words)?;
-        self.handshake = limit;
         Ok(())
     }
 
     fn set_retransmission(&mut self, seconds: f64) -> Result<(), String> {
         let wait = duration(seconds)?;
         self.settings = self.settings.first_retransmission(wait).map_err(in_words)?;
-        self.retransmission = wait;
         Ok(())
     }
 
@@ -70,8 +53,8 @@ impl Timeout {
     /// In seconds.
     pub(crate) fn of(self, timeouts: &Timeouts) -> f64 {
         match self {
-            Self::Handshake => timeouts.handshake,
-            Self::Retransmission => timeouts.retransmission,
+            Self::Handshake => timeouts.settings.current_handshake_limit(),
+            Self::Retransmission => timeouts.settings.current_first_retransmission(),
             Self::Idle => timeouts.idle,
         }
         .as_secs_f64()

@@ -51,8 +51,8 @@ pub use failure::{CertificateFailure, Failure};
 pub use hello::HelloVerifyRequest;
 pub use identity::Identity;
 pub use policy::{
-    COOKIE_LIFETIME, FIRST_RETRANSMISSION, HANDSHAKE_LIMIT, LINK_MTU, MAX_DATAGRAM, MAX_PACKET,
-    PACKET_QUEUE_BYTES, openssl_version,
+    COOKIE_LIFETIME, HANDSHAKE_LIMIT, LINK_MTU, MAX_DATAGRAM, MAX_PACKET, PACKET_QUEUE_BYTES,
+    openssl_version,
 };
 pub use session::{Session, Status};
 pub use settings::Settings;

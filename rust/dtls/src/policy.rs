@@ -25,7 +25,7 @@ pub const PACKET_QUEUE_BYTES: usize = 65_536;
 
 /// How long a flight of a handshake waits for an answer at first, unless
 /// [`Settings`](crate::Settings) say otherwise (RFC 6347 section 4.2.4.1).
-pub const FIRST_RETRANSMISSION: Duration = Duration::from_secs(1);
+pub(crate) const FIRST_RETRANSMISSION: Duration = Duration::from_secs(1);
 
 /// The longest such wait, of a limit for the handshake: with waits of up to a minute, as the RFC
 /// allows, a player on a bad network would sit through most of the limit in silence.

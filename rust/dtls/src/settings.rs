@@ -86,6 +86,16 @@ impl Settings {
             ..self
         })
     }
+
+    /// What was given to [`first_retransmission`](Self::first_retransmission), or the default.
+    pub fn current_first_retransmission(&self) -> Duration {
+        self.first_retransmission
+    }
+
+    /// What was given to [`handshake_limit`](Self::handshake_limit), or the default.
+    pub fn current_handshake_limit(&self) -> Duration {
+        self.handshake_limit
+    }
 }
 
 fn within<T: PartialOrd + std::fmt::Debug>(

@@ -15,7 +15,7 @@ use crate::packet_peer_udp::OpenSslPacketPeerUdp;
 use crate::panics::contained;
 use crate::peer::{Got, Notice, Peer, PutError};
 use crate::report::mistake;
-use crate::state::{self, Stateful};
+use crate::state;
 use crate::timeouts::{Timeout, Timeouts};
 use crate::{packet_memory, slices};
 
@@ -47,20 +47,7 @@ pub(crate) struct OpenSslPacketPeerDtls {
     idle_timeout: PhantomVar<f64>,
 }
 
-impl Drop for OpenSslPacketPeerDtls {
-    fn drop(&mut self) {
-        state::release::<Self>(&self.base);
-    }
-}
-
-impl Stateful for OpenSslPacketPeerDtls {
-    type State = DtlsPeer;
-
-    fn token() -> &'static u8 {
-        static TOKEN: u8 = 0;
-        &TOKEN
-    }
-}
+state::stateful!(OpenSslPacketPeerDtls: DtlsPeer);
 
 impl OpenSslPacketPeerDtls {
     fn timeouts(&self) -> Timeouts {

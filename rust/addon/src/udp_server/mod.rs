@@ -8,7 +8,7 @@ use crate::codes::code;
 use crate::packet_peer_udp::OpenSslPacketPeerUdp;
 use crate::panics::contained;
 use crate::report::mistake;
-use crate::state::{self, Stateful};
+use crate::state;
 
 pub(crate) mod hot;
 
@@ -34,20 +34,7 @@ pub(crate) struct OpenSslUdpServer {
     max_pending_connections: PhantomVar<i32>,
 }
 
-impl Drop for OpenSslUdpServer {
-    fn drop(&mut self) {
-        state::release::<Self>(&self.base);
-    }
-}
-
-impl Stateful for OpenSslUdpServer {
-    type State = udp::Listener;
-
-    fn token() -> &'static u8 {
-        static TOKEN: u8 = 0;
-        &TOKEN
-    }
-}
+state::stateful!(OpenSslUdpServer: udp::Listener);
 
 #[godot_api]
 impl OpenSslUdpServer {
