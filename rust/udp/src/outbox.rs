@@ -25,6 +25,12 @@ pub(crate) const OUTBOX_BYTES: usize = 1 << 20;
 /// How long a sender waits for room at the most. A datagram that finds none is lost, as datagrams may be.
 const PATIENCE: Duration = Duration::from_millis(100);
 
+/// To wake the thread takes the system longer than to send a datagram: a game that works on a packet between two datagrams
+/// would wake it for each of them, and wait for that. So it is woken for the first one of a tick alone, and then looks
+/// for more by itself, so often and at such intervals.
+const NAPS: u32 = 5;
+const NAP: Duration = Duration::from_micros(100);
+
 /// The datagrams that wait to be sent through one socket, and the thread that does it.
 pub(crate) struct Outbox {
     shared: Arc<Shared>,
@@ -190,10 +196,18 @@ impl Shared {
     /// Takes what is queued for the memory of an empty batch; false once it is over.
     fn take(&self, batch: &mut Batch) -> bool {
         let mut queue = lock(&self.queue);
+        let mut naps = 0;
         while queue.batch.datagrams.is_empty() {
             self.is_busy.store(false, Ordering::Release);
             if queue.is_over {
                 return false;
+            }
+            if naps < NAPS {
+                naps += 1;
+                drop(queue);
+                thread::sleep(NAP);
+                queue = lock(&self.queue);
+                continue;
             }
             queue.sleeps = true;
             queue = self
