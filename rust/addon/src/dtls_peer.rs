@@ -20,6 +20,9 @@ pub(crate) struct DtlsPeer {
     peer: Mutex<Peer>,
     status: AtomicU8,
     packets: AtomicU32,
+    /// Whether a poll does nothing as long as there are no `arrivals`.
+    waits: AtomicBool,
+    arrivals: OnceCell<udp::Arrivals>,
     /// Whether the engine, which keeps the code of the last packet for `get_packet_error()`, keeps an
     /// error.
     engine_keeps_error: AtomicBool,
@@ -60,6 +63,9 @@ impl DtlsPeer {
 
     /// Takes what has arrived and sends what is due.
     pub(crate) fn poll(self: &Arc<Self>) {
+        if self.has_nothing_to_do() {
+            return;
+        }
         let mut peer = self.lock();
         if !peer.is_on_engine_link() {
             let notice = peer.poll();
@@ -69,6 +75,12 @@ impl DtlsPeer {
         drop(peer);
         self.fetch();
         self.run(Peer::poll).print();
+    }
+
+    /// Whether it is known, without a lock, that a poll would do nothing.
+    fn has_nothing_to_do(&self) -> bool {
+        self.waits.load(Ordering::Acquire)
+            && self.arrivals.get().is_some_and(udp::Arrivals::is_quiet)
     }
 
     /// To be told what the engine keeps of the packet that was taken by its way.
@@ -165,5 +177,16 @@ impl Drop for Locked<'_> {
         self.shared
             .status
             .store(self.peer.status() as u8, Ordering::Release);
+        let waits = self.peer.waits_for().is_some_and(|udp_peer| {
+            let arrivals = &self.shared.arrivals;
+            // A peer that is used again may have another UDP peer than it had first.
+            match arrivals.get() {
+                Some(known) => known.is_of(udp_peer),
+                None => udp_peer
+                    .arrivals()
+                    .is_some_and(|it| arrivals.set(it).is_ok()),
+            }
+        });
+        self.shared.waits.store(waits, Ordering::Release);
     }
 }

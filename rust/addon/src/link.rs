@@ -113,6 +113,14 @@ impl Link {
         }
     }
 
+    /// Of one of ours that belongs to a UDP server.
+    pub(crate) fn accepted(&self) -> Option<&udp::Peer> {
+        match self {
+            Self::Ours(peer) if peer.is_accepted() => Some(peer),
+            _ => None,
+        }
+    }
+
     /// Lets a UDP server meet the client of this address as a new one, whose first datagram this is.
     /// Returns whether it will.
     pub(crate) fn give_up_to_newcomer(&self, hello: &[u8]) -> bool {

@@ -395,12 +395,19 @@ impl Peer {
         match &self.state {
             State::Idle(_) => false,
             State::Live { link, session, .. } => {
-                session.timeout().is_some()
-                    || session.has_datagrams()
-                    || !link.is_quiet()
-                    || self.is_silent_too_long()
+                !rests(session) || !link.is_quiet() || self.is_silent_too_long()
             }
             State::Greeting { .. } => true,
+        }
+    }
+
+    /// The UDP peer of a connection for which a poll does nothing until a datagram comes.
+    pub(crate) fn waits_for(&self) -> Option<&udp::Peer> {
+        match &self.state {
+            State::Live { link, session, .. } if self.timeouts.idle.is_zero() && rests(session) => {
+                link.accepted()
+            }
+            _ => None,
         }
     }
 
@@ -663,6 +670,11 @@ impl Peer {
             }
         }
     }
+}
+
+/// Whether nothing is due from a session by itself.
+fn rests(session: &Session) -> bool {
+    session.timeout().is_none() && !session.has_datagrams()
 }
 
 /// Whether this is a client that has not reached its server yet.

@@ -85,48 +85,79 @@ pub(crate) fn of_base<C: Stateful>(base: &Base<C::Base>) -> Borrowed<'_, C::Stat
 pub(crate) unsafe fn of_instance<'a, C: Stateful>(
     instance: sys::GDExtensionClassInstancePtr,
 ) -> Borrowed<'a, C::State> {
-    let known = LAST_CALLED.get();
-    let ended = ENDED.load(Ordering::Acquire);
-    if known.instance == instance && known.ended == ended {
+    if let Some(state) = KNOWN.with(|known| known.find(instance)) {
         return Borrowed {
             // SAFETY: no object has ended since this one's state was found, so that it is the same
             // object, and of the same class.
-            state: ManuallyDrop::new(unsafe { Arc::from_raw(known.state.cast()) }),
+            state: ManuallyDrop::new(unsafe { Arc::from_raw(state.cast()) }),
             object: PhantomData,
         };
     }
     // SAFETY: as the caller vouches; nothing of the storage but its object's address is read.
     let found = unsafe { of_object::<C>(as_storage::<C>(instance).base().obj_sys()) };
-    LAST_CALLED.set(LastCalled {
-        instance,
-        ended,
-        state: Arc::as_ptr(&found).cast(),
-    });
+    KNOWN.with(|known| known.enter(instance, Arc::as_ptr(&found).cast()));
     found
 }
 
-/// The state that a thread looked for last: several calls on one object are the rule.
+thread_local! {
+    static KNOWN: Known = Known::new();
+}
+
+/// The states that a thread has found, by the address of the instance, until an object ends. To ask
+/// the engine takes a lock.
+struct Known {
+    /// How many objects had ended when the first of these was found.
+    ended: Cell<u64>,
+    places: Box<[Cell<Place>; PLACES]>,
+}
+
 #[derive(Clone, Copy)]
-struct LastCalled {
+struct Place {
     instance: sys::GDExtensionClassInstancePtr,
-    /// How many objects had ended then.
-    ended: u64,
     state: *const c_void,
 }
 
-thread_local! {
-    static LAST_CALLED: Cell<LastCalled> = const {
-        Cell::new(LastCalled {
-            instance: ptr::null_mut(),
-            ended: 0,
-            state: ptr::null(),
-        })
-    };
-}
+/// Two objects that share a place take turns in it.
+const PLACES: usize = 4096;
 
 /// How many objects have ended: an address that one had may be another's after that. Whoever comes to
 /// know the other's address comes to know of this as well.
 static ENDED: AtomicU64 = AtomicU64::new(0);
+
+impl Known {
+    fn new() -> Self {
+        Self {
+            ended: Cell::new(0),
+            places: Box::new([const { Cell::new(Place::EMPTY) }; PLACES]),
+        }
+    }
+
+    fn find(&self, instance: sys::GDExtensionClassInstancePtr) -> Option<*const c_void> {
+        let ended = ENDED.load(Ordering::Acquire);
+        if self.ended.replace(ended) != ended {
+            self.places.iter().for_each(|it| it.set(Place::EMPTY));
+        }
+        let place = self.place(instance).get();
+        (place.instance == instance).then_some(place.state)
+    }
+
+    fn enter(&self, instance: sys::GDExtensionClassInstancePtr, state: *const c_void) {
+        self.place(instance).set(Place { instance, state });
+    }
+
+    fn place(&self, instance: sys::GDExtensionClassInstancePtr) -> &Cell<Place> {
+        // Fibonacci hashing: the upper bits of the product depend on all of the address.
+        let hash = (instance.addr() as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        &self.places[(hash >> (u64::BITS - PLACES.ilog2())) as usize]
+    }
+}
+
+impl Place {
+    const EMPTY: Self = Self {
+        instance: ptr::null_mut(),
+        state: ptr::null(),
+    };
+}
 
 /// Lets go of an object's state, when its Rust value is dropped: that is before the object itself when
 /// the editor reloads the extension, after which nothing of this library may be called.

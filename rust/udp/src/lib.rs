@@ -47,6 +47,7 @@
 //! What does not fit is dropped, newest first, and counted ([`Peer::dropped`], [`Listener::refused`], [`Listener::unsent`]).
 
 mod address;
+mod arrivals;
 mod error;
 mod group;
 mod inbox;
@@ -64,6 +65,7 @@ mod socket;
 mod table;
 
 pub use address::BindAddress;
+pub use arrivals::Arrivals;
 pub use error::Error;
 pub use inbox::{DATAGRAM_OVERHEAD, DEFAULT_INBOX_BYTES};
 pub use listener::Listener;

@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::address::{BindAddress, canonical};
+use crate::arrivals::Arrivals;
 use crate::error::Error;
 use crate::inbox::Inbox;
 use crate::lock::lock;
@@ -271,6 +272,19 @@ impl Peer {
         }
         let mut state = lock(&self.state);
         state.own.as_mut().ok_or(Error::Failed)?.has_datagrams()
+    }
+
+    /// What tells whether anything has come for this peer, as [`Peer::has_datagrams`] does, without the peer at hand;
+    /// `None` if the peer does not belong to a listener.
+    #[must_use]
+    pub fn arrivals(&self) -> Option<Arrivals> {
+        self.route().map(Arrivals::new)
+    }
+
+    pub(crate) fn is_on(&self, route: &Arc<Route>) -> bool {
+        self.route
+            .as_ref()
+            .is_some_and(|own| Arc::ptr_eq(own, route))
     }
 
     /// Names the peer for [`crate::Listener::take_ready`], which hands the token back when there are datagrams for it;
