@@ -238,10 +238,6 @@ fn finish(socket: socket2::Socket, family: Family) -> io::Result<Socket> {
         || socket.send_buffer_size(),
         |size| socket.set_send_buffer_size(size),
     );
-    if family != Family::V6 {
-        // Some systems start with broadcasting on; scripts expect it off.
-        let _ = socket.set_broadcast(false);
-    }
     Ok(Socket {
         udp: socket.into(),
         family,
