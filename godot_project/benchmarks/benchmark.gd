@@ -3,7 +3,8 @@
 ## Arguments after `--`: a folder with rsa and p256 keys and certificates, and `full` for more of everything.
 ## Each row is a line `BENCH ` and JSON: its name, its unit, whether more is better, and the samples of each side in
 ## the order they were taken, null for one that did not work; for what the engine cannot do or would take too long for,
-## its samples are null themselves. `BENCH END` is the last line.
+## its samples are null themselves. A line `FLOOR ` and JSON gives samples of what a row cannot be better than. `BENCH END`
+## is the last line.
 extends Node
 
 const Family := preload("res://benchmarks/family.gd")
@@ -45,6 +46,10 @@ func _handshakes(title: String, identity: String) -> void:
 	var both := _connections(identity)
 	_row("full handshakes, %s" % title, "1/s", true, 25 if _full else 9, func(side: int) -> float:
 		return Work.handshakes(both[side], 50))
+	_row("full handshakes of 50 clients at once, %s" % title, "1/s", true, 9 if _full else 5, func(side: int) -> float:
+		return Work.crowd(both[side], 50))
+	_row("server's longest frame while 50 clients come, %s" % title, "ms", false, 9 if _full else 5, func(side: int) -> float:
+		return Work.crowded_frame(both[side], 50))
 
 
 func _one_connection() -> void:
@@ -58,14 +63,21 @@ func _one_connection() -> void:
 	for size: int in sizes:
 		_row("echo of %d bytes" % size, "us", false, samples, func(side: int) -> float:
 			return Work.echo(both[side], size, 3000))
-	_row("idle poll of a server's peer, untyped", "us", false, samples, func(side: int) -> float:
-		return Work.idle(both[side].served[0], 50_000))
-	_row("idle poll of a server's peer, typed", "us", false, samples, func(side: int) -> float:
-		return _sides[side].make("typed_poll.gd").idle(both[side].served[0], 50_000))
-	_row("idle poll of a client, untyped", "us", false, samples, func(side: int) -> float:
-		return Work.idle(both[side].clients[0], 20_000))
-	_row("idle poll of a client, typed", "us", false, samples, func(side: int) -> float:
-		return _sides[side].make("typed_poll.gd").idle(both[side].clients[0], 20_000))
+	_idle("a server's peer", both.map(func(it: RefCounted) -> RefCounted: return it.served[0]), 50_000, samples)
+	_idle("a client", both.map(func(it: RefCounted) -> RefCounted: return it.clients[0]), 20_000, samples)
+
+
+## Three calls for a peer for which nothing has come; and what three calls take that do nothing, the engine's own.
+func _idle(whose: String, peers: Array, rounds: int, samples: int) -> void:
+	var typed := _sides.map(func(side: Family) -> RefCounted: return side.make("typed_poll.gd"))
+	var title := "idle poll of %s, untyped" % whose
+	_row(title, "us", false, samples, func(side: int) -> float:
+		return Work.idle(peers[side], rounds))
+	_floor(title, samples, func() -> float: return Work.three_calls(peers[0], rounds))
+	title = "idle poll of %s, typed" % whose
+	_row(title, "us", false, samples, func(side: int) -> float:
+		return typed[side].idle(peers[side], rounds))
+	_floor(title, samples, func() -> float: return typed[0].three_calls(peers[0], rounds))
 
 
 func _many_connections(count: int) -> void:
@@ -127,6 +139,12 @@ func _row(title: String, unit: String, more_is_better: bool, count: int, sample:
 			if i > 0:
 				samples[side].append(null if is_nan(value) else value)
 	_tell(title, unit, more_is_better, samples)
+
+
+## What a row cannot be better than.
+func _floor(title: String, count: int, sample: Callable) -> void:
+	var samples := range(count + 1).map(func(_i: int) -> float: return sample.call()).slice(1)
+	print("FLOOR ", JSON.stringify({ name = title, samples = samples }))
 
 
 ## Takes samples of ours alone, less being better.

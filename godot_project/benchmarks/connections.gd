@@ -27,13 +27,37 @@ func add(count: int) -> bool:
 	return true
 
 
+## Connects clients all at once, and keeps none of them. Returns the microseconds that the server's longest frame took, or
+## -1 if not all were connected.
+func join(count: int) -> int:
+	# Goodbyes of those before may be pending too.
+	udp_server.max_pending_connections = 2 * count
+	var joining: Array = []
+	for i in count:
+		joining.append(_begin(client_options))
+	var taken: Array = []
+	var longest := 0
+	var deadline := Time.get_ticks_msec() + PATIENCE_MSEC
+	while Time.get_ticks_msec() < deadline:
+		var begin := Time.get_ticks_usec()
+		udp_server.poll()
+		_take_into(taken)
+		for peer: PacketPeerDTLS in taken:
+			peer.poll()
+		longest = maxi(longest, Time.get_ticks_usec() - begin)
+		for client: PacketPeerDTLS in joining:
+			client.poll()
+		if taken.size() == count and _are_connected(taken) and _are_connected(joining):
+			# The server hears of their end while it still knows whom it hears.
+			joining.clear()
+			udp_server.poll()
+			return longest
+	return -1
+
+
 ## Begins a connection that will not be completed, as a client that trusts the system's authorities.
 func begin_verifying() -> PacketPeerDTLS:
-	var udp := PacketPeerUDP.new()
-	var client := PacketPeerDTLS.new()
-	udp.connect_to_host(HOST, udp_server.get_local_port())
-	client.connect_to_peer(udp, "localhost", TLSOptions.client())
-	return client
+	return _begin(TLSOptions.client())
 
 
 ## Ends all connections. The server hears of it while it still knows whom it hears.
@@ -43,22 +67,40 @@ func clear() -> void:
 	served.clear()
 
 
-func _add_one() -> bool:
+func _begin(options: TLSOptions) -> PacketPeerDTLS:
 	var udp := PacketPeerUDP.new()
 	var client := PacketPeerDTLS.new()
 	udp.connect_to_host(HOST, udp_server.get_local_port())
-	client.connect_to_peer(udp, "localhost", client_options)
-	var peer: PacketPeerDTLS = null
+	client.connect_to_peer(udp, "localhost", options)
+	return client
+
+
+## Takes the clients that have a cookie.
+func _take_into(taken: Array) -> void:
+	while udp_server.is_connection_available():
+		var peer: PacketPeerDTLS = dtls_server.take_connection(udp_server.take_connection())
+		if peer.get_status() == PacketPeerDTLS.STATUS_HANDSHAKING:
+			taken.append(peer)
+
+
+func _are_connected(peers: Array) -> bool:
+	for peer: PacketPeerDTLS in peers:
+		if peer.get_status() != PacketPeerDTLS.STATUS_CONNECTED:
+			return false
+	return true
+
+
+func _add_one() -> bool:
+	var client := _begin(client_options)
+	var taken: Array = []
 	var deadline := Time.get_ticks_msec() + PATIENCE_MSEC
 	while Time.get_ticks_msec() < deadline:
 		client.poll()
 		udp_server.poll()
-		while udp_server.is_connection_available():
-			var taken: PacketPeerDTLS = dtls_server.take_connection(udp_server.take_connection())
-			if taken.get_status() == PacketPeerDTLS.STATUS_HANDSHAKING:
-				peer = taken
-		if peer == null:
+		_take_into(taken)
+		if taken.is_empty():
 			continue
+		var peer: PacketPeerDTLS = taken[0]
 		peer.poll()
 		if (
 				peer.get_status() == PacketPeerDTLS.STATUS_CONNECTED

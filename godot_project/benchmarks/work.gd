@@ -20,6 +20,20 @@ static func handshakes(connections, count: int) -> float:
 	return count * 1e6 / spent
 
 
+## Full handshakes a second of clients that come at once: both ends and their sockets.
+static func crowd(connections, count: int) -> float:
+	var begin := Time.get_ticks_usec()
+	if connections.join(count) < 0:
+		return NAN
+	return count * 1e6 / (Time.get_ticks_usec() - begin)
+
+
+## Milliseconds of the server's longest frame while clients come at once.
+static func crowded_frame(connections, count: int) -> float:
+	var longest: int = connections.join(count)
+	return NAN if longest < 0 else longest / 1000.0
+
+
 ## Microseconds from a client's packet to its echo.
 static func echo(connections, size: int, rounds: int) -> float:
 	var client = connections.clients[0]
@@ -105,6 +119,18 @@ static func paced(connections, seconds: int) -> float:
 		var next := begin + (frame + 1) * 1_000_000 / 60
 		OS.delay_usec(maxi(0, next - Time.get_ticks_usec()))
 	return 100.0 * arrived / (frames * connections.clients.size())
+
+
+## Microseconds for three calls that do nothing but return a number: what a script's call itself takes.
+static func three_calls(peer, rounds: int) -> float:
+	var seen := 0
+	var begin := Time.get_ticks_usec()
+	for i in rounds:
+		peer.get_status()
+		if peer.get_status() == STATUS_CONNECTED:
+			seen += peer.get_status()
+	var spent := Time.get_ticks_usec() - begin
+	return spent / float(rounds) if seen == rounds * STATUS_CONNECTED else NAN
 
 
 ## Microseconds of a frame in which nothing arrives.

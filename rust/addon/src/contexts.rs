@@ -10,8 +10,8 @@ use godot::global::Error;
 use godot::obj::Gd;
 use once_cell::sync::Lazy;
 
-use crate::peer::ServerSide;
 use crate::pem::Credential;
+use crate::server_side::ServerSide;
 use crate::tls_options::OpenSslTlsOptions;
 use crate::{pem, report, roots};
 
@@ -101,10 +101,8 @@ pub(crate) fn server(options: &Variant) -> Result<ServerSide, Unusable> {
     let password = (!options.password.is_empty()).then_some(options.password.as_str());
     let make = || {
         let identity = Identity::from_pem(key.as_bytes(), certificates.as_bytes(), password)?;
-        Ok(ServerSide {
-            context: ServerContext::new(&identity)?,
-            cookies: Mutex::new(CookieJar::new(Instant::now())?),
-        })
+        let cookies = CookieJar::new(Instant::now())?;
+        Ok(ServerSide::new(ServerContext::new(&identity)?, cookies))
     };
     let side = make().map_err(|error: ConfigError| Unusable::parameter(error))?;
     report::made_context("server");

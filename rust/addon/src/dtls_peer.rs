@@ -2,17 +2,19 @@
 
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use godot::builtin::PackedByteArray;
 use godot::global::Error;
 use once_cell::sync::OnceCell;
 
-use crate::engine_link;
 use crate::link::Link;
-use crate::peer::{Got, Notice, Peer, PutError, ServerSide};
+use crate::notice::Notice;
+use crate::peer::{Got, Peer, PutError};
 use crate::roster::Membership;
+use crate::server_side::ServerSide;
 use crate::status::Status;
+use crate::{crew, engine_link, panics};
 
 /// A peer behind a lock. What scripts ask for most is published, so that asking takes no lock.
 #[derive(Default)]
@@ -23,6 +25,11 @@ pub(crate) struct DtlsPeer {
     /// Whether a poll does nothing as long as there are no `arrivals`.
     waits: AtomicBool,
     arrivals: OnceCell<udp::Arrivals>,
+    /// Whether a thread of the crew polls it, or will soon.
+    is_with_crew: AtomicBool,
+    /// What that thread has left to be said by the script's own.
+    unsaid: Mutex<Vec<Notice>>,
+    has_unsaid: AtomicBool,
     /// Whether the engine, which keeps the code of the last packet for `get_packet_error()`, keeps an
     /// error.
     engine_keeps_error: AtomicBool,
@@ -61,16 +68,18 @@ impl DtlsPeer {
         i32::try_from(self.packets.load(Ordering::Acquire)).unwrap_or(i32::MAX)
     }
 
-    /// Takes what has arrived and sends what is due.
+    /// Takes what has arrived and sends what is due, or has a thread of the crew do it.
     pub(crate) fn poll(self: &Arc<Self>) {
         if self.has_nothing_to_do() {
             return;
         }
-        let mut peer = self.lock();
+        self.say_unsaid();
+        if self.is_with_crew.load(Ordering::Acquire) {
+            return;
+        }
+        let peer = self.lock();
         if !peer.is_on_engine_link() {
-            let notice = peer.poll();
-            drop(peer);
-            return notice.print();
+            return self.advance(peer).print();
         }
         drop(peer);
         self.fetch();
@@ -80,7 +89,53 @@ impl DtlsPeer {
     /// Whether it is known, without a lock, that a poll would do nothing.
     fn has_nothing_to_do(&self) -> bool {
         self.waits.load(Ordering::Acquire)
+            && !self.has_unsaid.load(Ordering::Acquire)
             && self.arrivals.get().is_some_and(udp::Arrivals::is_quiet)
+    }
+
+    fn advance(self: &Arc<Self>, mut peer: Locked<'_>) -> Notice {
+        let notice = peer.meet();
+        if !peer.is_work_for_a_thread() {
+            return match notice {
+                Notice::None => peer.poll(),
+                said => said,
+            };
+        }
+        drop(peer);
+        if self.is_with_crew.swap(true, Ordering::AcqRel) || crew::hand(self) {
+            return notice;
+        }
+        self.come_back();
+        self.lock().poll()
+    }
+
+    /// What a thread of the crew does with it. The thread prints nothing: that can run a script.
+    pub(crate) fn work_on_thread(&self) {
+        let mut peer = self.lock();
+        panics::point("on a thread of the crew");
+        let notice = peer.poll();
+        drop(peer);
+        if !matches!(notice, Notice::None) {
+            self.unsaid().push(notice);
+            self.has_unsaid.store(true, Ordering::Release);
+        }
+    }
+
+    /// To be told that the crew has done what it was to do.
+    pub(crate) fn come_back(&self) {
+        self.is_with_crew.store(false, Ordering::Release);
+    }
+
+    fn unsaid(&self) -> MutexGuard<'_, Vec<Notice>> {
+        self.unsaid.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn say_unsaid(&self) {
+        if self.has_unsaid.load(Ordering::Acquire) {
+            self.has_unsaid.store(false, Ordering::Relaxed);
+            let unsaid = std::mem::take(&mut *self.unsaid());
+            unsaid.into_iter().for_each(Notice::print);
+        }
     }
 
     /// To be told what the engine keeps of the packet that was taken by its way.
@@ -121,7 +176,15 @@ impl DtlsPeer {
     /// Begins a server's side of the connection.
     pub(crate) fn accept(self: &Arc<Self>, mut link: Link, server: Arc<ServerSide>) -> Notice {
         link.fetch();
-        self.run(|peer| peer.accept(link, server))
+        if link.accepted().is_none() {
+            return self.run(|peer| {
+                peer.wait_for_hello(link, server);
+                peer.poll()
+            });
+        }
+        let mut peer = self.lock();
+        peer.wait_for_hello(link, server);
+        self.advance(peer)
     }
 
     /// Runs `work` on the locked peer, and sends what it leaves for an engine's UDP peer after that.

@@ -10,9 +10,9 @@ use crate::link::Link;
 use crate::packet_peer_dtls::OpenSslPacketPeerDtls;
 use crate::packet_peer_udp::OpenSslPacketPeerUdp;
 use crate::panics::contained;
-use crate::peer::ServerSide;
 use crate::report::mistake;
 use crate::roster::Roster;
+use crate::server_side::ServerSide;
 use crate::state;
 use crate::status::Status;
 use crate::timeouts::{Timeout, Timeouts};
@@ -20,6 +20,8 @@ use crate::timeouts::{Timeout, Timeouts};
 /// Turns the clients of a UDP server into DTLS peers. Mirrors the engine's [DTLSServer], on OpenSSL.
 ///
 /// A client's first packet is answered with a cookie and forgotten, so that a server keeps nothing of those who send with false addresses: [method take_connection] then returns a peer in [constant OpenSSLPacketPeerDTLS.STATUS_ERROR], and the same client shows up again with its cookie (RFC 6347 section 4.2.1).
+///
+/// When more than four clients shake hands at once, threads do what takes long of it, so that the game's frames stay short; [method OpenSSLPacketPeerDTLS.poll] then returns at once, and in a later frame the peer is connected. This needs a second processor, and UDP peers of [OpenSSLUDPServer].
 ///
 /// Engine page: https://docs.godotengine.org/en/stable/classes/class_dtlsserver.html
 #[derive(GodotClass)]

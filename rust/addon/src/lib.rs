@@ -7,6 +7,7 @@ mod address;
 mod class_reference;
 mod codes;
 mod contexts;
+mod crew;
 mod dtls_peer;
 mod dtls_server;
 mod editor_plugin;
@@ -15,6 +16,7 @@ mod export;
 mod first_meeting;
 mod hot;
 mod link;
+mod notice;
 mod optional;
 mod overlay;
 mod packet_memory;
@@ -27,6 +29,7 @@ mod project;
 mod report;
 mod roots;
 mod roster;
+mod server_side;
 mod settings;
 mod slices;
 mod state;
@@ -67,6 +70,7 @@ unsafe impl ExtensionLibrary for OpenSslDtls {
 
     fn on_stage_deinit(stage: InitStage) {
         if stage == InitStage::Scene {
+            crew::dismiss();
             contexts::forget_all();
         }
     }

@@ -4,53 +4,23 @@
 //! script's logger is called from inside a peer.
 
 use std::cell::{Cell, LazyCell};
-use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Instant;
 
-use dtls::{ClientContext, CookieJar, Failure, Greeting, SendError, ServerContext, Session};
+use dtls::{ClientContext, Failure, SendError, Session};
 use godot::classes::PacketPeerUdp;
 use godot::obj::Gd;
 
 use crate::engine_link::{EngineLink, Fetched, Outbox};
 use crate::link::{Arrival, Break, Link};
+use crate::notice::Notice;
+use crate::panics;
+use crate::server_side::{ServerSide, Underway};
 use crate::status::Status;
 use crate::timeouts::Timeouts;
-use crate::{panics, report};
 
 /// How many datagrams one poll takes at the most, however fast they arrive.
 const DATAGRAMS_PER_POLL: usize = 4096;
-
-/// What all peers of one server share.
-pub(crate) struct ServerSide {
-    pub(crate) context: ServerContext,
-    pub(crate) cookies: Mutex<CookieJar>,
-}
-
-impl ServerSide {
-    /// Judges a client's hello, and answers it if it has no cookie that holds; whether it has one.
-    fn greet(
-        &self,
-        link: &mut Link,
-        datagram: &[u8],
-        now: Instant,
-        outbox: &mut Outbox,
-    ) -> Result<bool, dtls::ConfigError> {
-        let Some(client) = link.remote() else {
-            return Ok(false);
-        };
-        let greeting = self
-            .cookies
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .greet(datagram, client, now)?;
-        if let Greeting::Unverified(request) = &greeting {
-            // A client that is gone by now is forgotten all the same.
-            let _ = link.send(request.as_bytes(), outbox);
-        }
-        Ok(greeting == Greeting::Verified)
-    }
-}
 
 /// A DTLS connection, from either end.
 pub(crate) struct Peer {
@@ -64,12 +34,21 @@ enum State {
     Idle(Status),
     /// A server waits for its client's hello and remembers nothing of it before its cookie holds.
     Greeting { link: Link, server: Arc<ServerSide> },
+    /// The cookie holds. What is next takes long: a server's first flight is signed.
+    Met {
+        link: Link,
+        server: Arc<ServerSide>,
+        hello: Vec<u8>,
+        underway: Underway,
+    },
     Live {
         link: Link,
         session: Box<Session>,
         side: Side,
         /// Of a server's peer, to meet its client again with.
         server: Option<Arc<ServerSide>>,
+        /// Of a server's peer, until it is connected.
+        underway: Option<Underway>,
         announced: bool,
         broken: Option<Break>,
         absence: Absence,
@@ -97,77 +76,6 @@ impl Absence {
 pub(crate) enum Side {
     Client,
     Server,
-}
-
-/// Something to print once the peer is not in use any more.
-#[must_use]
-pub(crate) enum Notice {
-    None,
-    Established {
-        protocol: &'static str,
-        cipher: &'static str,
-        remote: Option<SocketAddr>,
-    },
-    ClientFailed(Failure),
-    ServerFailed(Failure, Option<SocketAddr>),
-    ServerRefused(dtls::ConfigError),
-    LinkBroken(Break, Side, Option<SocketAddr>),
-    NobodyThere(Duration, Option<SocketAddr>),
-    TooManyHandshakes(Option<SocketAddr>),
-    Silent(Duration, Side, Option<SocketAddr>),
-}
-
-impl Notice {
-    pub(crate) fn print(self) {
-        let named = |remote: Option<SocketAddr>| {
-            remote.map_or_else(
-                || "a client".to_owned(),
-                |remote| format!("client {remote}"),
-            )
-        };
-        match self {
-            Self::None => {}
-            Self::Established {
-                protocol,
-                cipher,
-                remote,
-            } => report::established(protocol, cipher, remote),
-            Self::ClientFailed(failure) => report::mistake("PacketPeerDTLS", failure),
-            Self::ServerFailed(failure, remote) => {
-                report::stranger(format_args!("DTLSServer: {}: {failure}", named(remote)));
-            }
-            Self::ServerRefused(error) => report::stranger(format_args!("DTLSServer: {error}")),
-            Self::LinkBroken(why, Side::Server, remote) => {
-                report::stranger(format_args!("DTLSServer: {}: {why}", named(remote)));
-            }
-            Self::TooManyHandshakes(remote) => report::stranger(format_args!(
-                "DTLSServer: {}: dropped, since more handshakes are unfinished than max_handshakes allows",
-                named(remote)
-            )),
-            Self::Silent(limit, Side::Server, remote) => report::stranger(format_args!(
-                "DTLSServer: {}: ended, since nothing came from it for {limit:?} (idle_timeout)",
-                named(remote)
-            )),
-            Self::Silent(limit, Side::Client, _) => report::mistake(
-                "PacketPeerDTLS",
-                format_args!(
-                    "ended, since nothing came from the server for {limit:?} (idle_timeout)"
-                ),
-            ),
-            Self::LinkBroken(why, Side::Client, _) => report::mistake("PacketPeerDTLS", why),
-            Self::NobodyThere(limit, remote) => {
-                let place =
-                    remote.map_or_else(|| "there".to_owned(), |remote| format!("at {remote}"));
-                report::warning(
-                    "PacketPeerDTLS",
-                    format_args!(
-                        "nobody listens {place} so far; trying again for {} seconds",
-                        limit.as_secs_f64()
-                    ),
-                );
-            }
-        }
-    }
 }
 
 /// Why a packet did not go out.
@@ -206,7 +114,7 @@ impl Peer {
     pub(crate) fn status(&self) -> Status {
         match &self.state {
             State::Idle(status) => *status,
-            State::Greeting { .. } => Status::Handshaking,
+            State::Greeting { .. } | State::Met { .. } => Status::Handshaking,
             State::Live { session, .. } => match session.status() {
                 dtls::Status::Handshaking => Status::Handshaking,
                 dtls::Status::Connected => Status::Connected,
@@ -275,7 +183,7 @@ impl Peer {
         let takes_datagrams = match &self.state {
             State::Live { session, .. } => session.takes_datagrams(),
             State::Greeting { .. } => true,
-            State::Idle(_) => false,
+            State::Met { .. } | State::Idle(_) => false,
         };
         let link = self.engine_link()?;
         (takes_datagrams && link.is_drained()).then(|| link.peer().clone())
@@ -323,11 +231,10 @@ impl Peer {
         Ok(())
     }
 
-    /// Begins a server's connection with whatever its UDP peer has received.
-    pub(crate) fn accept(&mut self, mut link: Link, server: Arc<ServerSide>) -> Notice {
+    /// Begins a server's connection.
+    pub(crate) fn wait_for_hello(&mut self, mut link: Link, server: Arc<ServerSide>) {
         link.stop_blocking();
         self.state = State::Greeting { link, server };
-        self.poll()
     }
 
     /// Takes what has arrived, sends what is due.
@@ -336,15 +243,38 @@ impl Peer {
         if !self.has_something_to_do() {
             return Notice::None;
         }
-        let mut datagram = DATAGRAM.take();
-        let greeted = self.greet(&mut datagram);
-        if greeted.is_ok() {
-            self.exchange(&mut datagram);
+        if let Err(error) = self.try_to_meet().and_then(|()| self.begin_session()) {
+            return Notice::ServerRefused(error);
         }
+        let mut datagram = DATAGRAM.take();
+        self.exchange(&mut datagram);
         DATAGRAM.set(datagram);
-        match greeted {
-            Ok(()) => self.end_silence().unwrap_or_else(|| self.settle()),
-            Err(error) => Notice::ServerRefused(error),
+        self.end_silence().unwrap_or_else(|| self.settle())
+    }
+
+    /// Of a poll, what a server does with a client before its cookie holds: that is soon done.
+    pub(crate) fn meet(&mut self) -> Notice {
+        self.try_to_meet()
+            .err()
+            .map_or(Notice::None, Notice::ServerRefused)
+    }
+
+    /// Whether a poll is better left to another thread: it takes long, and so do those of other peers.
+    pub(crate) fn is_work_for_a_thread(&self) -> bool {
+        match &self.state {
+            State::Met { link, server, .. } => link.accepted().is_some() && server.is_crowded(),
+            State::Live {
+                link,
+                session,
+                server: Some(server),
+                ..
+            } => {
+                session.status() == dtls::Status::Handshaking
+                    && server.is_crowded()
+                    && link.accepted().is_some()
+                    && !link.is_quiet()
+            }
+            _ => false,
         }
     }
 
@@ -397,7 +327,7 @@ impl Peer {
             State::Live { link, session, .. } => {
                 !rests(session) || !link.is_quiet() || self.is_silent_too_long()
             }
-            State::Greeting { .. } => true,
+            State::Greeting { .. } | State::Met { .. } => true,
         }
     }
 
@@ -474,14 +404,22 @@ impl Peer {
             return Notice::None;
         }
         let remote = match &self.state {
-            State::Live { link, .. } | State::Greeting { link, .. } => link.remote(),
+            State::Live { link, .. } | State::Greeting { link, .. } | State::Met { link, .. } => {
+                link.remote()
+            }
             State::Idle(_) => None,
         };
         self.state = State::Idle(Status::Error);
         Notice::TooManyHandshakes(remote)
     }
 
-    fn go_live(&mut self, link: Link, session: Session, server: Option<Arc<ServerSide>>) {
+    fn go_live(
+        &mut self,
+        link: Link,
+        session: Session,
+        server: Option<(Arc<ServerSide>, Underway)>,
+    ) {
+        let (server, underway) = server.unzip();
         self.state = State::Live {
             link,
             session: Box::new(session),
@@ -490,6 +428,7 @@ impl Peer {
                 None => Side::Client,
             },
             server,
+            underway,
             announced: false,
             broken: None,
             absence: Absence::None,
@@ -498,38 +437,65 @@ impl Peer {
 
     /// Until its cookie holds, a client is answered and forgotten (RFC 6347 section 4.2.1): the peer
     /// ends in an error, as the engine's does, and the client's next hello makes a new one.
-    fn greet(&mut self, datagram: &mut Vec<u8>) -> Result<(), dtls::ConfigError> {
+    fn try_to_meet(&mut self) -> Result<(), dtls::ConfigError> {
         let State::Greeting { link, server } = &mut self.state else {
             return Ok(());
         };
-        let mut heard_something = false;
+        let mut hello = DATAGRAM.take();
+        let mut verdict = None;
         for _ in 0..DATAGRAMS_PER_POLL {
-            match link.receive(datagram) {
-                Arrival::Datagram => heard_something = true,
+            match link.receive(&mut hello) {
+                Arrival::Datagram => {
+                    let now = Instant::now();
+                    verdict = Some(server.greet(link, &hello, now, &mut self.outbox));
+                    if verdict != Some(Ok(false)) {
+                        break;
+                    }
+                }
                 Arrival::Nothing => break,
                 Arrival::Broken(_) => {
-                    self.state = State::Idle(Status::Error);
-                    return Ok(());
+                    verdict = Some(Ok(false));
+                    break;
                 }
             }
-            let now = Instant::now();
-            let context = match server.greet(link, datagram, now, &mut self.outbox) {
-                Ok(true) => server.context.clone().with_settings(self.timeouts.settings),
-                Ok(false) => continue,
-                Err(error) => {
-                    self.state = State::Idle(Status::Error);
-                    return Err(error);
+        }
+        let idle = State::Idle(Status::Error);
+        match verdict {
+            Some(Ok(true)) => {
+                if let State::Greeting { link, server } = std::mem::replace(&mut self.state, idle) {
+                    self.state = State::Met {
+                        link,
+                        underway: Underway::begin(&server),
+                        server,
+                        hello,
+                    };
                 }
-            };
-            let accepted = Session::accept(&context, datagram, now);
-            let idle = State::Idle(Status::Error);
-            if let State::Greeting { link, server } = std::mem::replace(&mut self.state, idle) {
-                self.go_live(link, accepted?, Some(server));
+                return Ok(());
             }
+            Some(_) => self.state = idle,
+            None => {}
+        }
+        DATAGRAM.set(hello);
+        verdict.map_or(Ok(()), |verdict| verdict.map(|_| ()))
+    }
+
+    /// Begins a server's session with a client whose cookie holds.
+    fn begin_session(&mut self) -> Result<(), dtls::ConfigError> {
+        if !matches!(self.state, State::Met { .. }) {
             return Ok(());
         }
-        if heard_something {
-            self.state = State::Idle(Status::Error);
+        let idle = State::Idle(Status::Error);
+        if let State::Met {
+            link,
+            server,
+            mut hello,
+            underway,
+        } = std::mem::replace(&mut self.state, idle)
+        {
+            let context = server.context.clone().with_settings(self.timeouts.settings);
+            let session = Session::accept(&context, &mut hello, Instant::now());
+            DATAGRAM.set(hello);
+            self.go_live(link, session?, Some((server, underway)));
         }
         Ok(())
     }
@@ -612,6 +578,7 @@ impl Peer {
             link,
             session,
             side,
+            underway,
             announced,
             broken,
             absence,
@@ -639,6 +606,7 @@ impl Peer {
             dtls::Status::Handshaking => Notice::None,
             dtls::Status::Connected if *announced => Notice::None,
             dtls::Status::Connected => {
+                *underway = None;
                 *announced = true;
                 Notice::Established {
                     protocol: session.protocol(),

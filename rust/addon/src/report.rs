@@ -48,6 +48,11 @@ pub(crate) fn made_context(side: &str) {
     log(|| format!("context made for a {side}"));
 }
 
+/// Prints that threads were started for handshakes, where `OPENSSL_DTLS_LOG` is set.
+pub(crate) fn started_threads(count: usize) {
+    log(|| format!("many clients at once: threads started for handshakes: {count}"));
+}
+
 fn log(what: impl FnOnce() -> String) {
     static WANTED: Lazy<bool> = Lazy::new(|| {
         std::env::var_os("OPENSSL_DTLS_LOG").is_some_and(|value| !value.is_empty() && value != "0")

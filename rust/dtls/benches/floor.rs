@@ -4,7 +4,8 @@
 //! row, and the samples.
 
 use std::io::{self, Read, Write};
-use std::net::{Ipv4Addr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::rc::Rc;
 use std::time::Instant;
 
 use pki::KeyKind;
@@ -23,7 +24,12 @@ fn main() {
     ] {
         let contexts = Contexts::new(key);
         row(&format!("full handshakes, {title}"), samples, || {
-            handshakes(&contexts, 50)
+            handshakes(&contexts, 50, Memory::pair)
+        });
+        let server = ServerSocket::new().expect("loopback has room");
+        let name = format!("full handshakes over UDP sockets, {title}");
+        row(&name, samples, || {
+            handshakes(&contexts, 50, || server.pair().expect("loopback has room"))
         });
     }
     let sizes: &[usize] = match full {
@@ -43,11 +49,15 @@ fn row(name: &str, count: usize, mut sample: impl FnMut() -> f64) {
     println!(r#"FLOOR {{"name":"{name}","samples":{samples:?}}}"#);
 }
 
-/// Full handshakes a second, both ends.
-fn handshakes(contexts: &Contexts, count: u32) -> f64 {
+/// Full handshakes a second, both ends, over transports made for each.
+fn handshakes<C: Read + Write, S: Read + Write>(
+    contexts: &Contexts,
+    count: u32,
+    pair: impl Fn() -> (C, S),
+) -> f64 {
     let begin = Instant::now();
     for _ in 0..count {
-        let (client, server) = Memory::pair();
+        let (client, server) = pair();
         contexts.connect(client, server);
     }
     f64::from(count) / begin.elapsed().as_secs_f64()
@@ -93,6 +103,54 @@ impl Read for Socket {
 impl Write for Socket {
     fn write(&mut self, datagram: &[u8]) -> io::Result<usize> {
         self.0.send(datagram)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A server's socket, for one client after the other.
+struct ServerSocket(Rc<UdpSocket>);
+
+impl ServerSocket {
+    fn new() -> io::Result<Self> {
+        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+        socket.set_nonblocking(true)?;
+        Ok(Self(Rc::new(socket)))
+    }
+
+    /// A new client's end, and the server's for whoever sends next.
+    fn pair(&self) -> io::Result<(Socket, Served)> {
+        let client = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+        client.connect(self.0.local_addr()?)?;
+        client.set_nonblocking(true)?;
+        let served = Served {
+            socket: Rc::clone(&self.0),
+            client: None,
+        };
+        Ok((Socket(client), served))
+    }
+}
+
+/// A server's end for one client.
+struct Served {
+    socket: Rc<UdpSocket>,
+    client: Option<SocketAddr>,
+}
+
+impl Read for Served {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let (length, from) = self.socket.recv_from(into)?;
+        self.client = Some(from);
+        Ok(length)
+    }
+}
+
+impl Write for Served {
+    fn write(&mut self, datagram: &[u8]) -> io::Result<usize> {
+        let client = self.client.ok_or(io::ErrorKind::NotConnected)?;
+        self.socket.send_to(datagram, client)
     }
 
     fn flush(&mut self) -> io::Result<()> {

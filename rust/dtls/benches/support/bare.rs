@@ -50,7 +50,11 @@ impl Contexts {
     }
 
     /// A client and a server over these transports, connected.
-    pub fn connect<T: Read + Write>(&self, client: T, server: T) -> (SslStream<T>, SslStream<T>) {
+    pub fn connect<C: Read + Write, S: Read + Write>(
+        &self,
+        client: C,
+        server: S,
+    ) -> (SslStream<C>, SslStream<S>) {
         let mut client = Side::begin(ssl(&self.client).connect(client));
         let mut server = Side::begin(ssl(&self.server).accept(server));
         loop {

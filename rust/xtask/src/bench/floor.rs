@@ -1,4 +1,5 @@
-//! The floor: the same work by libssl and UDP sockets alone, measured by rust/dtls/benches/floor.rs in the same run.
+//! The floor: the same work by libssl and UDP sockets alone, measured by rust/dtls/benches/floor.rs in the same run; and
+//! for polls what their calls take, measured by benchmark.gd.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -51,18 +52,31 @@ impl Floor {
             finished.end(),
             finished.tail()
         );
-        for (name, samples) in finished.lines.iter().filter_map(|line| read(line)) {
-            self.samples.entry(name).or_default().extend(samples);
+        for line in &finished.lines {
+            self.take(line);
         }
         Ok(())
     }
 
-    /// Gives each row its floor, where there is one.
-    pub(super) fn give_to(mut self, rows: &mut [Row]) {
-        for row in rows {
-            let samples = self.samples.remove(&row.name);
-            row.floor = samples.and_then(|samples| median(&Value::Array(samples)));
+    /// Takes samples from a line, if it has any.
+    pub(super) fn take(&mut self, line: &str) {
+        if let Some((name, samples)) = read(line) {
+            self.samples.entry(name).or_default().extend(samples);
         }
+    }
+
+    /// Gives each row its floor, where there is one; returns the names and values of what belongs to none.
+    pub(super) fn give_to(self, rows: &mut [Row]) -> Vec<(String, f64)> {
+        let mut rest = Vec::new();
+        for (name, samples) in self.samples {
+            let floor = median(&Value::Array(samples));
+            match rows.iter_mut().find(|row| row.name == name) {
+                Some(row) => row.floor = floor,
+                None => rest.extend(floor.map(|floor| (name, floor))),
+            }
+        }
+        rest.sort_by(|(one, _), (other, _)| one.cmp(other));
+        rest
     }
 }
 
@@ -96,9 +110,21 @@ mod tests {
             Row::read(&line).unwrap()
         };
         let mut rows = [row("echo of 64 bytes"), row("memory")];
-        floor.give_to(&mut rows);
+        assert!(floor.give_to(&mut rows).is_empty());
         assert_eq!(rows[0].floor, Some(2.0));
         assert_eq!(rows[1].floor, None);
         assert!(read("running 0 tests").is_none());
+    }
+
+    #[test]
+    fn what_is_no_row_of_the_benchmark_is_told_of_as_well() {
+        let mut floor = Floor {
+            program: PathBuf::new(),
+            samples: HashMap::new(),
+        };
+        for line in [r#"FLOOR {"name":"sockets","samples":[3.0]}"#, "noise"] {
+            floor.take(line);
+        }
+        assert_eq!(floor.give_to(&mut []), [("sockets".to_owned(), 3.0)]);
     }
 }

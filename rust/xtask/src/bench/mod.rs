@@ -57,10 +57,14 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
             eprintln!("    {}", row.name);
             rows.push(row);
         }
+        floor.take(line);
     })?;
     floor.measure(options.full)?;
-    floor.give_to(&mut rows);
+    let rest = floor.give_to(&mut rows);
     print!("{}", row::table(&rows));
+    for (name, value) in rest {
+        println!("libssl alone: {name}: {value:.0}");
+    }
     if let Some(path) = &options.json {
         let list: Vec<_> = rows.iter().map(Row::to_json).collect();
         let text = serde_json::to_string_pretty(&list)? + "\n";

@@ -15,7 +15,7 @@ pub(super) struct Row {
     pub(super) stock: Option<f64>,
     /// Whether the engine was measured, too.
     is_compared: bool,
-    /// What libssl and sockets alone do.
+    /// What libssl and sockets alone do, or what a script's calls alone take.
     pub(super) floor: Option<f64>,
 }
 
@@ -80,8 +80,8 @@ pub(super) fn median(samples: &Value) -> Option<f64> {
     Some((lower + upper) / 2.0)
 }
 
-/// All rows, aligned. `ratio` says how many times better ours is; `floor` is what libssl and sockets alone do, and
-/// `of it` ours divided by that.
+/// All rows, aligned. `ratio` says how many times better ours is; `floor` is what libssl and sockets alone do, or a script's
+/// calls alone take, and `of it` ours divided by that.
 pub(super) fn table(rows: &[Row]) -> String {
     let number = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), short);
     let times = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |it| format!("{it:.2}x"));

@@ -1,0 +1,81 @@
+//! What a peer has to say, kept until nothing is locked: a printed line can call a script's logger.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use dtls::Failure;
+
+use crate::link::Break;
+use crate::peer::Side;
+use crate::report;
+
+/// Something to print once the peer is not in use any more.
+#[must_use]
+pub(crate) enum Notice {
+    None,
+    Established {
+        protocol: &'static str,
+        cipher: &'static str,
+        remote: Option<SocketAddr>,
+    },
+    ClientFailed(Failure),
+    ServerFailed(Failure, Option<SocketAddr>),
+    ServerRefused(dtls::ConfigError),
+    LinkBroken(Break, Side, Option<SocketAddr>),
+    NobodyThere(Duration, Option<SocketAddr>),
+    TooManyHandshakes(Option<SocketAddr>),
+    Silent(Duration, Side, Option<SocketAddr>),
+}
+
+impl Notice {
+    pub(crate) fn print(self) {
+        let named = |remote: Option<SocketAddr>| {
+            remote.map_or_else(
+                || "a client".to_owned(),
+                |remote| format!("client {remote}"),
+            )
+        };
+        match self {
+            Self::None => {}
+            Self::Established {
+                protocol,
+                cipher,
+                remote,
+            } => report::established(protocol, cipher, remote),
+            Self::ClientFailed(failure) => report::mistake("PacketPeerDTLS", failure),
+            Self::ServerFailed(failure, remote) => {
+                report::stranger(format_args!("DTLSServer: {}: {failure}", named(remote)));
+            }
+            Self::ServerRefused(error) => report::stranger(format_args!("DTLSServer: {error}")),
+            Self::LinkBroken(why, Side::Server, remote) => {
+                report::stranger(format_args!("DTLSServer: {}: {why}", named(remote)));
+            }
+            Self::TooManyHandshakes(remote) => report::stranger(format_args!(
+                "DTLSServer: {}: dropped, since more handshakes are unfinished than max_handshakes allows",
+                named(remote)
+            )),
+            Self::Silent(limit, Side::Server, remote) => report::stranger(format_args!(
+                "DTLSServer: {}: ended, since nothing came from it for {limit:?} (idle_timeout)",
+                named(remote)
+            )),
+            Self::Silent(limit, Side::Client, _) => report::mistake(
+                "PacketPeerDTLS",
+                format_args!(
+                    "ended, since nothing came from the server for {limit:?} (idle_timeout)"
+                ),
+            ),
+            Self::LinkBroken(why, Side::Client, _) => report::mistake("PacketPeerDTLS", why),
+            Self::NobodyThere(limit, remote) => {
+                let place =
+                    remote.map_or_else(|| "there".to_owned(), |remote| format!("at {remote}"));
+                report::warning(
+                    "PacketPeerDTLS",
+                    format_args!(
+                        "nobody listens {place} so far; trying again for {} seconds",
+                        limit.as_secs_f64()
+                    ),
+                );
+            }
+        }
+    }
+}
