@@ -29,7 +29,7 @@ const PATIENCE: Duration = Duration::from_millis(100);
 /// would wake it for each of them, and wait for that. So it is woken for the first one of a tick alone, and then looks
 /// for more by itself, so often and at such intervals.
 const NAPS: u32 = 5;
-const NAP: Duration = Duration::from_micros(100);
+const NAP: Duration = Duration::from_micros(50);
 
 /// The datagrams that wait to be sent through one socket, and the thread that does it.
 pub(crate) struct Outbox {
