@@ -30,8 +30,7 @@ func add(count: int) -> bool:
 ## Connects clients all at once, and keeps none of them. Returns the microseconds that the server's longest frame took, or
 ## -1 if not all were connected.
 func join(count: int) -> int:
-	# Goodbyes of those before may be pending too.
-	udp_server.max_pending_connections = 2 * count
+	udp_server.max_pending_connections = count
 	var joining: Array = []
 	for i in count:
 		joining.append(_begin(client_options))
@@ -42,11 +41,9 @@ func join(count: int) -> int:
 		var begin := Time.get_ticks_usec()
 		udp_server.poll()
 		_take_into(taken)
-		for peer: PacketPeerDTLS in taken:
-			peer.poll()
+		_poll(taken)
 		longest = maxi(longest, Time.get_ticks_usec() - begin)
-		for client: PacketPeerDTLS in joining:
-			client.poll()
+		_poll(joining)
 		if taken.size() == count and _are_connected(taken) and _are_connected(joining):
 			# The server hears of their end while it still knows whom it hears.
 			joining.clear()
@@ -81,6 +78,11 @@ func _take_into(taken: Array) -> void:
 		var peer: PacketPeerDTLS = dtls_server.take_connection(udp_server.take_connection())
 		if peer.get_status() == PacketPeerDTLS.STATUS_HANDSHAKING:
 			taken.append(peer)
+
+
+func _poll(peers: Array) -> void:
+	for peer: PacketPeerDTLS in peers:
+		peer.poll()
 
 
 func _are_connected(peers: Array) -> bool:

@@ -26,10 +26,17 @@ pub(crate) const OUTBOX_BYTES: usize = 1 << 20;
 const PATIENCE: Duration = Duration::from_millis(100);
 
 /// To wake the thread takes the system longer than to send a datagram: a game that works on a packet between two datagrams
-/// would wake it for each of them, and wait for that. So it is woken for the first one of a tick alone, and then looks
-/// for more by itself, so often and at such intervals.
-const NAPS: u32 = 5;
-const NAP: Duration = Duration::from_micros(50);
+/// would wake it for each of them, and wait for that. Some systems also let a thread run where it was woken, in the
+/// game's place. So it is woken for the first datagrams after a pause alone, and then looks for more by itself: at
+/// intervals of this, which double up to [`LONGEST_NAP`].
+const FIRST_NAP: Duration = Duration::from_micros(50);
+
+/// What a datagram may wait before it is sent, at the most, and the price of it: some 2,000 looks a second, while a game
+/// that answers many peers in a tick is at work.
+const LONGEST_NAP: Duration = Duration::from_micros(500);
+
+/// How long it looks for more: longer than from one tick to the next.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// The datagrams that wait to be sent through one socket, and the thread that does it.
 pub(crate) struct Outbox {
@@ -196,16 +203,18 @@ impl Shared {
     /// Takes what is queued for the memory of an empty batch; false once it is over.
     fn take(&self, batch: &mut Batch) -> bool {
         let mut queue = lock(&self.queue);
-        let mut naps = 0;
+        let mut nap = FIRST_NAP;
+        let mut napped = Duration::ZERO;
         while queue.batch.datagrams.is_empty() {
             self.is_busy.store(false, Ordering::Release);
             if queue.is_over {
                 return false;
             }
-            if naps < NAPS {
-                naps += 1;
+            if napped < PAUSE {
                 drop(queue);
-                thread::sleep(NAP);
+                thread::sleep(nap);
+                napped += nap;
+                nap = LONGEST_NAP.min(2 * nap);
                 queue = lock(&self.queue);
                 continue;
             }
