@@ -1,12 +1,13 @@
 //! The peers that a DTLS server has made: those that shake hands, which are bounded in number, and
 //! those that something came for.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use godot::obj::{Gd, InstanceId};
+use slotmap::{DefaultKey, Key, KeyData, SlotMap};
 
 use crate::dtls_peer::DtlsPeer;
 use crate::packet_peer_dtls::OpenSslPacketPeerDtls;
@@ -28,8 +29,7 @@ pub(crate) struct Roster {
 }
 
 struct Members {
-    next_token: u64,
-    by_token: HashMap<u64, Member>,
+    all: SlotMap<DefaultKey, Member>,
     /// Oldest first; some are done by now.
     shaking_hands: VecDeque<u64>,
     max_handshakes: usize,
@@ -47,8 +47,7 @@ struct Members {
 impl Default for Members {
     fn default() -> Self {
         Self {
-            next_token: 0,
-            by_token: HashMap::new(),
+            all: SlotMap::new(),
             shaking_hands: VecDeque::new(),
             max_handshakes: MAX_HANDSHAKES,
             listeners: Vec::new(),
@@ -80,9 +79,15 @@ pub(crate) struct Membership {
 impl Drop for Membership {
     fn drop(&mut self) {
         if let Some(roster) = self.roster.upgrade() {
-            roster.members().by_token.remove(&self.token);
+            // It is dropped when nothing is locked any more.
+            let _member = roster.members().all.remove(key(self.token));
         }
     }
+}
+
+/// A token, as listeners know it, is the number of a member's key.
+fn key(token: u64) -> DefaultKey {
+    KeyData::from_ffi(token).into()
 }
 
 impl Roster {
@@ -109,9 +114,6 @@ impl Roster {
     ) {
         let peer = state::of(object);
         let mut members = self.members();
-        let token = members.next_token;
-        members.next_token += 1;
-        members.shaking_hands.push_back(token);
         if let Some(listener) = listener
             && !members
                 .listeners
@@ -129,7 +131,8 @@ impl Roster {
             status: Status::Handshaking,
             round: 0,
         };
-        members.by_token.insert(token, member);
+        let token = members.all.insert(member).data().as_ffi();
+        members.shaking_hands.push_back(token);
         drop(members);
         if is_watching && let Some(udp_peer) = udp_peer {
             watch(&udp_peer, token);
@@ -183,10 +186,10 @@ impl Roster {
             if mem::replace(&mut members.is_watching, true) {
                 return;
             }
-            let with_udp = |(&token, member): (&u64, &Member)| {
-                Some((token, member.udp_peer.as_ref()?.upgrade()?))
+            let with_udp = |(key, member): (DefaultKey, &Member)| {
+                Some((key.data().as_ffi(), member.udp_peer.as_ref()?.upgrade()?))
             };
-            members.by_token.iter().filter_map(with_udp).collect()
+            members.all.iter().filter_map(with_udp).collect()
         };
         for (token, udp_peer) in members {
             watch(&udp_peer, token);
@@ -201,7 +204,7 @@ fn watch(udp_peer: &udp::Peer, token: u64) {
 
 impl Members {
     fn peer(&self, token: u64) -> Option<Arc<DtlsPeer>> {
-        self.by_token.get(&token)?.peer.upgrade()
+        self.all.get(key(token))?.peer.upgrade()
     }
 
     /// Of too many unfinished handshakes the oldest; and every peer that was looked at for that, to
@@ -239,12 +242,12 @@ impl Members {
             .is_none_or(|at| now.saturating_duration_since(at) >= BETWEEN_SWEEPS)
         {
             self.swept_at = Some(now);
-            tokens.extend(self.by_token.keys());
+            tokens.extend(self.all.keys().map(|key| key.data().as_ffi()));
         }
         let round = self.round;
         let mut due = Vec::with_capacity(tokens.len());
         for token in tokens {
-            if let Some(member) = self.by_token.get_mut(&token)
+            if let Some(member) = self.all.get_mut(key(token))
                 && mem::replace(&mut member.round, round) != round
             {
                 due.extend(member.peer.upgrade().map(|peer| (token, peer)));
@@ -255,7 +258,7 @@ impl Members {
 
     /// The object to be shown to the script, if there is news of it.
     fn news_of(&mut self, token: u64, peer: &DtlsPeer) -> Option<InstanceId> {
-        let member = self.by_token.get_mut(&token)?;
+        let member = self.all.get_mut(key(token))?;
         let status = peer.status();
         let has_packets = peer.packet_count() > 0;
         let has_changed = mem::replace(&mut member.status, status) != status;
