@@ -113,6 +113,10 @@ impl DtlsPeer {
     pub(crate) fn work_on_thread(&self) {
         let mut peer = self.lock();
         panics::point("on a thread of the crew");
+        if peer.is_on_engine_link() {
+            // It was used again meanwhile; the engine's peers are for the script's thread.
+            return;
+        }
         let notice = peer.poll();
         drop(peer);
         if !matches!(notice, Notice::None) {
