@@ -1,7 +1,7 @@
 //! The Godot side: classes that scripts use, the drop-in for existing scripts, project settings.
 //!
 //! No OpenSSL type and no protocol here: sessions are `dtls`'s, sockets are `udp`'s. A datagram
-//! enters in `link.rs`, goes through `peer.rs`, and is handed to scripts by `packet_peer_dtls/hot.rs`.
+//! enters in `link.rs`, goes through `peer/traffic.rs`, and is handed to scripts by `packet_peer_dtls/hot.rs`.
 
 mod address;
 mod class_reference;
