@@ -84,15 +84,13 @@ func _many_connections(count: int) -> void:
 	var both := _connections("p256")
 	for connections in both:
 		connections.add(count)
-	var ticks := (200_000 if _full else 20_000) / count
-	_row("server's frame per echoed packet, %d peers" % count, "us", false, ticks, func(side: int) -> float:
-		return Work.tick(both[side]))
+	var samples := maxi(5, (10_000 if _full else 1_000) / count)
+	_row("server's frame per echoed packet, %d peers" % count, "us", false, samples, func(side: int) -> float:
+		return Work.ticks(both[side], 20))
 	_row("server's frame, %d active peers, 99th percentile" % count, "ms", false, 9 if _full else 3, func(side: int) -> float:
 		return Work.slow_frame(both[side], 100))
-	_row_of_ours("server's frame per echoed packet, %d peers, poll_peers()" % count, "us", ticks, func() -> float:
-		# As in the rows before, the engine's frame comes between, and has the caches to itself.
-		Work.tick(both[0])
-		return Work.tick(both[1], Work.serve_those_with_news))
+	_row_of_ours("server's frame per echoed packet, %d peers, poll_peers()" % count, "us", samples, func() -> float:
+		return Work.ticks(both[1], 20, Work.serve_those_with_news))
 	_row("server's frame, %d idle peers" % count, "us", false, 25, func(side: int) -> float:
 		return Work.idle_frame(both[side], Work.serve))
 	_row_of_ours("server's frame, %d idle peers, poll_peers()" % count, "us", 25, func() -> float:
