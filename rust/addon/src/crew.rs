@@ -43,7 +43,8 @@ struct State {
 pub(crate) fn hand(peer: &Arc<DtlsPeer>) -> bool {
     let mut state = CREW.lock();
     let started = state.start();
-    let is_there = !state.threads.is_empty() && !state.is_over;
+    // None while they are being dismissed, too.
+    let is_there = !state.threads.is_empty();
     if is_there {
         state.work.push_back(Arc::clone(peer));
         CREW.comes.notify_one();
