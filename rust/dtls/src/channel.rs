@@ -8,16 +8,13 @@ use std::ffi::CStr;
 
 use libc::c_int;
 use openssl::error::ErrorStack;
-use openssl::ssl::SslRef;
 
-use crate::datagrams::Datagrams;
 use crate::key_block::KeyBlock;
-use crate::packets::Packets;
 use crate::policy::MAX_PACKET;
 use crate::protection::{Count, EPOCH, Opener, SealError, Sealer};
+use crate::queue::Queue;
 use crate::records::{self, ALERT, APPLICATION_DATA, DTLS_1_2, HANDSHAKE};
 use crate::replay::Window;
-use crate::suite::Suite;
 
 const WARNING: u8 = 1;
 const FATAL: u8 = 2;
@@ -35,7 +32,7 @@ pub(crate) struct Channel {
     window: Window,
     /// What a server sends again when the client, not having got it, repeats its own last flight (RFC 6347 section
     /// 4.2.4). Byte for byte the same, so that nothing is sealed twice.
-    last_flight: Datagrams,
+    last_flight: Queue,
     /// How often it did so.
     answers: usize,
 }
@@ -58,20 +55,19 @@ pub(crate) struct Received {
 }
 
 impl Channel {
-    /// Takes over the keys of a session whose handshake is done.
+    /// Goes on with the keys that a handshake agreed on.
     ///
     /// `sealed` is OpenSSL's count of the records that it sealed, `finished` the number of the record with the
     /// other side's Finished message, `last_flight` what this side sent at the end of the handshake.
-    pub(crate) fn take_over(
-        ssl: &SslRef,
+    pub(crate) fn new(
+        block: &KeyBlock,
+        is_server: bool,
         sealed: Count,
         finished: u64,
-        last_flight: Datagrams,
+        last_flight: Queue,
     ) -> Result<Self, ErrorStack> {
-        let cipher = ssl.current_cipher().map_or("", |cipher| cipher.name());
-        let suite = Suite::of(cipher).ok_or_else(ErrorStack::get)?;
-        let block = KeyBlock::derive(ssl, suite)?;
-        let (own, others) = match ssl.is_server() {
+        let suite = block.suite();
+        let (own, others) = match is_server {
             false => (block.client(), block.server()),
             true => (block.server(), block.client()),
         };
@@ -92,21 +88,16 @@ impl Channel {
     }
 
     /// Seals one packet into one datagram.
-    pub(crate) fn send(&mut self, packet: &[u8], into: &mut Datagrams) -> Result<(), SealError> {
+    pub(crate) fn send(&mut self, packet: &[u8], into: &mut Queue) -> Result<(), SealError> {
         self.seal(APPLICATION_DATA, packet, into)
     }
 
     /// Tells the other side that nothing more will come (RFC 5246 section 7.2.1).
-    pub(crate) fn say_goodbye(&mut self, into: &mut Datagrams) -> Result<(), SealError> {
+    pub(crate) fn say_goodbye(&mut self, into: &mut Queue) -> Result<(), SealError> {
         self.seal(ALERT, &[WARNING, CLOSE_NOTIFY], into)
     }
 
-    fn seal(
-        &mut self,
-        content_type: u8,
-        plain: &[u8],
-        into: &mut Datagrams,
-    ) -> Result<(), SealError> {
+    fn seal(&mut self, content_type: u8, plain: &[u8], into: &mut Queue) -> Result<(), SealError> {
         into.push_with(|into| self.sealer.seal(content_type, plain, into))
     }
 
@@ -114,8 +105,8 @@ impl Channel {
     pub(crate) fn receive(
         &mut self,
         datagram: &[u8],
-        packets: &mut Packets,
-        outgoing: &mut Datagrams,
+        packets: &mut Queue,
+        outgoing: &mut Queue,
     ) -> Received {
         let mut received = Received::default();
         for (header, sealed) in records::iter(datagram) {
@@ -130,15 +121,20 @@ impl Channel {
                 continue;
             }
             let opener = &mut self.opener;
-            if header.content_type == APPLICATION_DATA {
-                if packets.push_with(length, |into| opener.open(&header, sealed, into)) {
+            if header.content_type == APPLICATION_DATA && length > 0 {
+                let opened = packets.push_with(|into| {
+                    let start = into.len();
+                    into.resize(start + length, 0);
+                    opener.open(&header, sealed, &mut into[start..])
+                });
+                if opened.is_ok() {
                     self.window.mark(header.number);
                     received.is_authentic = true;
                 }
                 continue;
             }
             let mut message = vec![0; length];
-            if !opener.open(&header, sealed, &mut message) {
+            if opener.open(&header, sealed, &mut message).is_err() {
                 continue;
             }
             self.window.mark(header.number);
@@ -162,7 +158,7 @@ impl Channel {
 
     /// Sends a server's last flight again. The later a client asks for it, the more is lost on the way: it goes out up
     /// to three times then.
-    fn answer(&mut self, outgoing: &mut Datagrams) {
+    fn answer(&mut self, outgoing: &mut Queue) {
         self.answers += 1;
         for _ in 0..self.answers.min(3) {
             for datagram in self.last_flight.iter() {

@@ -1,6 +1,6 @@
 //! Records that overtook the handshake.
 
-use crate::datagrams::Datagrams;
+use crate::queue::Queue;
 
 /// Sealed records that arrived before there were keys to open them.
 ///
@@ -8,7 +8,7 @@ use crate::datagrams::Datagrams;
 /// addresses can make it do so. Here they share a few kilobytes; what does not fit is lost, as on
 /// any network.
 #[derive(Default)]
-pub(crate) struct Early(Datagrams);
+pub(crate) struct Early(Queue);
 
 /// How many bytes of sealed records wait during a handshake.
 pub(crate) const EARLY_BYTES: usize = 8192;
@@ -21,7 +21,7 @@ impl Early {
     }
 
     /// All that waited, in order of arrival.
-    pub(crate) fn take(&mut self) -> Datagrams {
+    pub(crate) fn take(&mut self) -> Queue {
         std::mem::take(&mut self.0)
     }
 }

@@ -15,12 +15,12 @@ use std::time::{Duration, Instant};
 use openssl::ssl::SslRef;
 
 use crate::context::ClientContext;
-use crate::datagrams::Datagrams;
 use crate::early::Early;
 use crate::error::{ConfigError, forget_earlier_errors};
 use crate::failure::Failure;
 use crate::hello::ClientHello;
 use crate::policy::longest_retransmission;
+use crate::queue::Queue;
 use crate::records::{self, Record};
 use crate::screen::{Screen, Verdict};
 use crate::session::{Phase, Session, client_ssl, is_waiting};
@@ -180,7 +180,7 @@ impl Session {
     /// Takes one datagram while there are no keys yet, record by record.
     pub(crate) fn handle_handshake_datagram(&mut self, datagram: &mut Vec<u8>, now: Instant) {
         self.stream.get_mut().swap_incoming(datagram, false);
-        let mut overtaken = Datagrams::default();
+        let mut overtaken = Queue::default();
         let mut at = 0;
         while let Phase::Handshaking(handshake) = &mut self.phase
             && handshake.restart_at.is_none()
@@ -230,7 +230,7 @@ impl Session {
 
     /// Takes sealed records that waited for OpenSSL to have the keys: the end of the handshake first, which makes the
     /// others readable.
-    fn handle_overtaken(&mut self, overtaken: &Datagrams, now: Instant) {
+    fn handle_overtaken(&mut self, overtaken: &Queue, now: Instant) {
         let ends_it = |record: &&[u8]| record.first() == Some(&records::HANDSHAKE);
         for record in overtaken.iter().filter(ends_it) {
             self.handle_datagram(&mut record.to_vec(), now);

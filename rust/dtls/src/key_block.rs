@@ -58,7 +58,9 @@ pub(crate) struct Keys<'a> {
 
 impl KeyBlock {
     /// Derives it from a session whose handshake is done.
-    pub(crate) fn derive(ssl: &SslRef, suite: Suite) -> Result<Self, ErrorStack> {
+    pub(crate) fn derive(ssl: &SslRef) -> Result<Self, ErrorStack> {
+        let cipher = ssl.current_cipher().map_or("", |cipher| cipher.name());
+        let suite = Suite::of(cipher).ok_or_else(ErrorStack::get)?;
         let mut master = Secret([0; MASTER_SECRET]);
         let mut seed =
             *b"key expansion................................................................";
@@ -91,6 +93,10 @@ impl KeyBlock {
         let used = 2 * (suite.key_bytes() + suite.fixed_iv_bytes());
         prf.derive(Some(&mut bytes.0[..used]))?;
         Ok(Self { bytes, suite })
+    }
+
+    pub(crate) fn suite(&self) -> Suite {
+        self.suite
     }
 
     pub(crate) fn client(&self) -> Keys<'_> {

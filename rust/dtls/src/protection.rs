@@ -60,22 +60,8 @@ impl Sealer {
         })
     }
 
-    /// Appends one record to `into`, which on failure is as before.
+    /// Appends one record to `into`. After an error, what was appended must be forgotten.
     pub(crate) fn seal(
-        &mut self,
-        content_type: u8,
-        plain: &[u8],
-        into: &mut Vec<u8>,
-    ) -> Result<(), SealError> {
-        let start = into.len();
-        let sealed = self.append(content_type, plain, into);
-        if sealed.is_err() {
-            into.truncate(start);
-        }
-        sealed
-    }
-
-    fn append(
         &mut self,
         content_type: u8,
         plain: &[u8],
@@ -142,13 +128,9 @@ impl Opener {
         sealed.checked_sub(self.overhead())
     }
 
-    /// Writes the plain text of a record to `into`, which has just as much room, and tells whether it is authentic. If
-    /// not, what was written must be forgotten.
-    pub(crate) fn open(&mut self, header: &Header, sealed: &[u8], into: &mut [u8]) -> bool {
-        self.try_open(header, sealed, into).is_ok()
-    }
-
-    fn try_open(
+    /// Writes the plain text of a record to `into`, which has just as much room. After an error, the record is not
+    /// authentic, and what was written must be forgotten.
+    pub(crate) fn open(
         &mut self,
         header: &Header,
         sealed: &[u8],

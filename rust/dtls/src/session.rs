@@ -9,14 +9,14 @@ use openssl::x509::verify::X509CheckFlags;
 
 use crate::channel::{Channel, End};
 use crate::context::{ClientContext, ServerContext};
-use crate::datagrams::Datagrams;
 use crate::error::{ConfigError, SendError, forget_earlier_errors, reason};
 use crate::failure::{CertificateFailure, Failure};
 use crate::handshake::Handshake;
 use crate::hello::{ClientHello, RANDOM};
-use crate::packets::Packets;
+use crate::key_block::KeyBlock;
 use crate::policy::{MAX_PACKET, PACKET_QUEUE_BYTES};
 use crate::protection::SealError;
+use crate::queue::Queue;
 use crate::settings::Settings;
 use crate::suite::Suite;
 use crate::transport::Transport;
@@ -45,7 +45,7 @@ pub struct Session {
     pub(crate) stream: Transport,
     pub(crate) phase: Phase,
     pub(crate) heard_at: Option<Instant>,
-    packets: Packets,
+    packets: Queue,
     pub(crate) rejected: Rejected,
     agreed: Option<Box<Agreed>>,
 }
@@ -60,7 +60,7 @@ struct Agreed {
 
 pub(crate) enum Phase {
     Handshaking(Box<Handshake>),
-    Connected(Box<Channel>),
+    Connected(Channel),
     Closed,
     Failed(Failure),
 }
@@ -129,7 +129,7 @@ impl Session {
             stream,
             phase: Phase::Handshaking(Box::new(handshake)),
             heard_at: None,
-            packets: Packets::default(),
+            packets: Queue::default(),
             rejected,
             agreed: None,
         })
@@ -202,7 +202,7 @@ impl Session {
     pub fn takes_datagrams(&self) -> bool {
         match self.phase {
             Phase::Handshaking(_) | Phase::Connected(_) => {
-                self.packets.waiting_bytes() < PACKET_QUEUE_BYTES
+                self.packets.bytes() < PACKET_QUEUE_BYTES
             }
             Phase::Closed | Phase::Failed(_) => false,
         }
@@ -246,7 +246,7 @@ impl Session {
 
     /// Goes on without OpenSSL, whose handshake is done: this side sent `last_flight` last, and the other side's last
     /// record had the number `finished`.
-    pub(crate) fn hand_over(&mut self, last_flight: Datagrams, finished: u64) {
+    pub(crate) fn hand_over(&mut self, last_flight: Queue, finished: u64) {
         let (Some(ssl), Some(sealed)) = (self.stream.ssl(), self.stream.get_ref().sealed) else {
             let why = "the last flight was not sealed";
             return self.end(Failure::Protocol(why.to_owned()));
@@ -258,11 +258,15 @@ impl Session {
             client_random: [0; RANDOM],
         };
         ssl.client_random(&mut agreed.client_random);
-        match Channel::take_over(ssl, sealed, finished, last_flight) {
+        let keys = KeyBlock::derive(ssl);
+        // Before there is a channel, whose memory then lies close together in what was OpenSSL's.
+        self.stream.free_ssl();
+        let channel = keys
+            .and_then(|keys| Channel::new(&keys, agreed.is_server, sealed, finished, last_flight));
+        match channel {
             Ok(channel) => {
                 self.agreed = Some(Box::new(agreed));
-                self.phase = Phase::Connected(Box::new(channel));
-                self.stream.free_ssl();
+                self.phase = Phase::Connected(channel);
                 self.rejected = Rejected::default();
             }
             Err(stack) => self.end(Failure::Protocol(reason(&stack))),
@@ -319,15 +323,15 @@ impl Session {
         self.packets.len()
     }
 
-    /// Takes the oldest packet.
-    pub fn next_packet(&mut self) -> Option<&[u8]> {
-        self.packets.pop()
+    /// Hands the oldest packet to `take`, and forgets it; `None` if none waits.
+    pub fn next_packet<R>(&mut self, take: impl FnOnce(&[u8]) -> R) -> Option<R> {
+        self.packets.pop(take)
     }
 
     /// Ends the session: tells the other side (close_notify, RFC 5246 section 7.2.1) if it is
     /// connected, and forgets packets that were not taken.
     pub fn close(&mut self) {
-        self.packets = Packets::default();
+        self.packets = Queue::default();
         match self.phase {
             Phase::Connected(_) => self.say_goodbye(),
             Phase::Handshaking(_) => {

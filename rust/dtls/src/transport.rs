@@ -8,7 +8,7 @@ use crate::wire::Wire;
 /// The [`Wire`], with OpenSSL at its end until the handshake is done.
 pub(crate) enum Transport {
     OpenSsl(SslStream<Wire>),
-    Wire(Box<Wire>),
+    Wire(Wire),
 }
 
 impl Transport {
@@ -34,7 +34,7 @@ impl Transport {
 
     /// Frees OpenSSL's side of the session.
     pub(crate) fn free_ssl(&mut self) {
-        *self = Self::Wire(Box::new(std::mem::take(self.get_mut())));
+        *self = Self::Wire(std::mem::take(self.get_mut()));
     }
 
     pub(crate) fn get_ref(&self) -> &Wire {

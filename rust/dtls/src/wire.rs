@@ -3,8 +3,8 @@
 use std::io::{self, Read, Write};
 use std::ops::Range;
 
-use crate::datagrams::Datagrams;
 use crate::protection::Count;
+use crate::queue::Queue;
 use crate::records::{self, big_endian, set_number, shift_numbers};
 
 /// What OpenSSL reads from and writes to in place of a socket. One read is one datagram, one write
@@ -14,11 +14,11 @@ pub(crate) struct Wire {
     incoming: Vec<u8>,
     /// The part of `incoming` that OpenSSL is to read as one datagram.
     unread: Range<usize>,
-    pub(crate) outgoing: Datagrams,
+    pub(crate) outgoing: Queue,
     /// The last record that OpenSSL sealed.
     pub(crate) sealed: Option<Count>,
     /// What was sent last and waits for an answer.
-    flight: Datagrams,
+    flight: Queue,
     recording: Recording,
     /// What is added to the numbers of outgoing records of epoch 0.
     shift: u64,
@@ -66,7 +66,7 @@ impl Wire {
 
     /// Begins anew, with records of epoch 0 numbered from `first`.
     pub(crate) fn begin_anew(&mut self, first: u64) {
-        self.flight.clear(0);
+        self.flight.clear();
         self.sealed = None;
         self.shift = first;
     }
@@ -87,15 +87,15 @@ impl Wire {
     /// No flight waits for an answer from now on.
     pub(crate) fn end_flights(&mut self) {
         self.recording = Recording::Off;
-        self.flight.clear(0);
+        self.flight.clear();
     }
 
     /// Ends them as [`end_flights`](Self::end_flights) does; gives the flight that was begun last, if anything was
     /// written since.
-    pub(crate) fn take_flight(&mut self) -> Datagrams {
+    pub(crate) fn take_flight(&mut self) -> Queue {
         let begun = match self.recording {
             Recording::On => std::mem::take(&mut self.flight),
-            Recording::Off | Recording::Begin => Datagrams::default(),
+            Recording::Off | Recording::Begin => Queue::default(),
         };
         self.end_flights();
         begun
@@ -110,10 +110,7 @@ impl Wire {
     }
 
     pub(crate) fn drain_outgoing(&mut self, send: impl FnMut(&[u8])) {
-        /// A session that is done with its handshake keeps no more than one packet's worth.
-        const KEEP: usize = 2048;
-        self.outgoing.iter().for_each(send);
-        self.outgoing.clear(KEEP);
+        self.outgoing.drain(send);
     }
 }
 
@@ -138,7 +135,7 @@ impl Write for Wire {
             shift_numbers(written, self.shift);
         }
         if self.recording == Recording::Begin {
-            self.flight.clear(0);
+            self.flight.clear();
             self.recording = Recording::On;
         }
         if self.recording == Recording::On {

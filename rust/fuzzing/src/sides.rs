@@ -153,7 +153,7 @@ impl Side {
     }
 
     pub(crate) fn next_packet(&mut self) -> Option<Vec<u8>> {
-        let packet = self.session.as_mut()?.next_packet().map(<[u8]>::to_vec);
+        let packet = self.session.as_mut()?.next_packet(<[u8]>::to_vec);
         self.check();
         packet
     }

@@ -85,7 +85,13 @@ impl Peer {
         let State::Live { session, .. } = &mut self.state else {
             return Got::NotConnected;
         };
-        let taken = take(session.next_packet().unwrap_or_default());
+        let taken = match session.packet_count() {
+            0 => Some(take(&[])),
+            _ => session.next_packet(take),
+        };
+        let Some(taken) = taken else {
+            return Got::NotConnected;
+        };
         // The last packet of a session that the other side closed ends it.
         Got::Packet(taken, self.settle())
     }

@@ -314,9 +314,5 @@ pub(crate) fn step(mut random: u64) -> u64 {
 
 /// Takes every packet that waits.
 pub(crate) fn taken(session: &mut Session) -> Vec<Vec<u8>> {
-    let mut packets = Vec::new();
-    while let Some(packet) = session.next_packet() {
-        packets.push(packet.to_vec());
-    }
-    packets
+    std::iter::from_fn(|| session.next_packet(<[u8]>::to_vec)).collect()
 }

@@ -81,9 +81,7 @@ impl Client {
                 Err(error) if error.kind() == ErrorKind::ConnectionRefused => continue,
                 Err(_) => break,
             }
-            while let Some(packet) = self.session.next_packet() {
-                each(packet);
-            }
+            while self.session.next_packet(&mut each).is_some() {}
         }
         if self.session.timeout().is_some_and(|at| now >= at) {
             self.session.handle_timeout(now);
