@@ -14,6 +14,7 @@ mod editor_plugin;
 mod engine_link;
 mod export;
 mod first_meeting;
+mod foresight;
 mod hot;
 mod link;
 mod notice;

@@ -10,6 +10,7 @@ use godot::obj::{Gd, InstanceId};
 use slotmap::{DefaultKey, Key, KeyData, SlotMap};
 
 use crate::dtls_peer::DtlsPeer;
+use crate::foresight;
 use crate::packet_peer_dtls::OpenSslPacketPeerDtls;
 use crate::state;
 use crate::status::Status;
@@ -169,9 +170,12 @@ impl Roster {
         let due = self.members().due(tokens, Instant::now());
         // Polled while the roster is not locked: a peer may print, and a script's logger call back.
         let mut news = Vec::new();
-        for (token, peer) in due {
+        for (index, (token, peer)) in due.iter().enumerate() {
+            if let Some((_, next)) = due.get(index + 1) {
+                foresight::fetch(next);
+            }
             peer.poll();
-            if let Some(object) = self.members().news_of(token, &peer)
+            if let Some(object) = self.members().news_of(*token, peer)
                 && let Ok(object) = Gd::try_from_instance_id(object)
             {
                 news.push(object);

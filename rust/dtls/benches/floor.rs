@@ -3,14 +3,16 @@
 //! `cargo bench -p dtls --bench floor [-- full]` prints a line `FLOOR ` and JSON for each: the name of the benchmark's
 //! row, and the samples.
 
-use std::io::{self, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
-use std::rc::Rc;
-use std::time::Instant;
+use std::collections::HashMap;
+use std::io::{Read, Write};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
 
+use openssl::ssl::SslStream;
 use pki::KeyKind;
 
 use support::bare::{self, Contexts, Memory};
+use support::sockets::{Served, ServerSocket, Socket};
 
 #[allow(unreachable_pub, dead_code, reason = "shared by several benches")]
 mod support;
@@ -40,6 +42,15 @@ fn main() {
         row(&format!("echo of {size} bytes"), samples, || {
             echo(size, 3000)
         });
+    }
+    let counts: &[usize] = match full {
+        true => &[10, 50, 200, 500, 1000, 10_000],
+        false => &[200, 1000, 10_000],
+    };
+    for &count in counts {
+        let mut crowd = Crowd::new(count);
+        let name = format!("server's frame per echoed packet, {count} peers");
+        row(&name, (10_000 / count).max(5), || crowd.frame());
     }
 }
 
@@ -79,81 +90,53 @@ fn echo(size: usize, rounds: u32) -> f64 {
     begin.elapsed().as_secs_f64() * 1e6 / f64::from(rounds)
 }
 
-/// A connected UDP socket that does not wait.
-struct Socket(UdpSocket);
-
-impl Socket {
-    fn pair() -> io::Result<(Self, Self)> {
-        let one = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
-        let other = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
-        one.connect(other.local_addr()?)?;
-        other.connect(one.local_addr()?)?;
-        one.set_nonblocking(true)?;
-        other.set_nonblocking(true)?;
-        Ok((Self(one), Self(other)))
-    }
+/// A server with many clients on one socket.
+struct Crowd {
+    socket: ServerSocket,
+    served: HashMap<SocketAddr, SslStream<Served>>,
+    clients: Vec<SslStream<Socket>>,
 }
 
-impl Read for Socket {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        self.0.recv(into)
-    }
-}
+/// So many small packets fit into the socket's buffer that systems give by default.
+const BATCH: usize = 200;
 
-impl Write for Socket {
-    fn write(&mut self, datagram: &[u8]) -> io::Result<usize> {
-        self.0.send(datagram)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// A server's socket, for one client after the other.
-struct ServerSocket(Rc<UdpSocket>);
-
-impl ServerSocket {
-    fn new() -> io::Result<Self> {
-        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
-        socket.set_nonblocking(true)?;
-        Ok(Self(Rc::new(socket)))
-    }
-
-    /// A new client's end, and the server's for whoever sends next.
-    fn pair(&self) -> io::Result<(Socket, Served)> {
-        let client = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
-        client.connect(self.0.local_addr()?)?;
-        client.set_nonblocking(true)?;
-        let served = Served {
-            socket: Rc::clone(&self.0),
-            client: None,
+impl Crowd {
+    fn new(count: usize) -> Self {
+        let contexts = Contexts::new(KeyKind::P256);
+        let socket = ServerSocket::new().expect("loopback has room");
+        let connect = |_| {
+            let (client, served) = socket.pair().expect("as many files can be open");
+            let address = client.address().expect("it is bound");
+            let (client, served) = contexts.connect(client, served);
+            (client, (address, served))
         };
-        Ok((Socket(client), served))
-    }
-}
-
-/// A server's end for one client.
-struct Served {
-    socket: Rc<UdpSocket>,
-    client: Option<SocketAddr>,
-}
-
-impl Read for Served {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let (length, from) = self.socket.recv_from(into)?;
-        self.client = Some(from);
-        Ok(length)
-    }
-}
-
-impl Write for Served {
-    fn write(&mut self, datagram: &[u8]) -> io::Result<usize> {
-        let client = self.client.ok_or(io::ErrorKind::NotConnected)?;
-        self.socket.send_to(datagram, client)
+        let (clients, served) = (0..count).map(connect).unzip();
+        Self {
+            socket,
+            served,
+            clients,
+        }
     }
 
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+    /// Microseconds that the server takes for each packet that it echoes, one from each client.
+    fn frame(&mut self) -> f64 {
+        let mut spent = Duration::ZERO;
+        let mut into = [0; 64];
+        for clients in self.clients.chunks_mut(BATCH) {
+            for client in &mut *clients {
+                client.ssl_write(&[7; 64]).expect("the packet is sent");
+            }
+            let begin = Instant::now();
+            while let Some(from) = self.socket.take() {
+                let served = self.served.get_mut(&from).expect("it is connected");
+                let length = bare::read(served, &mut into).expect("a packet");
+                served.ssl_write(&into[..length]).expect("the echo is sent");
+            }
+            spent += begin.elapsed();
+            for client in clients {
+                while bare::read(client, &mut into).is_none() {}
+            }
+        }
+        spent.as_secs_f64() * 1e6 / self.clients.len() as f64
     }
 }

@@ -6,6 +6,7 @@
 
 use std::ffi::CStr;
 
+use footprint::Place;
 use libc::c_int;
 use openssl::error::ErrorStack;
 
@@ -85,6 +86,11 @@ impl Channel {
     /// How many bytes each sealed record is longer than its plain text.
     pub(crate) fn overhead(&self) -> usize {
         self.opener.overhead()
+    }
+
+    /// Where the memory of its ciphers lies.
+    pub(crate) fn footprint(&self) -> impl Iterator<Item = Place> {
+        self.opener.footprint().chain(self.sealer.footprint())
     }
 
     /// Seals one packet into one datagram.

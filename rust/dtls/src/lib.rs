@@ -19,6 +19,7 @@
 
 mod bytes;
 mod channel;
+mod cipher_memory;
 mod context;
 mod cookie;
 mod early;

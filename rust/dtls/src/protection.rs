@@ -1,9 +1,11 @@
 //! Sealing and opening of single records with an AEAD (RFC 5246 section 6.2.3.3, RFC 6347 section 4.1.2.1), by
 //! OpenSSL's EVP.
 
+use footprint::Place;
 use openssl::cipher_ctx::CipherCtx;
 use openssl::error::ErrorStack;
 
+use crate::cipher_memory;
 use crate::key_block::Keys;
 use crate::records::{DTLS_1_2, HEADER, Header};
 use crate::suite::{NONCE, Suite, TAG};
@@ -50,14 +52,21 @@ impl Sealer {
     /// Goes on where OpenSSL's count stands, so that no nonce is used twice with the key.
     pub(crate) fn new(suite: Suite, keys: &Keys<'_>, last: Count) -> Result<Self, ErrorStack> {
         let mut context = CipherCtx::new()?;
-        context.encrypt_init(Some(suite.cipher()), Some(keys.key), None)?;
+        let nonce = fixed_part(keys);
+        // Each record has a nonce of its own; without any, OpenSSL does not tell where it keeps them.
+        context.encrypt_init(Some(suite.cipher()), Some(keys.key), Some(&nonce))?;
         Ok(Self {
             context,
             suite,
-            nonce: fixed_part(keys),
+            nonce,
             next: last.number + 1,
             explicit_offset: last.explicit_nonce.wrapping_sub(last.number),
         })
+    }
+
+    /// Where its memory lies.
+    pub(crate) fn footprint(&self) -> impl Iterator<Item = Place> {
+        cipher_memory::places(&self.context)
     }
 
     /// Appends one record to `into`. After an error, what was appended must be forgotten.
@@ -110,12 +119,18 @@ pub(crate) struct Opener {
 impl Opener {
     pub(crate) fn new(suite: Suite, keys: &Keys<'_>) -> Result<Self, ErrorStack> {
         let mut context = CipherCtx::new()?;
-        context.decrypt_init(Some(suite.cipher()), Some(keys.key), None)?;
+        let nonce = fixed_part(keys);
+        context.decrypt_init(Some(suite.cipher()), Some(keys.key), Some(&nonce))?;
         Ok(Self {
             context,
             suite,
-            nonce: fixed_part(keys),
+            nonce,
         })
+    }
+
+    /// Where its memory lies.
+    pub(crate) fn footprint(&self) -> impl Iterator<Item = Place> {
+        cipher_memory::places(&self.context)
     }
 
     /// How many bytes each sealed record is longer than its plain text.

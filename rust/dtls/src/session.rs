@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+use footprint::Place;
 use openssl::ssl::{self, ErrorCode, Ssl, SslRef, SslVerifyMode};
 use openssl::x509::verify::X509CheckFlags;
 
@@ -316,6 +317,15 @@ impl Session {
             }));
             SendError::Failed
         })
+    }
+
+    /// Where the memory lies that a packet of a connected session goes through, beside the session's own.
+    pub fn footprint(&self) -> impl Iterator<Item = Place> {
+        let channel = match &self.phase {
+            Phase::Connected(channel) => Some(channel),
+            _ => None,
+        };
+        channel.into_iter().flat_map(Channel::footprint)
     }
 
     /// How many packets wait to be taken.

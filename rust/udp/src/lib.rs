@@ -48,6 +48,7 @@
 
 mod address;
 mod arrivals;
+mod batch;
 mod error;
 mod group;
 mod inbox;

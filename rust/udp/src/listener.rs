@@ -3,18 +3,13 @@
 use std::sync::{Arc, Mutex};
 
 use crate::address::BindAddress;
+use crate::batch::{self, Batch, Read};
 use crate::error::Error;
 use crate::lock::lock;
 use crate::peer::Peer;
 use crate::port::{KernelBuffers, Port};
 use crate::scratch;
 use crate::table::{Round, Table};
-
-/// After this many errors in one poll the socket is taken to be broken rather than the senders to be gone.
-const MAX_ERRORS_PER_POLL: usize = 64;
-
-/// How many datagrams are sorted before other threads may look at the table in between.
-const DATAGRAMS_PER_LOCK: usize = 32;
 
 /// How often one round reads the socket at the most ([`Listener::poll_round`]): with the default limit of pending peers,
 /// 64 new ones in a frame. What it takes to serve that many is what bounds it: a handshake costs a server about a
@@ -94,28 +89,28 @@ impl Listener {
         port.outbox().begin_tick();
         let (sockets, most) = port.readable();
         let mut errors = 0;
+        let size = match when_full {
+            WhenFull::Refuse => batch::MOST,
+            // What is read must be sorted.
+            WhenFull::Stop => 1,
+        };
         scratch::with(|buffer| {
+            let mut batch = Batch::new(buffer);
             for socket in sockets {
                 let mut left = most;
                 while left > 0 {
                     let mut table = lock(&self.table);
-                    let now = left.min(DATAGRAMS_PER_LOCK);
-                    left -= now;
-                    for _ in 0..now {
-                        match socket.receive(buffer) {
-                            Ok(Some((length, from))) => {
-                                table.deliver(&port, from, &buffer[..length]);
-                                if when_full == WhenFull::Stop && table.is_full() {
-                                    return Ok(());
-                                }
-                            }
-                            Ok(None) => {
-                                left = 0;
-                                break;
-                            }
-                            Err(_) if errors < MAX_ERRORS_PER_POLL => errors += 1,
-                            Err(_) => return Err(Error::Failed),
-                        }
+                    let read = batch.read(socket, left.min(size), &mut errors);
+                    left -= batch.len();
+                    table.fetch(batch.senders());
+                    for (from, datagram) in batch.datagrams() {
+                        table.deliver(&port, from, datagram);
+                    }
+                    match read {
+                        _ if when_full == WhenFull::Stop && table.is_full() => return Ok(()),
+                        Read::Full => (),
+                        Read::All => break,
+                        Read::Failed => return Err(Error::Failed),
                     }
                 }
             }

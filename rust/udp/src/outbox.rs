@@ -4,6 +4,7 @@
 //! milliseconds. So once a tick has seen [`DIRECT_SENDS`] datagrams, the next ones are handed to a thread, which sends
 //! while the game works on. A server of a few peers never starts it, and its datagrams leave at once.
 
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 use std::thread::{self, JoinHandle};
@@ -13,7 +14,6 @@ use crate::error::Error;
 use crate::lock::lock;
 use crate::port::Port;
 use crate::readiness;
-use crate::route::Route;
 use crate::socket::Socket;
 
 /// How many datagrams of a tick leave on the caller's own time.
@@ -76,7 +76,7 @@ struct Queue {
 struct Batch {
     bytes: Vec<u8>,
     /// To whom each goes, and where it ends in `bytes`.
-    datagrams: Vec<(Arc<Route>, usize)>,
+    datagrams: Vec<(SocketAddr, usize)>,
 }
 
 impl Outbox {
@@ -114,16 +114,16 @@ impl Outbox {
     pub(crate) fn send(
         &self,
         port: &Arc<Port>,
-        route: &Arc<Route>,
+        remote: SocketAddr,
         datagram: &[u8],
     ) -> Result<(), Error> {
         if !self.shared.is_busy.load(Ordering::Acquire)
             && (self.sends_of_this_tick.fetch_add(1, Ordering::Relaxed) < DIRECT_SENDS
                 || !self.has_thread(port))
         {
-            return route.send_through(port.socket(), datagram);
+            return port.socket().send_to(datagram, remote);
         }
-        self.shared.put(route, datagram);
+        self.shared.put(remote, datagram);
         Ok(())
     }
 
@@ -165,7 +165,7 @@ impl Shared {
         self.filled.notify_one();
     }
 
-    fn put(&self, route: &Arc<Route>, datagram: &[u8]) {
+    fn put(&self, remote: SocketAddr, datagram: &[u8]) {
         let mut queue = lock(&self.queue);
         if queue.batch.bytes.len() + datagram.len() > OUTBOX_BYTES {
             let full = |queue: &mut Queue| queue.batch.bytes.len() + datagram.len() > OUTBOX_BYTES;
@@ -181,7 +181,7 @@ impl Shared {
         }
         queue.batch.bytes.extend_from_slice(datagram);
         let end = queue.batch.bytes.len();
-        queue.batch.datagrams.push((Arc::clone(route), end));
+        queue.batch.datagrams.push((remote, end));
         self.is_busy.store(true, Ordering::Release);
         if std::mem::take(&mut queue.sleeps) {
             drop(queue);
@@ -235,13 +235,13 @@ impl Shared {
 impl Batch {
     fn send(&mut self, socket: &Socket, dropped: &AtomicU64) {
         let mut start = 0;
-        for (route, end) in self.datagrams.drain(..) {
+        for (remote, end) in self.datagrams.drain(..) {
             let datagram = &self.bytes[start..end];
             start = end;
-            if route.send_through(socket, datagram) == Err(Error::Busy) {
+            if socket.send_to(datagram, remote) == Err(Error::Busy) {
                 // A full send buffer empties itself; once it was waited for, there is room.
                 let _ = readiness::writable(socket.udp());
-                if route.send_through(socket, datagram).is_err() {
+                if socket.send_to(datagram, remote).is_err() {
                     dropped.fetch_add(1, Ordering::Relaxed);
                 }
             }

@@ -4,19 +4,16 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
-use socket2::SockAddr;
+use footprint::Place;
 
 use crate::error::Error;
 use crate::inbox::Inbox;
 use crate::lock::lock;
 use crate::port::Port;
-use crate::socket::Socket;
 use crate::table::Table;
 
 pub(crate) struct Route {
     remote: SocketAddr,
-    /// The remote as the socket takes it.
-    destination: Result<SockAddr, Error>,
     /// Weak, so that a stopped listener's port is free at once, whoever still holds a peer.
     port: Weak<Port>,
     table: Weak<Mutex<Table>>,
@@ -64,7 +61,6 @@ impl Route {
     pub(crate) fn new(remote: SocketAddr, port: &Arc<Port>, table: Weak<Mutex<Table>>) -> Route {
         Route {
             remote,
-            destination: port.socket().destination(remote),
             port: Arc::downgrade(port),
             table,
             inbox: Mutex::new(Inbox::new()),
@@ -75,6 +71,11 @@ impl Route {
 
     pub(crate) fn remote(&self) -> SocketAddr {
         self.remote
+    }
+
+    /// See [`crate::Peer::footprint`].
+    pub(crate) fn footprint(&self) -> impl Iterator<Item = Place> {
+        [Place::of(self), lock(&self.inbox).footprint()].into_iter()
     }
 
     /// False from the moment the listener stops or the peer is closed.
@@ -139,18 +140,13 @@ impl Route {
 
     pub(crate) fn send(&self, datagram: &[u8]) -> Result<(), Error> {
         let port = self.port().ok_or(Error::Failed)?;
-        self.send_through(port.socket(), datagram)
+        port.socket().send_to(datagram, self.remote)
     }
 
     /// As [`Route::send`], now or soon: see [`crate::Peer::send_soon`].
-    pub(crate) fn send_soon(self: &Arc<Route>, datagram: &[u8]) -> Result<(), Error> {
+    pub(crate) fn send_soon(&self, datagram: &[u8]) -> Result<(), Error> {
         let port = self.port().ok_or(Error::Failed)?;
-        port.outbox().send(&port, self, datagram)
-    }
-
-    pub(crate) fn send_through(&self, socket: &Socket, datagram: &[u8]) -> Result<(), Error> {
-        let destination = self.destination.as_ref().map_err(|&error| error)?;
-        socket.send_to_destination(datagram, destination)
+        port.outbox().send(&port, self.remote, datagram)
     }
 
     /// See [`crate::Peer::set_token`]. Takes the table's lock.

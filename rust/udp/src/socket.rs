@@ -6,7 +6,7 @@
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
-use socket2::{Domain, Protocol, SockAddr, SockRef, Type};
+use socket2::{Domain, Protocol, SockRef, Type};
 
 use crate::address::{BindAddress, canonical, mapped};
 use crate::error::Error;
@@ -178,24 +178,6 @@ impl Socket {
     pub(crate) fn send_to(&self, datagram: &[u8], remote: SocketAddr) -> Result<(), Error> {
         let address = self.outward(remote)?;
         sent(|| self.udp.send_to(datagram, address))
-    }
-
-    /// A destination in the form that the system takes, so that it need not be made for each datagram.
-    ///
-    /// # Errors
-    /// [`Error::Failed`]: not of this socket's family.
-    pub(crate) fn destination(&self, remote: SocketAddr) -> Result<SockAddr, Error> {
-        Ok(self.outward(remote)?.into())
-    }
-
-    /// As [`Socket::send_to`].
-    pub(crate) fn send_to_destination(
-        &self,
-        datagram: &[u8],
-        destination: &SockAddr,
-    ) -> Result<(), Error> {
-        let socket = SockRef::from(&self.udp);
-        sent(|| socket.send_to(datagram, destination))
     }
 
     /// Takes one datagram of a connected socket from the kernel: its length, or `None` if there is none. Errors are as

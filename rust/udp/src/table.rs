@@ -4,12 +4,18 @@ use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, Weak};
 
+use footprint::Place;
+
+use crate::batch;
 use crate::error::Error;
 use crate::port::{KernelBuffers, Port};
 use crate::route::Route;
 
 /// The engine's default (class reference of `UDPServer.max_pending_connections`).
 const DEFAULT_MAX_PENDING: usize = 16;
+
+/// So many routes are taken to be in the processor's cache still.
+const CACHED_ROUTES: usize = 64;
 
 /// By how many more than twice the routes the list of those that are ready may be before it is looked through.
 const READY_SLACK: usize = 64;
@@ -99,6 +105,24 @@ impl Table {
         self.ready = Vec::new();
         self.port = None;
         self.round = None;
+    }
+
+    /// Has the processor fetch what datagrams of these senders will go through, if there are too many for all of it to be
+    /// in its cache.
+    pub(crate) fn fetch(&self, senders: impl Iterator<Item = SocketAddr>) {
+        if self.routes.len() < CACHED_ROUTES {
+            return;
+        }
+        let mut found = [None; batch::MOST];
+        for (place, from) in found.iter_mut().zip(senders) {
+            *place = self.routes.get(&Sender(from));
+            if let Some(route) = place {
+                Place::of(&***route).fetch();
+            }
+        }
+        for route in found.into_iter().flatten() {
+            route.footprint().for_each(Place::fetch);
+        }
     }
 
     /// Hands one datagram, read from `port`, to its route; a new address becomes pending if there is room.

@@ -32,6 +32,10 @@ pub(crate) struct Peer {
     timeouts: Timeouts,
 }
 
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every peer is live nearly always: its session lies where the rest of it does"
+)]
 enum State {
     /// No connection: never made, ended, or failed.
     Idle(Status),
@@ -46,7 +50,7 @@ enum State {
     },
     Live {
         link: Link,
-        session: Box<Session>,
+        session: Session,
         side: Side,
         /// Of a server's peer, to meet its client again with.
         server: Option<Arc<ServerSide>>,
@@ -243,7 +247,7 @@ impl Peer {
         let (server, underway) = server.unzip();
         self.state = State::Live {
             link,
-            session: Box::new(session),
+            session,
             side: match server {
                 Some(_) => Side::Server,
                 None => Side::Client,

@@ -10,6 +10,7 @@ use dtls::{
 use pki::{KeyKind, Leaf};
 
 pub mod bare;
+pub mod sockets;
 
 const CLIENT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 40_000);
 

@@ -1,0 +1,89 @@
+//! Memory that a peer will need, asked for before it is its turn.
+//!
+//! A server of many peers finds little of a peer's memory in the processor's cache, and most of what a packet takes is
+//! waiting for it. But scripts poll their peers in the same order, frame after frame: so each peer knows which one had
+//! something to do after it the last time, and while it is being worked on, the memory of that one is fetched.
+
+use std::cell::RefCell;
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
+
+use footprint::Footprint;
+
+use crate::dtls_peer::DtlsPeer;
+
+/// How many pieces of memory a peer has.
+const PLACES: usize = 10;
+
+/// The memory of so many peers is taken to be in the cache still.
+const CACHED_PEERS: u32 = 64;
+
+/// Where a peer's memory lies.
+pub(crate) type PeerFootprint = Footprint<PLACES>;
+
+/// Who comes after a peer.
+#[derive(Default)]
+pub(crate) struct Next {
+    /// The address of that peer's state, which tells it from others and is no more than that.
+    whose: AtomicUsize,
+    footprint: PeerFootprint,
+    /// When the peer itself was worked on last: see [`Turns::count`].
+    turn: AtomicU32,
+}
+
+/// What a thread knows of the order in which it works on peers.
+struct Turns {
+    last: Weak<DtlsPeer>,
+    /// Who is to come after that one.
+    expected: usize,
+    /// Whose memory was asked for last.
+    fetched: usize,
+    /// How many peers had something to do.
+    count: u32,
+}
+
+thread_local! {
+    static TURNS: RefCell<Turns> = const {
+        RefCell::new(Turns { last: Weak::new(), expected: 0, fetched: 0, count: 0 })
+    };
+}
+
+/// Asks for the memory of a peer that comes next, unless that was done.
+pub(crate) fn fetch(peer: &Arc<DtlsPeer>) {
+    fetch_once(Arc::as_ptr(peer).addr(), &peer.footprint);
+}
+
+/// Asks for the memory of who came after this peer the last time, unless that was done.
+pub(crate) fn fetch_next(peer: &DtlsPeer) {
+    let whose = peer.next.whose.load(Ordering::Relaxed);
+    if whose != 0 {
+        fetch_once(whose, &peer.next.footprint);
+    }
+}
+
+fn fetch_once(whose: usize, footprint: &PeerFootprint) {
+    TURNS.with_borrow_mut(|turns| {
+        if std::mem::replace(&mut turns.fetched, whose) != whose {
+            footprint.fetch();
+        }
+    });
+}
+
+/// Remembers that a connected peer has its turn.
+pub(crate) fn follow(peer: &Arc<DtlsPeer>) {
+    TURNS.with_borrow_mut(|turns| {
+        let own = Arc::as_ptr(peer).addr();
+        let before = peer.next.turn.swap(turns.count, Ordering::Relaxed);
+        let is_cached = turns.count.wrapping_sub(before) < CACHED_PEERS;
+        turns.count = turns.count.wrapping_add(1);
+        if !is_cached
+            && turns.expected != own
+            && let Some(last) = turns.last.upgrade()
+        {
+            last.next.whose.store(own, Ordering::Relaxed);
+            last.next.footprint.set(peer.footprint.iter());
+        }
+        turns.last = Arc::downgrade(peer);
+        turns.expected = peer.next.whose.load(Ordering::Relaxed);
+    });
+}
