@@ -6,6 +6,7 @@ use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
+use footprint::Place;
 use godot::obj::{Gd, InstanceId};
 use slotmap::{DefaultKey, Key, KeyData, SlotMap};
 
@@ -167,15 +168,18 @@ impl Roster {
             let _ = listener.poll();
             listener.take_ready(&mut tokens);
         }
-        let due = self.members().due(tokens, Instant::now());
+        let mut due = self.members().due(tokens, Instant::now());
         // Polled while the roster is not locked: a peer may print, and a script's logger call back.
         let mut news = Vec::new();
-        for (index, (token, peer)) in due.iter().enumerate() {
-            if let Some((_, next)) = due.get(index + 1) {
+        while let Some((token, peer)) = due.pop_front() {
+            if let Some((_, later)) = due.get(2) {
+                Place::of(&later.footprint).fetch();
+            }
+            if let Some((_, next)) = due.front() {
                 foresight::fetch(next);
             }
             peer.poll();
-            if let Some(object) = self.members().news_of(*token, peer)
+            if let Some(object) = self.members().news_of(token, &peer)
                 && let Ok(object) = Gd::try_from_instance_id(object)
             {
                 news.push(object);
@@ -237,7 +241,7 @@ impl Members {
     }
 
     /// Whom to look at now, each once.
-    fn due(&mut self, mut tokens: Vec<u64>, now: Instant) -> Vec<(u64, Arc<DtlsPeer>)> {
+    fn due(&mut self, mut tokens: Vec<u64>, now: Instant) -> VecDeque<(u64, Arc<DtlsPeer>)> {
         self.round += 1;
         tokens.extend(mem::take(&mut self.shaking_hands));
         tokens.append(&mut self.to_look_at);
@@ -249,8 +253,13 @@ impl Members {
             tokens.extend(self.all.keys().map(|key| key.data().as_ffi()));
         }
         let round = self.round;
-        let mut due = Vec::with_capacity(tokens.len());
-        for token in tokens {
+        let mut due = VecDeque::with_capacity(tokens.len());
+        for (index, &token) in tokens.iter().enumerate() {
+            let later = tokens.get(index + 8).and_then(|&it| self.all.get(key(it)));
+            if let Some(later) = later {
+                // What is counted to take hold of it lies before it.
+                Place::new(later.peer.as_ptr().cast::<u8>().wrapping_sub(16), 1).fetch();
+            }
             if let Some(member) = self.all.get_mut(key(token))
                 && mem::replace(&mut member.round, round) != round
             {
