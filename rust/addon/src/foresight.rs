@@ -87,3 +87,49 @@ pub(crate) fn follow(peer: &Arc<DtlsPeer>) {
         turns.expected = peer.next.whose.load(Ordering::Relaxed);
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn peers(count: usize) -> Vec<Arc<DtlsPeer>> {
+        (0..count).map(|_| Arc::default()).collect()
+    }
+
+    fn knows(peer: &DtlsPeer, next: &Arc<DtlsPeer>) -> bool {
+        peer.next.whose.load(Ordering::Relaxed) == Arc::as_ptr(next).addr()
+    }
+
+    #[test]
+    fn a_peer_knows_who_came_after_it_in_the_last_frame() {
+        let mut peers = peers(200);
+        let frame = |peers: &[Arc<DtlsPeer>]| peers.iter().for_each(follow);
+        frame(&peers);
+        frame(&peers);
+        assert!(peers.windows(2).all(|pair| knows(&pair[0], &pair[1])));
+        assert!(knows(&peers[199], &peers[0]), "frames follow one another");
+
+        let gone = Arc::downgrade(&peers.remove(100));
+        assert_eq!(
+            gone.strong_count(),
+            0,
+            "nobody keeps a peer that is let go of"
+        );
+        peers.iter().for_each(|peer| fetch_next(peer));
+        frame(&peers);
+        assert!(knows(&peers[99], &peers[100]));
+
+        peers.reverse();
+        frame(&peers);
+        frame(&peers);
+        assert!(peers.windows(2).all(|pair| knows(&pair[0], &pair[1])));
+    }
+
+    #[test]
+    fn who_is_in_the_cache_anyway_is_not_asked_for() {
+        let peers = peers(10);
+        (0..10).for_each(|_| peers.iter().for_each(follow));
+        let nobody = |peer: &Arc<DtlsPeer>| peer.next.whose.load(Ordering::Relaxed) == 0;
+        assert!(peers.iter().all(nobody));
+    }
+}
