@@ -69,22 +69,25 @@ fn fetch_once(whose: usize, footprint: &PeerFootprint) {
     });
 }
 
-/// Remembers that a connected peer has its turn.
+/// Remembers that a connected peer has its turn. To be called while no peer is locked.
 pub(crate) fn follow(peer: &Arc<DtlsPeer>) {
-    TURNS.with_borrow_mut(|turns| {
+    // Let go of in the end: who is the last to do so runs the peer's end.
+    let _last = TURNS.with_borrow_mut(|turns| {
         let own = Arc::as_ptr(peer).addr();
-        let before = peer.next.turn.swap(turns.count, Ordering::Relaxed);
+        // One thread at a time works on a peer, or what is told of the order does not matter.
+        let before = peer.next.turn.load(Ordering::Relaxed);
+        peer.next.turn.store(turns.count, Ordering::Relaxed);
         let is_cached = turns.count.wrapping_sub(before) < CACHED_PEERS;
         turns.count = turns.count.wrapping_add(1);
-        if !is_cached
-            && turns.expected != own
-            && let Some(last) = turns.last.upgrade()
-        {
+        let is_news = !is_cached && turns.expected != own;
+        let last = is_news.then(|| turns.last.upgrade()).flatten();
+        if let Some(last) = &last {
             last.next.whose.store(own, Ordering::Relaxed);
             last.next.footprint.set(peer.footprint.iter());
         }
         turns.last = Arc::downgrade(peer);
         turns.expected = peer.next.whose.load(Ordering::Relaxed);
+        last
     });
 }
 

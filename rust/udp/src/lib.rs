@@ -37,6 +37,7 @@
 //! | --- | --- |
 //! | bytes in the kernel's buffers, between two polls | [`Listener::set_kernel_buffer`] |
 //! | datagrams read in one poll | [`MAX_DATAGRAMS_PER_POLL`] |
+//! | datagrams read and not sorted yet | 32, in 128 KB for each thread |
 //! | bytes queued for a peer, each datagram counting [`DATAGRAM_OVERHEAD`] more than its payload | [`DEFAULT_INBOX_BYTES`], or what [`Peer::bind`] was given |
 //! | peers that are ready, for [`Listener::take_ready`] | one entry a peer |
 //! | peers that were replaced | those that the caller keeps |
