@@ -90,12 +90,12 @@ impl DtlsPeer {
         if self.is_with_crew.load(Ordering::Acquire) {
             return;
         }
-        foresight::fetch_next(self);
         let peer = self.lock();
         if !peer.is_on_engine_link() {
             let is_connected = !self.footprint.is_empty();
             let notice = self.advance(peer);
             if is_connected {
+                foresight::fetch_next(self);
                 foresight::follow(self);
             }
             return notice.print();

@@ -286,7 +286,7 @@ impl Peer {
     /// Where the memory lies that a datagram of an accepted peer goes through.
     pub fn footprint(&self) -> impl Iterator<Item = Place> {
         let route = self.route.as_ref().map(|route| route.footprint());
-        std::iter::once(Place::of(self)).chain(route.into_iter().flatten())
+        std::iter::once(Place::of(&self.route)).chain(route.into_iter().flatten())
     }
 
     pub(crate) fn is_on(&self, route: &Arc<Route>) -> bool {

@@ -1,6 +1,7 @@
 //! What a listener knows: its socket, a route for every address, and which of them nobody has accepted yet.
 
 use std::collections::{HashMap, VecDeque};
+use std::hash::{Hash, Hasher};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, Weak};
 
@@ -40,12 +41,24 @@ pub(crate) struct Table {
 }
 
 /// An address as the table's key. In tests it counts how often two are compared.
-#[derive(Clone, Copy, Eq, Hash)]
-#[allow(
-    clippy::derived_hash_with_manual_eq,
-    reason = "equal as the addresses are"
-)]
+#[derive(Clone, Copy, Eq)]
 struct Sender(SocketAddr);
+
+impl Hash for Sender {
+    /// In one piece: it is hashed for every datagram.
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        match self.0 {
+            SocketAddr::V4(v4) => {
+                let ip = u64::from(v4.ip().to_bits());
+                hasher.write_u64(ip << 16 | u64::from(v4.port()));
+            }
+            SocketAddr::V6(v6) => {
+                hasher.write_u128(v6.ip().to_bits());
+                hasher.write_u64(u64::from(v6.scope_id()) << 16 | u64::from(v6.port()));
+            }
+        }
+    }
+}
 
 impl PartialEq for Sender {
     fn eq(&self, other: &Sender) -> bool {
