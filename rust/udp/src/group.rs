@@ -16,10 +16,8 @@ mod shared {
 
     use crate::address::BindAddress;
     use crate::error::Error;
+    use crate::port::MOST_SOCKETS;
     use crate::socket::Socket;
-
-    /// As many as have a bit in a set.
-    const MOST: usize = u32::BITS as usize;
 
     const NOT_WAITING: Timespec = Timespec {
         tv_sec: 0,
@@ -56,7 +54,7 @@ mod shared {
             wanted: usize,
         ) -> Option<Group> {
             let port = first.local_port();
-            let others: Vec<Socket> = (1..wanted.min(MOST))
+            let others: Vec<Socket> = (1..wanted.min(MOST_SOCKETS))
                 .map(|_| Socket::listen_shared(address, port, receive_buffer, Place::Other))
                 .collect::<Result<_, _>>()
                 .ok()?;
@@ -74,13 +72,13 @@ mod shared {
 
         /// The set of sockets that have datagrams, the first as the lowest bit.
         pub(crate) fn readable(&self) -> u32 {
-            let mut events = [const { std::mem::MaybeUninit::uninit() }; MOST];
+            let mut events = [const { std::mem::MaybeUninit::uninit() }; MOST_SOCKETS];
             match epoll::wait(&self.epoll, &mut events, Some(&NOT_WAITING)) {
                 Ok((events, _)) => events
                     .iter()
                     .fold(0, |set, event| set | 1 << event.data.u64()),
                 // Whoever asks reads all, and finds out.
-                Err(_) => u32::MAX >> (MOST - 1 - self.others.len()),
+                Err(_) => u32::MAX >> (MOST_SOCKETS - 1 - self.others.len()),
             }
         }
 

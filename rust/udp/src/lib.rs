@@ -49,10 +49,11 @@
 
 mod address;
 mod arrivals;
-mod batch;
+mod courier;
 mod error;
 mod group;
 mod inbox;
+mod intake;
 mod listener;
 mod lock;
 mod multicast;

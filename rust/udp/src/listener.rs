@@ -3,18 +3,20 @@
 use std::sync::{Arc, Mutex};
 
 use crate::address::BindAddress;
-use crate::batch::{self, Batch, Read};
 use crate::error::Error;
+use crate::intake::{BATCH, Read, Unsorted};
 use crate::lock::lock;
 use crate::peer::Peer;
 use crate::port::{KernelBuffers, Port};
-use crate::scratch;
 use crate::table::{Round, Table};
 
 /// How often one round reads the socket at the most ([`Listener::poll_round`]): with the default limit of pending peers,
 /// 64 new ones in a frame. What it takes to serve that many is what bounds it: a handshake costs a server about a
 /// millisecond.
 const READS_PER_ROUND: usize = 4;
+
+/// A poll of so many datagrams has the port's courier read ahead from then on.
+const BUSY_POLL: usize = 64;
 
 /// Listens on one port and sorts what arrives by sender, as the engine's `UDPServer` does.
 ///
@@ -87,35 +89,71 @@ impl Listener {
         };
         port.suit(clients);
         port.outbox().begin_tick();
-        let (sockets, most) = port.readable();
+        let mut intake = port.intake().turn();
+        let mut sorted = 0;
+        let result = self.read_and_sort(&port, &mut intake, when_full, &mut sorted);
+        intake.end_poll();
+        drop(intake);
+        if sorted >= BUSY_POLL && port.courier().has_started(&port) {
+            port.courier().call();
+        }
+        result
+    }
+
+    /// Sorts what was read ahead, and then what else there is. Adds to `sorted` how many datagrams it was.
+    fn read_and_sort(
+        &self,
+        port: &Arc<Port>,
+        intake: &mut Unsorted,
+        when_full: WhenFull,
+        sorted: &mut usize,
+    ) -> Result<(), Error> {
+        if self.sort(port, intake, when_full, sorted) == Sorted::UntilFull {
+            return Ok(());
+        }
+        let batch = when_full.batch();
         let mut errors = 0;
-        let size = match when_full {
-            WhenFull::Refuse => batch::MOST,
-            // What is read must be sorted.
-            WhenFull::Stop => 1,
-        };
-        scratch::with(|buffer| {
-            let mut batch = Batch::new(buffer);
-            for socket in sockets {
-                let mut left = most;
-                while left > 0 {
-                    let mut table = lock(&self.table);
-                    let read = batch.read(socket, left.min(size), &mut errors);
-                    left -= batch.len();
-                    table.fetch(batch.senders());
-                    for (from, datagram) in batch.datagrams() {
-                        table.deliver(&port, from, datagram);
-                    }
-                    match read {
-                        _ if when_full == WhenFull::Stop && table.is_full() => return Ok(()),
-                        Read::Full => (),
-                        Read::All => break,
-                        Read::Failed => return Err(Error::Failed),
+        let (sockets, most) = port.readable();
+        for (index, socket) in sockets {
+            let mut read = Read::Some;
+            while matches!(read, Read::Some) {
+                for _ in 0..batch {
+                    read = intake.read(index, socket, most, &mut errors);
+                    if !matches!(read, Read::Some) {
+                        break;
                     }
                 }
+                if self.sort(port, intake, when_full, sorted) == Sorted::UntilFull {
+                    return Ok(());
+                }
             }
-            Ok(())
-        })
+            if matches!(read, Read::Failed) {
+                return Err(Error::Failed);
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands what was read to the peers.
+    fn sort(
+        &self,
+        port: &Arc<Port>,
+        intake: &mut Unsorted,
+        when_full: WhenFull,
+        sorted: &mut usize,
+    ) -> Sorted {
+        while !intake.is_empty() {
+            let mut table = lock(&self.table);
+            let oldest = intake.oldest(when_full.batch());
+            let count = oldest.len();
+            table.deliver(port, oldest);
+            intake.forget(count);
+            *sorted += count;
+            if when_full == WhenFull::Stop && table.is_full() {
+                return Sorted::UntilFull;
+            }
+        }
+        Sorted::All
     }
 
     /// One step of the documented loop `while server.is_connection_available(): take_connection()`: whether a peer is
@@ -238,7 +276,7 @@ impl Listener {
         let _turn = lock(&self.polling);
         let port = lock(&self.table).port().cloned();
         if let Some(port) = port {
-            port.outbox().finish();
+            port.courier().finish();
         }
         lock(&self.table).close();
     }
@@ -251,6 +289,24 @@ enum WhenFull {
     Stop,
     /// Reads on for those that are known, and refuses the new.
     Refuse,
+}
+
+impl WhenFull {
+    /// How many datagrams are read and sorted in one go.
+    fn batch(self) -> usize {
+        match self {
+            WhenFull::Stop => 1,
+            WhenFull::Refuse => BATCH,
+        }
+    }
+}
+
+/// How far sorting went.
+#[derive(PartialEq, Eq)]
+enum Sorted {
+    All,
+    /// Until no further peer may be pending.
+    UntilFull,
 }
 
 impl Default for Listener {

@@ -185,6 +185,9 @@ impl Peer {
                     return Ok(());
                 }
                 let port = route.port().ok_or(Error::Unconfigured)?;
+                if !port.intake().turn().is_empty() {
+                    return Ok(());
+                }
                 readiness::readable(port.wakes())?
             } else {
                 let socket = match &lock(&self.state).own {

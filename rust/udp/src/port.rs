@@ -12,10 +12,15 @@ use rustix::fd::{AsFd, BorrowedFd};
 
 use crate::MAX_DATAGRAMS_PER_POLL;
 use crate::address::BindAddress;
+use crate::courier::Courier;
 use crate::error::Error;
 use crate::group::Group;
+use crate::intake::Intake;
 use crate::outbox::Outbox;
 use crate::socket::Socket;
+
+/// As many as have a bit in a set.
+pub(crate) const MOST_SOCKETS: usize = u32::BITS as usize;
 
 /// Of each of many sockets, in one poll: more than a buffer that is too small holds, so that one sender who fills his
 /// without end keeps nobody else from being heard.
@@ -51,7 +56,9 @@ pub(crate) struct Port {
     /// The one that sends, and the only one at first.
     socket: Socket,
     growth: Option<Growth>,
+    intake: Intake,
     outbox: Outbox,
+    courier: Courier,
 }
 
 /// How a port gets more sockets, and those.
@@ -76,32 +83,31 @@ impl Port {
         let size = one.receive_buffer().unwrap_or(usize::MAX).max(1);
         let wanted = buffers.in_all.div_ceil(size);
         if wanted < 2 || !Group::IS_KNOWN {
-            return Ok(Port {
-                socket: one,
-                growth: None,
-                outbox: Outbox::new(),
-            });
+            return Ok(Port::new(one, None));
         }
         // Who is to share must be ready to from the beginning.
         let chosen = one.local_port();
         drop(one);
         let Some(socket) = Group::first(address, chosen, buffers.each) else {
-            return Ok(Port {
-                socket: alone()?,
-                growth: None,
-                outbox: Outbox::new(),
-            });
+            return Ok(Port::new(alone()?, None));
         };
-        Ok(Port {
+        let growth = Growth {
+            address,
+            receive_buffer: buffers.each,
+            wanted,
+            group: OnceLock::new(),
+        };
+        Ok(Port::new(socket, Some(growth)))
+    }
+
+    fn new(socket: Socket, growth: Option<Growth>) -> Port {
+        Port {
             socket,
-            growth: Some(Growth {
-                address,
-                receive_buffer: buffers.each,
-                wanted,
-                group: OnceLock::new(),
-            }),
+            growth,
+            intake: Intake::new(),
             outbox: Outbox::new(),
-        })
+            courier: Courier::new(),
+        }
     }
 
     /// The socket to send from.
@@ -109,9 +115,19 @@ impl Port {
         &self.socket
     }
 
+    /// Where datagrams wait that are not sorted yet.
+    pub(crate) fn intake(&self) -> &Intake {
+        &self.intake
+    }
+
     /// Where datagrams wait that are not sent at once.
     pub(crate) fn outbox(&self) -> &Outbox {
         &self.outbox
+    }
+
+    /// Who sends those, and reads ahead.
+    pub(crate) fn courier(&self) -> &Courier {
+        &self.courier
     }
 
     /// Opens further sockets if there are too many clients for one. From then on most clients' datagrams come to another
@@ -135,16 +151,17 @@ impl Port {
         self.growth.as_ref()?.group.get()?.as_ref()
     }
 
-    /// The sockets that may have datagrams, the first one first, and how many datagrams to take of each in a poll.
-    pub(crate) fn readable(&self) -> (impl Iterator<Item = &Socket>, usize) {
+    /// The sockets that may have datagrams, each with its index, the first one first; and how many datagrams to take of
+    /// each in a poll.
+    pub(crate) fn readable(&self) -> (impl Iterator<Item = (usize, &Socket)>, usize) {
         let (set, most) = match self.group() {
             // Read without asking first.
             None => (1, MAX_DATAGRAMS_PER_POLL),
             Some(group) => (group.readable(), MAX_DATAGRAMS_PER_SOCKET),
         };
-        let sockets = (0..u32::BITS as usize)
+        let sockets = (0..MOST_SOCKETS)
             .filter(move |index| set >> index & 1 == 1)
-            .filter_map(|index| self.at(index));
+            .filter_map(|index| Some((index, self.at(index)?)));
         (sockets, most)
     }
 

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, Weak};
 
 use footprint::Place;
 
-use crate::batch;
 use crate::error::Error;
+use crate::intake::BATCH;
 use crate::port::{KernelBuffers, Port};
 use crate::route::Route;
 
@@ -120,32 +120,41 @@ impl Table {
         self.round = None;
     }
 
-    /// Has the processor fetch what datagrams of these senders will go through, if there are too many for all of it to be
-    /// in its cache.
-    pub(crate) fn fetch(&self, senders: impl Iterator<Item = SocketAddr>) {
-        if self.routes.len() < CACHED_ROUTES {
-            return;
+    /// Hands datagrams, up to [`BATCH`], read from `port`, to their routes. A new address becomes pending if there is room.
+    pub(crate) fn deliver<'a>(
+        &mut self,
+        port: &Arc<Port>,
+        datagrams: impl Iterator<Item = (SocketAddr, &'a [u8])> + Clone,
+    ) {
+        let mut known = [None; BATCH];
+        for (known, (from, _)) in known.iter_mut().zip(datagrams.clone()) {
+            *known = self.routes.get(&Sender(from));
         }
-        let mut found = [None; batch::MOST];
-        for (place, from) in found.iter_mut().zip(senders) {
-            *place = self.routes.get(&Sender(from));
-            if let Some(route) = place {
-                Place::of(&***route).fetch();
+        if self.routes.len() > CACHED_ROUTES {
+            fetch(known.iter().copied().flatten());
+        }
+        let mut strangers = 0_u32;
+        for (index, (known, (_, datagram))) in known.iter().zip(datagrams.clone()).enumerate() {
+            match known {
+                Some(route) => {
+                    route.deliver(datagram);
+                    list_if_ready(&mut self.ready, route);
+                }
+                None => strangers |= 1 << index,
             }
         }
-        for route in found.into_iter().flatten() {
-            route.footprint().for_each(Place::fetch);
+        for (index, (from, datagram)) in datagrams.enumerate() {
+            if strangers >> index & 1 == 1 {
+                self.meet(port, from, datagram);
+            }
         }
+        self.bound_ready();
     }
 
-    /// Hands one datagram, read from `port`, to its route; a new address becomes pending if there is room.
-    pub(crate) fn deliver(&mut self, port: &Arc<Port>, from: SocketAddr, datagram: &[u8]) {
+    /// Hands a datagram to a route that was not known a moment ago.
+    fn meet(&mut self, port: &Arc<Port>, from: SocketAddr, datagram: &[u8]) {
         if let Some(route) = self.routes.get(&Sender(from)) {
             route.deliver(datagram);
-            if route.watch.is_to_be_listed() {
-                self.ready.push(Arc::clone(route));
-                self.bound_ready();
-            }
         } else if !self.is_full() {
             let route = Arc::new(Route::new(from, port, self.itself.clone()));
             route.deliver(datagram);
@@ -191,8 +200,8 @@ impl Table {
     /// Names a route for [`Table::take_ready`], or ends that. What it holds already counts as new.
     pub(crate) fn watch(&mut self, route: &Arc<Route>, token: Option<u64>) {
         route.watch.set(token);
-        if route.queued().is_some_and(|queued| queued > 0) && route.watch.is_to_be_listed() {
-            self.ready.push(Arc::clone(route));
+        if route.queued().is_some_and(|queued| queued > 0) {
+            list_if_ready(&mut self.ready, route);
             self.bound_ready();
         }
     }
@@ -268,6 +277,23 @@ impl Table {
     }
 }
 
+/// Has the processor fetch what datagrams of these routes will go through.
+fn fetch<'a>(routes: impl Iterator<Item = &'a Arc<Route>> + Clone) {
+    for route in routes.clone() {
+        Place::of(&**route).fetch();
+    }
+    for route in routes {
+        route.footprint().for_each(Place::fetch);
+    }
+}
+
+/// Adds a route that has got something to those that are ready, unless nobody wants to know or it is there.
+fn list_if_ready(ready: &mut Vec<Arc<Route>>, route: &Arc<Route>) {
+    if route.watch.is_to_be_listed() {
+        ready.push(Arc::clone(route));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -283,7 +309,7 @@ mod tests {
         let port = Arc::new(port);
         for number in 1..2000 {
             let from = SocketAddr::from((ip, number));
-            table.deliver(&port, from, b"hello");
+            table.deliver(&port, [(from, &b"hello"[..])].into_iter());
             let route = table.take_oldest_pending().unwrap();
             table.watch(&route, Some(1));
             route.shut();
@@ -327,11 +353,11 @@ mod search {
             let address =
                 |peer: u32| SocketAddr::new(Ipv4Addr::from(0x0A00_0000 + peer).into(), 4242);
             for peer in 0..peers {
-                table.deliver(&port, address(peer), b"first");
+                table.deliver(&port, [(address(peer), &b"first"[..])].into_iter());
             }
             let before = COMPARISONS.get();
             for peer in 0..peers {
-                table.deliver(&port, address(peer), b"second");
+                table.deliver(&port, [(address(peer), &b"second"[..])].into_iter());
             }
             let compared = COMPARISONS.get() - before;
             // One each, and now and then another whose hash is alike in a few bits.

@@ -96,9 +96,9 @@ fn check_a_thousand_clients(ticks: u32) {
         let listener = Listener::new();
         listener.set_kernel_buffer(DEFAULT, 8 << 20);
         assert_eq!(heard(&listener, length, ticks), u64::from(ticks) * 1000);
-        // That the buffer is too small for it otherwise.
+        // That the buffer is too small for it otherwise, as long as nothing is read ahead.
         listener.set_kernel_buffer(DEFAULT, 1);
-        assert!(heard(&listener, length, 10) < 5000);
+        assert!(heard(&listener, length, 1) < 500);
     }
 }
 

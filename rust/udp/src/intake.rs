@@ -1,0 +1,254 @@
+//! Datagrams that were read from a port's sockets and are yet to be sorted.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard};
+
+use crate::lock::{lock, try_lock};
+use crate::port::MOST_SOCKETS;
+use crate::scratch::RECEIVE_BUFFER;
+use crate::socket::Socket;
+
+/// The most datagrams that are read, and that are sorted, in one go.
+pub(crate) const BATCH: usize = 32;
+
+/// Room for several datagrams of any size.
+const BUFFER: usize = 2 * RECEIVE_BUFFER;
+
+/// Room for what is read ahead. What does not fit waits in the kernel's buffers.
+const BUFFER_AHEAD: usize = 1 << 20;
+
+/// After this many errors in one poll the socket is taken to be broken rather than the senders to be gone.
+const MAX_ERRORS_PER_POLL: usize = 64;
+
+/// How often a poll looks whether it is its turn before it goes to sleep for it: some 20 microseconds, where who reads ahead
+/// is done within one.
+const LOOKS: usize = 500;
+
+/// The datagrams of a port. Who holds them may read and sort; so every sender's stay in order.
+pub(crate) struct Intake {
+    unsorted: Mutex<Unsorted>,
+    is_wanted: AtomicBool,
+}
+
+/// Datagrams one behind the other in a buffer.
+pub(crate) struct Unsorted {
+    buffer: Vec<u8>,
+    /// Who sent each, and where it ends in the buffer.
+    heads: Vec<(SocketAddr, usize)>,
+    /// How many of these were sorted, and where the next one begins.
+    sorted: usize,
+    start: usize,
+    /// How many were read of each socket since all were sorted at a poll's end.
+    read: [usize; MOST_SOCKETS],
+}
+
+/// How reading went.
+pub(crate) enum Read {
+    /// As many were read as were asked for, or as there was room for.
+    Some,
+    /// There are no more, or no more are to be taken of this socket.
+    All,
+    /// The socket keeps failing.
+    Failed,
+}
+
+impl Intake {
+    pub(crate) fn new() -> Intake {
+        Intake {
+            unsorted: Mutex::new(Unsorted {
+                buffer: vec![0; BUFFER],
+                heads: Vec::with_capacity(BATCH),
+                sorted: 0,
+                start: 0,
+                read: [0; MOST_SOCKETS],
+            }),
+            is_wanted: AtomicBool::new(false),
+        }
+    }
+
+    /// A poll's turn. Who reads ahead meanwhile lets go at the next datagram.
+    pub(crate) fn turn(&self) -> MutexGuard<'_, Unsorted> {
+        self.is_wanted.store(true, Ordering::Relaxed);
+        let soon = (0..LOOKS).find_map(|_| {
+            try_lock(&self.unsorted).or_else(|| {
+                std::hint::spin_loop();
+                None
+            })
+        });
+        let turn = soon.unwrap_or_else(|| lock(&self.unsorted));
+        self.is_wanted.store(false, Ordering::Relaxed);
+        turn
+    }
+
+    /// The turn of who reads ahead, unless a poll has its own or waits for it.
+    pub(crate) fn turn_between_polls(&self) -> Option<MutexGuard<'_, Unsorted>> {
+        if self.is_wanted() {
+            return None;
+        }
+        let mut turn = try_lock(&self.unsorted)?;
+        if turn.buffer.len() < BUFFER_AHEAD && turn.is_empty() {
+            turn.buffer = vec![0; BUFFER_AHEAD];
+        }
+        Some(turn)
+    }
+
+    /// Whether a poll waits for its turn.
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.is_wanted.load(Ordering::Relaxed)
+    }
+}
+
+impl Unsorted {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.heads.is_empty()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.heads.len() - self.sorted
+    }
+
+    /// Reads one datagram of a socket, which has this index in its port. `most` is how many a poll takes of it, `errors` how
+    /// many there were in this poll.
+    pub(crate) fn read(
+        &mut self,
+        index: usize,
+        socket: &Socket,
+        most: usize,
+        errors: &mut usize,
+    ) -> Read {
+        let used = self.heads.last().map_or(0, |&(_, end)| end);
+        if self.read[index] >= most {
+            return Read::All;
+        }
+        if self.buffer.len() - used < RECEIVE_BUFFER {
+            return Read::Some;
+        }
+        match socket.receive(&mut self.buffer[used..]) {
+            Ok(Some((length, from))) => {
+                self.heads.push((from, used + length));
+                self.read[index] += 1;
+                Read::Some
+            }
+            Ok(None) => Read::All,
+            Err(_) if *errors < MAX_ERRORS_PER_POLL => {
+                *errors += 1;
+                Read::Some
+            }
+            Err(_) => Read::Failed,
+        }
+    }
+
+    /// The oldest datagrams, up to so many, each with who sent it.
+    pub(crate) fn oldest(
+        &self,
+        most: usize,
+    ) -> impl ExactSizeIterator<Item = (SocketAddr, &[u8])> + Clone {
+        let mut start = self.start;
+        let heads = &self.heads[self.sorted..];
+        heads[..heads.len().min(most)]
+            .iter()
+            .map(move |&(from, end)| {
+                let datagram = &self.buffer[start..end];
+                start = end;
+                (from, datagram)
+            })
+    }
+
+    /// Forgets the oldest, which were sorted.
+    pub(crate) fn forget(&mut self, count: usize) {
+        self.sorted += count;
+        self.start = self.heads[..self.sorted].last().map_or(0, |&(_, end)| end);
+        if self.sorted == self.heads.len() {
+            self.heads.clear();
+            self.sorted = 0;
+            self.start = 0;
+        }
+    }
+
+    /// Ends a poll: if all was sorted, as many can be read again.
+    pub(crate) fn end_poll(&mut self) {
+        if self.is_empty() {
+            self.read = [0; MOST_SOCKETS];
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr, UdpSocket};
+
+    use super::*;
+    use crate::address::BindAddress;
+
+    const IP: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+    /// A socket, and one that is connected to it.
+    fn pair() -> (Socket, UdpSocket) {
+        let socket = Socket::bind(BindAddress::Ip(IP), 0).unwrap();
+        let client = UdpSocket::bind((IP, 0)).unwrap();
+        client.connect((IP, socket.local_port())).unwrap();
+        (socket, client)
+    }
+
+    fn oldest(unsorted: &Unsorted, most: usize) -> Vec<Vec<u8>> {
+        let oldest = unsorted.oldest(most);
+        oldest.map(|(_, datagram)| datagram.to_vec()).collect()
+    }
+
+    #[test]
+    fn datagrams_are_sorted_in_the_order_in_which_they_were_read() {
+        let (socket, client) = pair();
+        let intake = Intake::new();
+        let mut unsorted = intake.turn();
+        for round in 0..3 {
+            for number in 0..5_u8 {
+                client.send(&vec![number; number.into()]).unwrap();
+                while !matches!(unsorted.read(0, &socket, 100, &mut 0), Read::Some) {}
+            }
+            let expected: Vec<Vec<u8>> = (0..5).map(|number| vec![number; number.into()]).collect();
+            assert_eq!(unsorted.len(), 5, "round {round}");
+            assert_eq!(oldest(&unsorted, 2), expected[..2]);
+            unsorted.forget(2);
+            assert_eq!(oldest(&unsorted, 10), expected[2..]);
+            unsorted.forget(3);
+            assert!(unsorted.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_socket_has_so_many_datagrams_taken_until_a_poll_has_sorted_all() {
+        let (socket, client) = pair();
+        let intake = Intake::new();
+        let mut unsorted = intake.turn();
+        let read = |unsorted: &mut Unsorted| {
+            client.send(b"more").unwrap();
+            matches!(unsorted.read(7, &socket, 3, &mut 0), Read::Some)
+        };
+        assert!((0..3).all(|_| read(&mut unsorted)));
+        assert!(!read(&mut unsorted));
+        unsorted.end_poll();
+        assert!(!read(&mut unsorted), "they are not sorted");
+        unsorted.forget(3);
+        assert!(!read(&mut unsorted), "the poll goes on");
+        unsorted.end_poll();
+        assert!(read(&mut unsorted));
+    }
+
+    #[test]
+    fn a_poll_has_its_turn_before_who_reads_ahead() {
+        let intake = Intake::new();
+        let turn = intake.turn_between_polls().unwrap();
+        std::thread::scope(|scope| {
+            let poll = scope.spawn(|| drop(intake.turn()));
+            while !intake.is_wanted() {
+                std::thread::yield_now();
+            }
+            drop(turn);
+            poll.join().unwrap();
+        });
+        assert!(intake.turn_between_polls().is_some());
+        let _poll = intake.turn();
+        assert!(intake.turn_between_polls().is_none());
+    }
+}

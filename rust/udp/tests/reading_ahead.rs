@@ -1,0 +1,173 @@
+//! What a busy listener's thread reads between two polls. With one processor there is no such thread, and only that nothing
+//! else changes is checked.
+
+mod support;
+
+use std::net::UdpSocket;
+use std::sync::Arc;
+use std::time::Duration;
+
+use support::{ON_V4, V4, accept, eventually, plain_socket, take};
+use udp::{Error, Listener, Peer};
+
+/// As many as make a poll a busy one.
+const CLIENTS: usize = 64;
+
+/// What a socket is given here: room for some 80 small datagrams on Linux, whose minimum it is not.
+const SMALL: usize = 32 << 10;
+
+struct Crowd {
+    listener: Listener,
+    clients: Vec<(UdpSocket, Arc<Peer>)>,
+}
+
+impl Crowd {
+    /// Clients of a listener with one socket and a small buffer.
+    fn new() -> Crowd {
+        let listener = Listener::new();
+        listener.set_kernel_buffer(SMALL, 1);
+        listener.listen(0, ON_V4).unwrap();
+        let clients = (0..CLIENTS).map(|_| {
+            let client = plain_socket();
+            client.connect((V4, listener.local_port())).unwrap();
+            client.send(b"hello").unwrap();
+            let peer = accept(&listener);
+            take(&peer);
+            (client, peer)
+        });
+        let clients = clients.collect();
+        Crowd { listener, clients }
+    }
+
+    fn send(&self, number: u8) {
+        for (client, _) in &self.clients {
+            client.send(&[number]).unwrap();
+        }
+    }
+
+    /// A poll of so many datagrams that the thread reads ahead from then on.
+    fn busy_poll(&self) {
+        self.send(0);
+        self.listener.poll().unwrap();
+        for (_, peer) in &self.clients {
+            assert_eq!(take(peer), [0]);
+        }
+    }
+
+    /// Sends everybody's datagrams a few times, more than the socket's buffer holds, with time between them; gives how many of
+    /// them the next poll brings, each client's in order.
+    fn heard_of_rounds(&self, rounds: u8) -> usize {
+        for number in 1..=rounds {
+            self.send(number);
+            std::thread::sleep(Duration::from_millis(3));
+        }
+        self.listener.poll().unwrap();
+        let mut heard = 0;
+        let mut datagram = Vec::new();
+        for (_, peer) in &self.clients {
+            let mut last = 0;
+            while peer.receive(&mut datagram).is_ok() {
+                assert!(datagram[0] > last, "in order and once");
+                last = datagram[0];
+                heard += 1;
+            }
+        }
+        heard
+    }
+}
+
+fn has_thread() -> bool {
+    std::thread::available_parallelism().is_ok_and(|count| count.get() > 1)
+}
+
+#[test]
+fn a_busy_listener_hears_more_than_the_socket_holds_and_only_when_it_polls() {
+    const ROUNDS: u8 = 10;
+    let all = usize::from(ROUNDS) * CLIENTS;
+    let crowd = Crowd::new();
+    let without = crowd.heard_of_rounds(ROUNDS);
+    assert!(without < all, "the buffer is too small for them");
+    if !has_thread() {
+        return;
+    }
+    // A machine that is busy with something else may let the thread wait.
+    eventually("all of them", || {
+        crowd.busy_poll();
+        crowd.send(1);
+        std::thread::sleep(Duration::from_millis(3));
+        for (_, peer) in &crowd.clients {
+            assert_eq!(peer.available(), Ok(0), "nobody has polled");
+        }
+        crowd.listener.poll().unwrap();
+        for (_, peer) in &crowd.clients {
+            assert_eq!(take(peer), [1]);
+        }
+        crowd.heard_of_rounds(ROUNDS) == all
+    });
+}
+
+#[test]
+fn new_clients_that_were_read_ahead_are_pending_after_the_poll_as_far_as_there_is_room() {
+    let crowd = Crowd::new();
+    crowd.listener.set_max_pending(3);
+    crowd.busy_poll();
+    let newcomers: Vec<UdpSocket> = (0..8_u8)
+        .map(|number| {
+            let client = plain_socket();
+            let to = (V4, crowd.listener.local_port());
+            client.send_to(&[number], to).unwrap();
+            client.send_to(&[number, number], to).unwrap();
+            client
+        })
+        .collect();
+    std::thread::sleep(Duration::from_millis(3));
+    assert!(!crowd.listener.has_pending(), "nobody has polled");
+    // A round takes as many as there is room for and leaves the others for its next steps.
+    let peers: Vec<Arc<Peer>> = newcomers
+        .iter()
+        .map(|client| {
+            assert!(crowd.listener.poll_round(1));
+            let peer = crowd.listener.accept().unwrap();
+            assert_eq!(peer.remote(), Some(client.local_addr().unwrap()));
+            peer
+        })
+        .collect();
+    crowd.listener.poll().unwrap();
+    for (peer, number) in peers.iter().zip(0..) {
+        assert_eq!((take(peer), take(peer)), (vec![number], vec![number; 2]));
+    }
+    assert_eq!(crowd.listener.refused(), 0);
+}
+
+#[test]
+fn waiting_ends_for_a_datagram_that_was_read_ahead() {
+    let crowd = Crowd::new();
+    crowd.busy_poll();
+    let (client, peer) = &crowd.clients[0];
+    for number in 1..20 {
+        client.send(&[number]).unwrap();
+        std::thread::sleep(Duration::from_millis(1));
+        assert_eq!(peer.wait(), Ok(()));
+        crowd.listener.poll().unwrap();
+        assert_eq!(take(peer), [number]);
+    }
+}
+
+#[test]
+fn a_listener_stops_while_its_thread_reads_ahead_and_forgets_what_it_read() {
+    for _ in 0..20 {
+        let crowd = Crowd::new();
+        let port = crowd.listener.local_port();
+        crowd.busy_poll();
+        crowd.send(1);
+        std::thread::sleep(Duration::from_micros(200));
+        crowd.listener.stop();
+        UdpSocket::bind((V4, port)).expect("the port is free");
+        for (_, peer) in &crowd.clients {
+            assert_eq!(peer.receive(&mut Vec::new()), Err(Error::Failed));
+        }
+        crowd.listener.listen(port, ON_V4).unwrap();
+        crowd.listener.poll().unwrap();
+        assert!(!crowd.listener.has_pending());
+    }
+}
