@@ -12,9 +12,8 @@ use footprint::Footprint;
 
 use crate::dtls_peer::DtlsPeer;
 
-/// How many pieces of memory a peer has: its state, the way to its route, the route, what has arrived there, and two for
-/// each of its two ciphers.
-const PLACES: usize = 8;
+/// How many pieces of memory a peer has: its state, the way to its route, the route, and what has arrived there.
+const PLACES: usize = 4;
 
 /// The memory of so many peers is taken to be in the cache still.
 const CACHED_PEERS: u32 = 64;

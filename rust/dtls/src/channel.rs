@@ -6,9 +6,7 @@
 
 use std::ffi::CStr;
 
-use footprint::Place;
 use libc::c_int;
-use openssl::error::ErrorStack;
 
 use crate::key_block::KeyBlock;
 use crate::policy::MAX_PACKET;
@@ -66,7 +64,7 @@ impl Channel {
         sealed: Count,
         finished: u64,
         last_flight: Queue,
-    ) -> Result<Self, ErrorStack> {
+    ) -> Self {
         let suite = block.suite();
         let (own, others) = match is_server {
             false => (block.client(), block.server()),
@@ -74,23 +72,18 @@ impl Channel {
         };
         let mut window = Window::default();
         window.mark(finished);
-        Ok(Self {
-            sealer: Sealer::new(suite, &own, sealed)?,
-            opener: Opener::new(suite, &others)?,
+        Self {
+            sealer: Sealer::new(suite, &own, sealed),
+            opener: Opener::new(suite, &others),
             window,
             last_flight,
             answers: 0,
-        })
+        }
     }
 
     /// How many bytes each sealed record is longer than its plain text.
     pub(crate) fn overhead(&self) -> usize {
         self.opener.overhead()
-    }
-
-    /// Where the memory of its ciphers lies.
-    pub(crate) fn footprint(&self) -> impl Iterator<Item = Place> {
-        self.opener.footprint().chain(self.sealer.footprint())
     }
 
     /// Seals one packet into one datagram.

@@ -4,13 +4,14 @@
 //! it does tell: the master secret and both randoms.
 
 use foreign_types::ForeignTypeRef;
-use libc::{c_int, c_uchar, c_void};
+use libc::{c_int, c_uchar};
 use openssl::error::ErrorStack;
 use openssl::pkey::Id;
 use openssl::pkey_ctx::PkeyCtx;
 use openssl::ssl::SslRef;
 use openssl_sys::{EVP_MD, EVP_PKEY_CTX};
 
+use crate::secret::Secret;
 use crate::suite::{LONGEST_KEY, NONCE, Suite};
 
 // openssl/kdf.h
@@ -26,23 +27,12 @@ unsafe extern "C" {
         seed: *const c_uchar,
         length: c_int,
     ) -> c_int;
-    fn OPENSSL_cleanse(at: *mut c_void, length: usize);
 }
 
 /// `EVP_PKEY_TLS1_PRF` of openssl/evp.h.
 const TLS1_PRF: c_int = 1021;
 const MASTER_SECRET: usize = 48;
 const RANDOM: usize = 32;
-
-/// Bytes that are wiped when they are no longer needed.
-struct Secret<const BYTES: usize>([u8; BYTES]);
-
-impl<const BYTES: usize> Drop for Secret<BYTES> {
-    fn drop(&mut self) {
-        // SAFETY: the pointer and the length are those of an array that is alive.
-        unsafe { OPENSSL_cleanse(self.0.as_mut_ptr().cast(), BYTES) }
-    }
-}
 
 /// What each side seals its records with.
 pub(crate) struct KeyBlock {
@@ -67,7 +57,7 @@ impl KeyBlock {
         let label = seed.len() - 2 * RANDOM;
         ssl.server_random(&mut seed[label..][..RANDOM]);
         ssl.client_random(&mut seed[label + RANDOM..]);
-        let length = ssl.session().map_or(0, |it| it.master_key(&mut master.0));
+        let length = ssl.session().map_or(0, |it| it.master_key(&mut *master));
         let digest = ssl.current_cipher().and_then(|it| it.handshake_digest());
         let (MASTER_SECRET, Some(digest)) = (length, digest) else {
             return Err(ErrorStack::get());
@@ -81,7 +71,7 @@ impl KeyBlock {
             EVP_PKEY_CTX_set_tls1_prf_md(context, digest.as_ptr()) > 0
                 && EVP_PKEY_CTX_set1_tls1_prf_secret(
                     context,
-                    master.0.as_ptr(),
+                    master.as_ptr(),
                     MASTER_SECRET as c_int,
                 ) > 0
                 && EVP_PKEY_CTX_add1_tls1_prf_seed(context, seed.as_ptr(), seed.len() as c_int) > 0
@@ -91,7 +81,7 @@ impl KeyBlock {
         }
         let mut bytes = Secret([0; 2 * (LONGEST_KEY + NONCE)]);
         let used = 2 * (suite.key_bytes() + suite.fixed_iv_bytes());
-        prf.derive(Some(&mut bytes.0[..used]))?;
+        prf.derive(Some(&mut bytes[..used]))?;
         Ok(Self { bytes, suite })
     }
 
@@ -111,8 +101,8 @@ impl KeyBlock {
     fn keys(&self, side: usize) -> Keys<'_> {
         let (key, iv) = (self.suite.key_bytes(), self.suite.fixed_iv_bytes());
         Keys {
-            key: &self.bytes.0[side * key..][..key],
-            iv: &self.bytes.0[2 * key + side * iv..][..iv],
+            key: &self.bytes[side * key..][..key],
+            iv: &self.bytes[2 * key + side * iv..][..iv],
         }
     }
 }

@@ -12,14 +12,14 @@
 //!
 //! OpenSSL's `SSL` does the handshake. It is freed once that is done, for it holds 65 KB that only another handshake
 //! would need; records are sealed and opened here from then on, with OpenSSL's AEADs and the keys that were agreed on,
-//! in 3 KB a session.
+//! in less than 1 KB a session.
 //!
 //! Standards: RFC 6347 (DTLS 1.2), RFC 5246 (TLS 1.2), RFC 5288 (AES-GCM), RFC 7905 (ChaCha20-Poly1305), RFC 6125 (host
 //! names in certificates).
 
+mod aead;
 mod bytes;
 mod channel;
-mod cipher_memory;
 mod context;
 mod cookie;
 mod early;
@@ -36,6 +36,7 @@ mod queue;
 mod records;
 mod replay;
 mod screen;
+mod secret;
 mod session;
 mod settings;
 mod spare;

@@ -1,11 +1,8 @@
-//! Sealing and opening of single records with an AEAD (RFC 5246 section 6.2.3.3, RFC 6347 section 4.1.2.1), by
-//! OpenSSL's EVP.
+//! Sealing and opening of single records with an AEAD (RFC 5246 section 6.2.3.3, RFC 6347 section 4.1.2.1).
 
-use footprint::Place;
-use openssl::cipher_ctx::CipherCtx;
 use openssl::error::ErrorStack;
 
-use crate::cipher_memory;
+use crate::aead::Aead;
 use crate::key_block::Keys;
 use crate::records::{DTLS_1_2, HEADER, Header};
 use crate::suite::{NONCE, Suite, TAG};
@@ -26,8 +23,7 @@ pub(crate) struct Count {
 
 /// One side's records on their way out.
 pub(crate) struct Sealer {
-    context: CipherCtx,
-    suite: Suite,
+    aead: Aead,
     nonce: [u8; NONCE],
     next: u64,
     /// An explicit nonce is its record's number and this.
@@ -50,23 +46,13 @@ impl From<ErrorStack> for SealError {
 
 impl Sealer {
     /// Goes on where OpenSSL's count stands, so that no nonce is used twice with the key.
-    pub(crate) fn new(suite: Suite, keys: &Keys<'_>, last: Count) -> Result<Self, ErrorStack> {
-        let mut context = CipherCtx::new()?;
-        let nonce = fixed_part(keys);
-        // Each record has a nonce of its own; without any, OpenSSL does not tell where it keeps them.
-        context.encrypt_init(Some(suite.cipher()), Some(keys.key), Some(&nonce))?;
-        Ok(Self {
-            context,
-            suite,
-            nonce,
+    pub(crate) fn new(suite: Suite, keys: &Keys<'_>, last: Count) -> Self {
+        Self {
+            aead: Aead::new(suite, keys.key),
+            nonce: fixed_part(keys),
             next: last.number + 1,
             explicit_offset: last.explicit_nonce.wrapping_sub(last.number),
-        })
-    }
-
-    /// Where its memory lies.
-    pub(crate) fn footprint(&self) -> impl Iterator<Item = Place> {
-        cipher_memory::places(&self.context)
+        }
     }
 
     /// Appends one record to `into`. After an error, what was appended must be forgotten.
@@ -89,53 +75,39 @@ impl Sealer {
             number,
             length,
         };
+        let suite = self.aead.suite();
         let explicit = number.wrapping_add(self.explicit_offset).to_be_bytes();
-        let explicit = &explicit[..self.suite.explicit_nonce_bytes()];
-        let nonce = nonce(self.suite, &self.nonce, explicit, number);
-        into.reserve(HEADER + plain.len() + self.suite.overhead());
-        into.extend_from_slice(&header(plain.len() + self.suite.overhead()).to_bytes());
+        let explicit = &explicit[..suite.explicit_nonce_bytes()];
+        let nonce = nonce(suite, &self.nonce, explicit, number);
+        into.reserve(HEADER + plain.len() + suite.overhead());
+        into.extend_from_slice(&header(plain.len() + suite.overhead()).to_bytes());
         into.extend_from_slice(explicit);
         let body = into.len();
         into.resize(body + plain.len() + TAG, 0);
-        let (sealed, tag) = into[body..].split_at_mut(plain.len());
-
-        let context = &mut self.context;
-        context.encrypt_init(None, None, Some(&nonce))?;
-        context.cipher_update(&header(plain.len()).to_associated_data(), None)?;
-        context.cipher_update(plain, Some(sealed))?;
-        context.cipher_final(&mut [])?;
-        context.tag(tag)?;
+        let associated = header(plain.len()).to_associated_data();
+        self.aead
+            .seal(&nonce, &associated, plain, &mut into[body..])?;
         Ok(())
     }
 }
 
 /// The other side's records on their way in.
 pub(crate) struct Opener {
-    context: CipherCtx,
-    suite: Suite,
+    aead: Aead,
     nonce: [u8; NONCE],
 }
 
 impl Opener {
-    pub(crate) fn new(suite: Suite, keys: &Keys<'_>) -> Result<Self, ErrorStack> {
-        let mut context = CipherCtx::new()?;
-        let nonce = fixed_part(keys);
-        context.decrypt_init(Some(suite.cipher()), Some(keys.key), Some(&nonce))?;
-        Ok(Self {
-            context,
-            suite,
-            nonce,
-        })
-    }
-
-    /// Where its memory lies.
-    pub(crate) fn footprint(&self) -> impl Iterator<Item = Place> {
-        cipher_memory::places(&self.context)
+    pub(crate) fn new(suite: Suite, keys: &Keys<'_>) -> Self {
+        Self {
+            aead: Aead::new(suite, keys.key),
+            nonce: fixed_part(keys),
+        }
     }
 
     /// How many bytes each sealed record is longer than its plain text.
     pub(crate) fn overhead(&self) -> usize {
-        self.suite.overhead()
+        self.aead.suite().overhead()
     }
 
     /// How many bytes of plain text a record of so many sealed bytes has; `None` if it is too short to be one.
@@ -151,20 +123,15 @@ impl Opener {
         sealed: &[u8],
         into: &mut [u8],
     ) -> Result<(), ErrorStack> {
-        let (explicit, sealed) = sealed.split_at(self.suite.explicit_nonce_bytes());
-        let (sealed, tag) = sealed.split_at(into.len());
-        let nonce = nonce(self.suite, &self.nonce, explicit, header.number);
+        let suite = self.aead.suite();
+        let (explicit, sealed) = sealed.split_at(suite.explicit_nonce_bytes());
+        let nonce = nonce(suite, &self.nonce, explicit, header.number);
         let plain = Header {
             length: into.len(),
             ..*header
         };
-        let context = &mut self.context;
-        context.decrypt_init(None, None, Some(&nonce))?;
-        context.set_tag(tag)?;
-        context.cipher_update(&plain.to_associated_data(), None)?;
-        context.cipher_update(sealed, Some(into))?;
-        context.cipher_final(&mut [])?;
-        Ok(())
+        self.aead
+            .open(&nonce, &plain.to_associated_data(), sealed, into)
     }
 }
 

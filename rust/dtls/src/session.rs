@@ -4,7 +4,6 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use footprint::Place;
 use openssl::ssl::{self, ErrorCode, Ssl, SslRef, SslVerifyMode};
 use openssl::x509::verify::X509CheckFlags;
 
@@ -260,12 +259,10 @@ impl Session {
         };
         ssl.client_random(&mut agreed.client_random);
         let keys = KeyBlock::derive(ssl);
-        // Before there is a channel, whose memory then lies close together in what was OpenSSL's.
         self.stream.free_ssl();
-        let channel = keys
-            .and_then(|keys| Channel::new(&keys, agreed.is_server, sealed, finished, last_flight));
-        match channel {
-            Ok(channel) => {
+        match keys {
+            Ok(keys) => {
+                let channel = Channel::new(&keys, agreed.is_server, sealed, finished, last_flight);
                 self.agreed = Some(Box::new(agreed));
                 self.phase = Phase::Connected(channel);
                 self.rejected = Rejected::default();
@@ -317,15 +314,6 @@ impl Session {
             }));
             SendError::Failed
         })
-    }
-
-    /// Where the memory lies that a packet of a connected session goes through, beside the session's own.
-    pub fn footprint(&self) -> impl Iterator<Item = Place> {
-        let channel = match &self.phase {
-            Phase::Connected(channel) => Some(channel),
-            _ => None,
-        };
-        channel.into_iter().flat_map(Channel::footprint)
     }
 
     /// How many packets wait to be taken.

@@ -6,6 +6,8 @@ use openssl::cipher::{Cipher, CipherRef};
 pub(crate) const TAG: usize = 16;
 /// How many bytes every AEAD's nonce has.
 pub(crate) const NONCE: usize = 12;
+/// How many suites there are.
+pub(crate) const SUITES: usize = 3;
 /// The longest key of any suite.
 pub(crate) const LONGEST_KEY: usize = 32;
 

@@ -56,9 +56,7 @@ impl Peer {
                 link: Link::Ours(udp_peer),
                 session,
                 ..
-            } if session.status() == dtls::Status::Connected => {
-                Some(udp_peer.footprint().chain(session.footprint()))
-            }
+            } if session.status() == dtls::Status::Connected => Some(udp_peer.footprint()),
             _ => None,
         }
     }

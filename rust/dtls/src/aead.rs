@@ -1,0 +1,208 @@
+//! A key of an AEAD, used by OpenSSL's EVP in contexts that are a thread's and not a key's.
+//!
+//! What OpenSSL makes of a key, tables for it included, takes a kilobyte. With thousands of sessions that is in no
+//! processor's cache when the next packet comes, and to wait for it takes longer than to make it anew, 0.1 microseconds. So a
+//! session keeps its keys alone, and each record begins with one of them.
+
+use std::cell::RefCell;
+
+use openssl::cipher_ctx::CipherCtx;
+use openssl::error::ErrorStack;
+
+use crate::secret::Secret;
+use crate::suite::{LONGEST_KEY, NONCE, SUITES, Suite};
+
+/// A key, of one direction.
+pub(crate) struct Aead {
+    suite: Suite,
+    key: Secret<LONGEST_KEY>,
+}
+
+/// A thread's contexts of a suite, made when they are needed first.
+#[derive(Default)]
+struct Contexts {
+    sealing: Option<CipherCtx>,
+    opening: Option<CipherCtx>,
+}
+
+thread_local! {
+    static CONTEXTS: RefCell<[Contexts; SUITES]> = RefCell::default();
+}
+
+impl Aead {
+    /// `key` has as many bytes as the suite says.
+    pub(crate) fn new(suite: Suite, key: &[u8]) -> Self {
+        Self {
+            suite,
+            key: Secret::copied(key),
+        }
+    }
+
+    pub(crate) fn suite(&self) -> Suite {
+        self.suite
+    }
+
+    /// Seals bytes; `into` has room for them and, behind them, for the [`TAG`](crate::suite::TAG).
+    pub(crate) fn seal(
+        &self,
+        nonce: &[u8; NONCE],
+        associated: &[u8],
+        plain: &[u8],
+        into: &mut [u8],
+    ) -> Result<(), ErrorStack> {
+        let (sealed, tag) = into.split_at_mut(plain.len());
+        self.with_contexts(|contexts| {
+            let context = contexts.sealing(self.suite)?;
+            context.encrypt_init(None, Some(self.key()), Some(nonce))?;
+            context.cipher_update(associated, None)?;
+            context.cipher_update(plain, Some(sealed))?;
+            context.cipher_final(&mut [])?;
+            context.tag(tag)
+        })
+    }
+
+    /// Opens bytes, behind which the [`TAG`](crate::suite::TAG) stands; `into` has just as much room. After an error they are not authentic, and
+    /// what was written must be forgotten.
+    pub(crate) fn open(
+        &self,
+        nonce: &[u8; NONCE],
+        associated: &[u8],
+        sealed: &[u8],
+        into: &mut [u8],
+    ) -> Result<(), ErrorStack> {
+        let (sealed, tag) = sealed.split_at(into.len());
+        self.with_contexts(|contexts| {
+            let context = contexts.opening(self.suite)?;
+            context.decrypt_init(None, Some(self.key()), Some(nonce))?;
+            context.set_tag(tag)?;
+            context.cipher_update(associated, None)?;
+            context.cipher_update(sealed, Some(into))?;
+            context.cipher_final(&mut [])?;
+            Ok(())
+        })
+    }
+
+    fn key(&self) -> &[u8] {
+        &self.key[..self.suite.key_bytes()]
+    }
+
+    fn with_contexts(
+        &self,
+        body: impl FnOnce(&mut Contexts) -> Result<(), ErrorStack>,
+    ) -> Result<(), ErrorStack> {
+        let done = CONTEXTS.try_with(|all| body(&mut all.borrow_mut()[self.suite as usize]));
+        // At a thread's end there are none any more.
+        done.unwrap_or_else(|_| Err(ErrorStack::get()))
+    }
+}
+
+impl Drop for Aead {
+    /// Leaves nothing of the key in the contexts of this thread: OpenSSL wipes what it frees.
+    fn drop(&mut self) {
+        let _ = self.with_contexts(|contexts| {
+            *contexts = Contexts::default();
+            Ok(())
+        });
+    }
+}
+
+impl Contexts {
+    fn sealing(&mut self, suite: Suite) -> Result<&mut CipherCtx, ErrorStack> {
+        if self.sealing.is_none() {
+            let mut context = CipherCtx::new()?;
+            context.encrypt_init(Some(suite.cipher()), None, None)?;
+            self.sealing = Some(context);
+        }
+        self.sealing.as_mut().ok_or_else(ErrorStack::get)
+    }
+
+    fn opening(&mut self, suite: Suite) -> Result<&mut CipherCtx, ErrorStack> {
+        if self.opening.is_none() {
+            let mut context = CipherCtx::new()?;
+            context.decrypt_init(Some(suite.cipher()), None, None)?;
+            self.opening = Some(context);
+        }
+        self.opening.as_mut().ok_or_else(ErrorStack::get)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::suite::TAG;
+
+    const ALL: [Suite; SUITES] = [Suite::Aes128Gcm, Suite::Aes256Gcm, Suite::ChaCha20Poly1305];
+    const NONCE_OF_TEST: [u8; NONCE] = [5; NONCE];
+
+    fn sealed(aead: &Aead, plain: &[u8]) -> Vec<u8> {
+        let mut sealed = vec![0; plain.len() + TAG];
+        aead.seal(&NONCE_OF_TEST, b"header", plain, &mut sealed)
+            .unwrap();
+        sealed
+    }
+
+    fn opened(aead: &Aead, sealed: &[u8], associated: &[u8]) -> Option<Vec<u8>> {
+        let mut plain = vec![0; sealed.len() - TAG];
+        let opened = aead.open(&NONCE_OF_TEST, associated, sealed, &mut plain);
+        opened.is_ok().then_some(plain)
+    }
+
+    #[test]
+    fn keys_that_take_turns_do_not_mix() {
+        let keys: Vec<_> = ALL
+            .into_iter()
+            .flat_map(|suite| {
+                (0..5).map(move |key| Aead::new(suite, &vec![key; suite.key_bytes()]))
+            })
+            .collect();
+        let all_sealed: Vec<_> = keys.iter().map(|key| sealed(key, b"packet")).collect();
+        for (index, key) in keys.iter().enumerate() {
+            assert_eq!(
+                opened(key, &all_sealed[index], b"header").as_deref(),
+                Some(&b"packet"[..])
+            );
+            assert_eq!(opened(key, &all_sealed[index], b"another"), None);
+            let next = &all_sealed[(index + 1) % all_sealed.len()];
+            assert_eq!(opened(key, next, b"header"), None);
+            // After a failure as before.
+            assert!(opened(key, &all_sealed[index], b"header").is_some());
+        }
+    }
+
+    #[test]
+    fn it_is_the_aead_of_its_suite() {
+        use openssl::symm::{self, Cipher};
+        for suite in ALL {
+            let cipher = match suite {
+                Suite::Aes128Gcm => Cipher::aes_128_gcm(),
+                Suite::Aes256Gcm => Cipher::aes_256_gcm(),
+                Suite::ChaCha20Poly1305 => Cipher::chacha20_poly1305(),
+            };
+            let key: Vec<u8> = (0..suite.key_bytes() as u8).collect();
+            let mut tag = [0; TAG];
+            let mut expected = symm::encrypt_aead(
+                cipher,
+                &key,
+                Some(&NONCE_OF_TEST),
+                b"header",
+                b"packet",
+                &mut tag,
+            )
+            .unwrap();
+            expected.extend(tag);
+            assert_eq!(sealed(&Aead::new(suite, &key), b"packet"), expected);
+        }
+    }
+
+    #[test]
+    fn a_key_that_is_dropped_leaves_the_others_usable() {
+        let suite = Suite::Aes256Gcm;
+        let kept = Aead::new(suite, &[1; 32]);
+        let before = sealed(&kept, b"packet");
+        let other = Aead::new(suite, &[2; 32]);
+        sealed(&other, b"packet");
+        drop(other);
+        assert_eq!(sealed(&kept, b"packet"), before);
+        assert!(opened(&kept, &before, b"header").is_some());
+    }
+}
