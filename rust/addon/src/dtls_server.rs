@@ -181,7 +181,7 @@ impl OpenSslDtlsServer {
     fn poll_peers(this: Gd<Self>) -> Array<Gd<OpenSslPacketPeerDtls>> {
         contained("DTLSServer.poll_peers()", || {
             let roster = Arc::clone(&state::of(&this).roster);
-            roster.poll().into_iter().collect()
+            Array::from(roster.poll().as_slice())
         })
     }
 

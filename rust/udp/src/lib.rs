@@ -8,24 +8,25 @@
 //! # Flow
 //!
 //! ```text
-//!   kernel ──► Listener::poll ──► table: address ► route ──► inbox ──► Peer::receive
-//!                                      │                      ▲
-//!                                      └─ new address: pending ─ Listener::accept ─► Arc<Peer>
+//!   kernel ──► intake ──► Listener::poll ──► table: address ► route ──► inbox ──► Peer::receive
+//!                ▲                                │                      ▲
+//!                └─ the courier, between polls    └─ new address: pending ─ Listener::accept ─► Arc<Peer>
 //!
 //!   Peer::send of an accepted peer ──────────────────────► the listener's socket
-//!   Peer::send_soon, beyond the first of a tick ► outbox ► thread ──┘
+//!   Peer::send_soon, beyond the first of a tick ► outbox ► the courier ─┘
 //!   Peer with a socket of its own: kernel ──► Peer::available / Peer::receive
 //! ```
 //!
 //! # Locks
 //!
-//! Every type is `Send + Sync` with `&self` methods. There are four kinds of lock; a thread takes them in this order
+//! Every type is `Send + Sync` with `&self` methods. There are five kinds of lock; a thread takes them in this order
 //! only, and the last one is always a leaf:
 //!
 //! 1. a listener's turn to poll (one thread reads the socket at a time, so that each sender's order is kept),
-//! 2. the listener's table (held for a few dozen datagrams at a time, never during a system call that could block),
-//! 3. a peer's state, never together with 1 or 2: [`Peer::close`] takes it after it has left the table,
-//! 4. an inbox, or what waits to be sent.
+//! 2. the port's intake (for the whole poll; the courier has it for a datagram at a time when a poll wants it),
+//! 3. the listener's table (held for a few dozen datagrams at a time, never during a system call),
+//! 4. a peer's state, never together with the others: [`Peer::close`] takes it after it has left the table,
+//! 5. an inbox, or what waits to be sent.
 //!
 //! An accepted peer sends without any lock, takes a datagram with that of its inbox alone, and sees that there is none
 //! without any. A peer with a socket of its own takes its state's lock for each. Waiting (in [`Peer::wait`], or in [`Peer::send`] on a full
@@ -37,12 +38,12 @@
 //! | --- | --- |
 //! | bytes in the kernel's buffers, between two polls | [`Listener::set_kernel_buffer`] |
 //! | datagrams read in one poll | [`MAX_DATAGRAMS_PER_POLL`] |
-//! | datagrams read and not sorted yet | 32, in 128 KB for each thread |
+//! | datagrams read and not sorted yet | 32, in 128 KB for a listener; as many as one poll takes, in 1 MB, once it had a busy poll |
 //! | bytes queued for a peer, each datagram counting [`DATAGRAM_OVERHEAD`] more than its payload | [`DEFAULT_INBOX_BYTES`], or what [`Peer::bind`] was given |
 //! | peers that are ready, for [`Listener::take_ready`] | one entry a peer |
 //! | peers that were replaced | those that the caller keeps |
 //! | bytes that wait to be sent by a listener's thread | 1 MB, twice; the sender waits for room, up to 0.1 s |
-//! | threads | one for a listener, from the first tick of many datagrams on |
+//! | threads | one for a listener, the courier, from the first tick of many datagrams on |
 //! | peers not yet accepted | [`Listener::set_max_pending`], 16 unless told |
 //!
 //! What does not fit is dropped, newest first, and counted ([`Peer::dropped`], [`Listener::refused`], [`Listener::unsent`]).

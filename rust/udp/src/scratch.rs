@@ -1,4 +1,4 @@
-//! One receive buffer a thread, with room for several datagrams, instead of the 128 KB that each of the engine's peers carries.
+//! One receive buffer a thread, instead of the 128 KB that each of the engine's peers carries.
 //!
 //! It has no destructor on purpose: a thread-local with one would keep the library from being unloaded when the editor
 //! reloads the extension.
@@ -8,11 +8,8 @@ use std::cell::RefCell;
 /// Larger than any UDP datagram (65,507 bytes of payload over IPv4, 65,527 over IPv6).
 pub(crate) const RECEIVE_BUFFER: usize = 65_536;
 
-/// As long as no more than half of it is used, there is room for any datagram in the rest.
-const SCRATCH_BYTES: usize = 2 * RECEIVE_BUFFER;
-
 thread_local! {
-    static SCRATCH: RefCell<[u8; SCRATCH_BYTES]> = const { RefCell::new([0; SCRATCH_BYTES]) };
+    static SCRATCH: RefCell<[u8; RECEIVE_BUFFER]> = const { RefCell::new([0; RECEIVE_BUFFER]) };
 }
 
 /// Runs `body` with the thread's buffer. Does not nest.
