@@ -15,7 +15,7 @@ use crate::table::{Round, Table};
 /// millisecond.
 const READS_PER_ROUND: usize = 4;
 
-/// A poll of so many datagrams has the port's courier read ahead from then on.
+/// A poll of so many datagrams has the port's courier read ahead from then on, if it does not yet, having much to send.
 const BUSY_POLL: usize = 64;
 
 /// Listens on one port and sorts what arrives by sender, as the engine's `UDPServer` does.
