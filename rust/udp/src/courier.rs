@@ -28,6 +28,10 @@ const LONGEST_NAP: Duration = Duration::from_micros(500);
 /// How long it looks for more: longer than from one tick to the next.
 const PAUSE: Duration = Duration::from_millis(50);
 
+/// How many datagrams of a socket are read ahead between two polls: more than most kernels' buffers hold, and not so many
+/// that who floods a server of few players keeps its polls busy.
+const MOST_AHEAD: usize = 1024;
+
 /// The thread of a port.
 pub(crate) struct Courier {
     thread: Mutex<Thread>,
@@ -144,6 +148,7 @@ impl Courier {
 fn read_ahead(port: &Port) -> bool {
     let intake = port.intake();
     let (sockets, most) = port.readable();
+    let most = most.min(MOST_AHEAD);
     let mut has_read = false;
     for (index, socket) in sockets {
         let Some(mut turn) = intake.turn_between_polls() else {
@@ -151,9 +156,12 @@ fn read_ahead(port: &Port) -> bool {
         };
         let before = turn.len();
         for _ in 0..intake::BATCH {
-            if intake.is_wanted() || !matches!(turn.read(index, socket, most, &mut 0), Read::Some) {
+            if intake.is_wanted() {
                 break;
             }
+            let Read::Some = turn.read(index, socket, most, &mut 0) else {
+                break;
+            };
         }
         has_read |= turn.len() > before;
     }

@@ -38,7 +38,7 @@
 //! | --- | --- |
 //! | bytes in the kernel's buffers, between two polls | [`Listener::set_kernel_buffer`] |
 //! | datagrams read in one poll | [`MAX_DATAGRAMS_PER_POLL`] |
-//! | datagrams read and not sorted yet | 32, in 128 KB for a listener; as many as one poll takes, in 1 MB, once it had a busy poll |
+//! | datagrams read and not sorted yet | 32, in 128 KB for a listener; 1,024 of each socket, in 1 MB, once it has a courier |
 //! | bytes queued for a peer, each datagram counting [`DATAGRAM_OVERHEAD`] more than its payload | [`DEFAULT_INBOX_BYTES`], or what [`Peer::bind`] was given |
 //! | peers that are ready, for [`Listener::take_ready`] | one entry a peer |
 //! | peers that were replaced | those that the caller keeps |
