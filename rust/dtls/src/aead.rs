@@ -6,7 +6,7 @@
 
 use std::cell::RefCell;
 
-use openssl::cipher_ctx::CipherCtx;
+use openssl::cipher_ctx::{CipherCtx, CipherCtxRef};
 use openssl::error::ErrorStack;
 
 use crate::secret::Secret;
@@ -52,7 +52,9 @@ impl Aead {
     ) -> Result<(), ErrorStack> {
         let (sealed, tag) = into.split_at_mut(plain.len());
         self.with_contexts(|contexts| {
-            let context = contexts.sealing(self.suite)?;
+            let context = made(&mut contexts.sealing, |new| {
+                new.encrypt_init(Some(self.suite.cipher()), None, None)
+            })?;
             context.encrypt_init(None, Some(self.key()), Some(nonce))?;
             context.cipher_update(associated, None)?;
             context.cipher_update(plain, Some(sealed))?;
@@ -61,8 +63,8 @@ impl Aead {
         })
     }
 
-    /// Opens bytes, behind which the [`TAG`](crate::suite::TAG) stands; `into` has just as much room. After an error they are not authentic, and
-    /// what was written must be forgotten.
+    /// Opens bytes, behind which the [`TAG`](crate::suite::TAG) stands; `into` has just as much room. After an error they
+    /// are not authentic, and what was written must be forgotten.
     pub(crate) fn open(
         &self,
         nonce: &[u8; NONCE],
@@ -72,7 +74,9 @@ impl Aead {
     ) -> Result<(), ErrorStack> {
         let (sealed, tag) = sealed.split_at(into.len());
         self.with_contexts(|contexts| {
-            let context = contexts.opening(self.suite)?;
+            let context = made(&mut contexts.opening, |new| {
+                new.decrypt_init(Some(self.suite.cipher()), None, None)
+            })?;
             context.decrypt_init(None, Some(self.key()), Some(nonce))?;
             context.set_tag(tag)?;
             context.cipher_update(associated, None)?;
@@ -83,7 +87,7 @@ impl Aead {
     }
 
     fn key(&self) -> &[u8] {
-        &self.key[..self.suite.key_bytes()]
+        &self.key.0[..self.suite.key_bytes()]
     }
 
     fn with_contexts(
@@ -106,23 +110,18 @@ impl Drop for Aead {
     }
 }
 
-impl Contexts {
-    fn sealing(&mut self, suite: Suite) -> Result<&mut CipherCtx, ErrorStack> {
-        if self.sealing.is_none() {
+/// The context of a place, which is made, and begun with a suite, when it is needed first.
+fn made(
+    place: &mut Option<CipherCtx>,
+    begin: impl FnOnce(&mut CipherCtxRef) -> Result<(), ErrorStack>,
+) -> Result<&mut CipherCtx, ErrorStack> {
+    match place {
+        Some(context) => Ok(context),
+        None => {
             let mut context = CipherCtx::new()?;
-            context.encrypt_init(Some(suite.cipher()), None, None)?;
-            self.sealing = Some(context);
+            begin(&mut context)?;
+            Ok(place.insert(context))
         }
-        self.sealing.as_mut().ok_or_else(ErrorStack::get)
-    }
-
-    fn opening(&mut self, suite: Suite) -> Result<&mut CipherCtx, ErrorStack> {
-        if self.opening.is_none() {
-            let mut context = CipherCtx::new()?;
-            context.decrypt_init(Some(suite.cipher()), None, None)?;
-            self.opening = Some(context);
-        }
-        self.opening.as_mut().ok_or_else(ErrorStack::get)
     }
 }
 

@@ -57,7 +57,7 @@ impl KeyBlock {
         let label = seed.len() - 2 * RANDOM;
         ssl.server_random(&mut seed[label..][..RANDOM]);
         ssl.client_random(&mut seed[label + RANDOM..]);
-        let length = ssl.session().map_or(0, |it| it.master_key(&mut *master));
+        let length = ssl.session().map_or(0, |it| it.master_key(&mut master.0));
         let digest = ssl.current_cipher().and_then(|it| it.handshake_digest());
         let (MASTER_SECRET, Some(digest)) = (length, digest) else {
             return Err(ErrorStack::get());
@@ -71,7 +71,7 @@ impl KeyBlock {
             EVP_PKEY_CTX_set_tls1_prf_md(context, digest.as_ptr()) > 0
                 && EVP_PKEY_CTX_set1_tls1_prf_secret(
                     context,
-                    master.as_ptr(),
+                    master.0.as_ptr(),
                     MASTER_SECRET as c_int,
                 ) > 0
                 && EVP_PKEY_CTX_add1_tls1_prf_seed(context, seed.as_ptr(), seed.len() as c_int) > 0
@@ -81,7 +81,7 @@ impl KeyBlock {
         }
         let mut bytes = Secret([0; 2 * (LONGEST_KEY + NONCE)]);
         let used = 2 * (suite.key_bytes() + suite.fixed_iv_bytes());
-        prf.derive(Some(&mut bytes[..used]))?;
+        prf.derive(Some(&mut bytes.0[..used]))?;
         Ok(Self { bytes, suite })
     }
 
@@ -101,8 +101,8 @@ impl KeyBlock {
     fn keys(&self, side: usize) -> Keys<'_> {
         let (key, iv) = (self.suite.key_bytes(), self.suite.fixed_iv_bytes());
         Keys {
-            key: &self.bytes[side * key..][..key],
-            iv: &self.bytes[2 * key + side * iv..][..iv],
+            key: &self.bytes.0[side * key..][..key],
+            iv: &self.bytes.0[2 * key + side * iv..][..iv],
         }
     }
 }

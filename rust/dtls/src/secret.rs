@@ -1,7 +1,5 @@
 //! Bytes that are wiped when they are no longer needed.
 
-use std::ops::{Deref, DerefMut};
-
 use libc::c_void;
 
 // openssl/crypto.h
@@ -16,22 +14,8 @@ impl<const BYTES: usize> Secret<BYTES> {
     /// These bytes, and zeros behind them.
     pub(crate) fn copied(bytes: &[u8]) -> Self {
         let mut secret = Self([0; BYTES]);
-        secret[..bytes.len()].copy_from_slice(bytes);
+        secret.0[..bytes.len()].copy_from_slice(bytes);
         secret
-    }
-}
-
-impl<const BYTES: usize> Deref for Secret<BYTES> {
-    type Target = [u8; BYTES];
-
-    fn deref(&self) -> &[u8; BYTES] {
-        &self.0
-    }
-}
-
-impl<const BYTES: usize> DerefMut for Secret<BYTES> {
-    fn deref_mut(&mut self) -> &mut [u8; BYTES] {
-        &mut self.0
     }
 }
 

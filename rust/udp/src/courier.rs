@@ -66,7 +66,7 @@ impl Courier {
     }
 
     /// Starts the thread of a port unless that was done; whether it runs.
-    pub(crate) fn has_started(&self, port: &Arc<Port>) -> bool {
+    pub(crate) fn start(&self, port: &Arc<Port>) -> bool {
         let mut thread = lock(&self.thread);
         if matches!(*thread, Thread::NotStarted) {
             let port = Arc::clone(port);
@@ -78,10 +78,12 @@ impl Courier {
         matches!(*thread, Thread::Runs(_))
     }
 
-    /// Tells the thread, if it was started, that there is work for it now and in the next ticks.
-    pub(crate) fn call(&self) {
-        self.is_called.store(true, Ordering::SeqCst);
-        self.wake();
+    /// Tells the thread of a port that there is work for it now and in the next ticks.
+    pub(crate) fn call(&self, port: &Arc<Port>) {
+        if self.start(port) {
+            self.is_called.store(true, Ordering::SeqCst);
+            self.wake();
+        }
     }
 
     /// Wakes the thread if it sleeps.

@@ -36,9 +36,8 @@ pub(crate) struct Unsorted {
     buffer: Vec<u8>,
     /// Who sent each, and where it ends in the buffer.
     heads: Vec<(SocketAddr, usize)>,
-    /// How many of these were sorted, and where the next one begins.
+    /// How many of these were sorted.
     sorted: usize,
-    start: usize,
     /// How many were read of each socket since all were sorted at a poll's end.
     read: [usize; MOST_SOCKETS],
 }
@@ -60,7 +59,6 @@ impl Intake {
                 buffer: vec![0; BUFFER],
                 heads: Vec::with_capacity(BATCH),
                 sorted: 0,
-                start: 0,
                 read: [0; MOST_SOCKETS],
             }),
             is_wanted: AtomicBool::new(false),
@@ -144,8 +142,8 @@ impl Unsorted {
         &self,
         most: usize,
     ) -> impl ExactSizeIterator<Item = (SocketAddr, &[u8])> + Clone {
-        let mut start = self.start;
-        let heads = &self.heads[self.sorted..];
+        let (sorted, heads) = self.heads.split_at(self.sorted);
+        let mut start = sorted.last().map_or(0, |&(_, end)| end);
         heads[..heads.len().min(most)]
             .iter()
             .map(move |&(from, end)| {
@@ -158,19 +156,20 @@ impl Unsorted {
     /// Forgets the oldest, which were sorted.
     pub(crate) fn forget(&mut self, count: usize) {
         self.sorted += count;
-        self.start = self.heads[..self.sorted].last().map_or(0, |&(_, end)| end);
         if self.sorted == self.heads.len() {
             self.heads.clear();
             self.sorted = 0;
-            self.start = 0;
         }
     }
 
-    /// Ends a poll: if all was sorted, as many can be read again.
-    pub(crate) fn end_poll(&mut self) {
+    /// Ends a poll; gives how many datagrams were read for it, ahead and by itself. If all were sorted, as many can be read
+    /// again.
+    pub(crate) fn end_poll(&mut self) -> usize {
+        let count = self.read.iter().sum();
         if self.is_empty() {
             self.read = [0; MOST_SOCKETS];
         }
+        count
     }
 }
 
@@ -227,11 +226,11 @@ mod tests {
         };
         assert!((0..3).all(|_| read(&mut unsorted)));
         assert!(!read(&mut unsorted));
-        unsorted.end_poll();
+        assert_eq!(unsorted.end_poll(), 3);
         assert!(!read(&mut unsorted), "they are not sorted");
         unsorted.forget(3);
         assert!(!read(&mut unsorted), "the poll goes on");
-        unsorted.end_poll();
+        assert_eq!(unsorted.end_poll(), 3);
         assert!(read(&mut unsorted));
     }
 

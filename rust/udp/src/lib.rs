@@ -22,8 +22,9 @@
 //! Every type is `Send + Sync` with `&self` methods. There are five kinds of lock; a thread takes them in this order
 //! only, and the last one is always a leaf:
 //!
-//! 1. a listener's turn to poll (one thread reads the socket at a time, so that each sender's order is kept),
-//! 2. the port's intake (for the whole poll; the courier has it for a datagram at a time when a poll wants it),
+//! 1. a listener's turn to poll,
+//! 2. the port's intake (who has it reads and sorts, so that each sender's order is kept; a poll has it to its end, the
+//!    courier lets go of it at the next datagram when a poll wants it),
 //! 3. the listener's table (held for a few dozen datagrams at a time, never during a system call),
 //! 4. a peer's state, never together with the others: [`Peer::close`] takes it after it has left the table,
 //! 5. an inbox, or what waits to be sent.

@@ -22,7 +22,7 @@ const BUSY_POLL: usize = 64;
 ///
 /// Dropping it stops it.
 pub struct Listener {
-    /// One thread at a time reads the socket, so that each sender's datagrams stay in order.
+    /// One thread at a time polls, and who stops the listener waits for it.
     polling: Mutex<()>,
     table: Arc<Mutex<Table>>,
 }
@@ -90,25 +90,23 @@ impl Listener {
         port.suit(clients);
         port.outbox().begin_tick();
         let mut intake = port.intake().turn();
-        let mut sorted = 0;
-        let result = self.read_and_sort(&port, &mut intake, when_full, &mut sorted);
-        intake.end_poll();
+        let result = self.read_and_sort(&port, &mut intake, when_full);
+        let count = intake.end_poll();
         drop(intake);
-        if sorted >= BUSY_POLL && port.courier().has_started(&port) {
-            port.courier().call();
+        if count >= BUSY_POLL {
+            port.courier().call(&port);
         }
         result
     }
 
-    /// Sorts what was read ahead, and then what else there is. Adds to `sorted` how many datagrams it was.
+    /// Sorts what was read ahead, and then what else there is.
     fn read_and_sort(
         &self,
         port: &Arc<Port>,
         intake: &mut Unsorted,
         when_full: WhenFull,
-        sorted: &mut usize,
     ) -> Result<(), Error> {
-        if self.sort(port, intake, when_full, sorted) == Sorted::UntilFull {
+        if self.sort(port, intake, when_full) == Sorted::UntilFull {
             return Ok(());
         }
         let batch = when_full.batch();
@@ -123,7 +121,7 @@ impl Listener {
                         break;
                     }
                 }
-                if self.sort(port, intake, when_full, sorted) == Sorted::UntilFull {
+                if self.sort(port, intake, when_full) == Sorted::UntilFull {
                     return Ok(());
                 }
             }
@@ -135,20 +133,13 @@ impl Listener {
     }
 
     /// Hands what was read to the peers.
-    fn sort(
-        &self,
-        port: &Arc<Port>,
-        intake: &mut Unsorted,
-        when_full: WhenFull,
-        sorted: &mut usize,
-    ) -> Sorted {
+    fn sort(&self, port: &Arc<Port>, intake: &mut Unsorted, when_full: WhenFull) -> Sorted {
         while !intake.is_empty() {
             let mut table = lock(&self.table);
             let oldest = intake.oldest(when_full.batch());
             let count = oldest.len();
             table.deliver(port, oldest);
             intake.forget(count);
-            *sorted += count;
             if when_full == WhenFull::Stop && table.is_full() {
                 return Sorted::UntilFull;
             }

@@ -69,7 +69,7 @@ impl Outbox {
     ) -> Result<(), Error> {
         if !self.is_busy.load(Ordering::Acquire)
             && (self.sends_of_this_tick.fetch_add(1, Ordering::Relaxed) < DIRECT_SENDS
-                || !port.courier().has_started(port))
+                || !port.courier().start(port))
         {
             return port.socket().send_to(datagram, remote);
         }

@@ -130,7 +130,7 @@ impl Table {
         for (known, (from, _)) in known.iter_mut().zip(datagrams.clone()) {
             *known = self.routes.get(&Sender(from));
         }
-        if self.routes.len() > CACHED_ROUTES {
+        if self.routes.len() >= CACHED_ROUTES {
             fetch(known.iter().copied().flatten());
         }
         let mut strangers = 0_u32;
