@@ -15,4 +15,4 @@ func test_the_classes_are_there() -> void:
 
 func test_openssl_is_linked() -> void:
 	var version: String = OpenSSLDTLSServer.get_openssl_version()
-	check(version.begins_with("OpenSSL 3."), "the version is %s" % version)
+	check(version.begins_with("OpenSSL 4."), "the version is %s" % version)

@@ -242,7 +242,7 @@ impl OpenSslDtlsServer {
         Timeout::Idle.of(&self.timeouts())
     }
 
-    /// Returns the version of the OpenSSL library inside the addon, such as [code]OpenSSL 3.6.3 9 Jun 2026[/code].
+    /// Returns the version of the OpenSSL library inside the addon, such as [code]OpenSSL 4.0.3 29 Sep 2026[/code].
     #[func]
     fn get_openssl_version() -> GString {
         dtls::openssl_version().into()

@@ -47,7 +47,7 @@ const CIPHER_SUITES_WITHOUT_AES: &str = "ECDHE+CHACHA20:ECDHE+AESGCM";
 
 const GROUPS: &str = "X25519:P-256:P-384";
 
-/// The linked OpenSSL's own words for its version, such as `OpenSSL 3.6.3 9 Jun 2026`.
+/// The linked OpenSSL's own words for its version, such as `OpenSSL 4.0.3 29 Sep 2026`.
 pub fn openssl_version() -> &'static str {
     openssl::version::version()
 }

@@ -52,7 +52,7 @@ pub(crate) struct Session {
     pub(crate) protocol: String,
     /// The negotiated cipher, by OpenSSL's name.
     pub(crate) cipher: String,
-    /// The linked library, `OpenSSL 3.6.3 9 Jun 2026`.
+    /// The linked library, `OpenSSL 4.0.3 29 Sep 2026`.
     pub(crate) library: String,
 }
 
@@ -85,8 +85,8 @@ impl Session {
         if self.cipher.is_empty() {
             bail!("the session names no cipher");
         }
-        if !self.library.starts_with("OpenSSL 3.") {
-            bail!("the session ran on {}, not on OpenSSL 3", self.library);
+        if !self.library.starts_with("OpenSSL 4.") {
+            bail!("the session ran on {}, not on OpenSSL 4", self.library);
         }
         Ok(())
     }
@@ -299,10 +299,10 @@ mod tests {
 
     #[test]
     fn the_addons_report_is_read() {
-        let line = "OpenSSL DTLS: session established: DTLSv1.2, ECDHE-RSA-AES256-GCM-SHA384, OpenSSL 3.6.3 9 Jun 2026, peer 127.0.0.1:4242";
+        let line = "OpenSSL DTLS: session established: DTLSv1.2, ECDHE-RSA-AES256-GCM-SHA384, OpenSSL 4.0.3 29 Sep 2026, peer 127.0.0.1:4242";
         let session = Session::parse(line).unwrap();
         assert_eq!(session.cipher, "ECDHE-RSA-AES256-GCM-SHA384");
-        assert_eq!(session.library, "OpenSSL 3.6.3 9 Jun 2026");
+        assert_eq!(session.library, "OpenSSL 4.0.3 29 Sep 2026");
         session.check().unwrap();
         assert_eq!(
             Session::parse("OpenSSL DTLS: 2 scripts run on OpenSSL (drop-in)"),

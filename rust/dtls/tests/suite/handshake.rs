@@ -24,7 +24,17 @@ fn both_sides_agree_on_dtls_1_2_and_a_forward_secret_aead_suite() {
             "nothing is due once both are connected"
         );
     }
-    assert!(openssl_version().starts_with("OpenSSL 3."));
+    // The vendored OpenSSL is 4; a system's may be older.
+    let supported = if cfg!(feature = "vendored") {
+        "4"
+    } else {
+        "34"
+    };
+    let version = openssl_version();
+    let major = version
+        .strip_prefix("OpenSSL ")
+        .and_then(|it| it.chars().next());
+    assert!(major.is_some_and(|it| supported.contains(it)), "{version}");
     assert_eq!(world.server().failure(), None);
 }
 
