@@ -3,12 +3,13 @@ extends "res://tests/differential.gd"
 
 
 func test_listening() -> void:
-	expect_errors(["ERR_ALREADY_IN_USE", "Invalid IP", "p_bind_address.is_valid", "is no IP address", "the server listens already", "!is_open()", "the port must be"])
+	expect_errors(["ERR_ALREADY_IN_USE", "Invalid IP", "p_bind_address.is_valid", "is no IP address", "the server listens already", "!is_open()", "the port must be", "cannot be had"])
 	await compare(_listen, {
 		"listen on port 65536": [OK, ERR_INVALID_PARAMETER, "the engine listens on port 0 then: any"],
 		"listening on port 65536": [true, false, "as above"],
 		"listen on port -65536": [OK, ERR_INVALID_PARAMETER, "as above"],
 		"listening on port -65536": [true, false, "as above"],
+		"another server takes the port": [OK, ERR_UNAVAILABLE, "the engine's servers take a port from each other on Linux, and let other users' processes do so"],
 	})
 
 

@@ -49,3 +49,11 @@ pub(crate) fn to_bind(text: &str) -> Option<BindAddress> {
         _ => literal(text).map(BindAddress::Ip),
     }
 }
+
+/// Why the system did not bind an address and port, for a printed line.
+pub(crate) fn not_bindable(address: &GString, port: u16) -> String {
+    format!(
+        "port {port} cannot be had on \"{address}\": another socket has it, or the address is not one of this machine, \
+         or the system does not allow it"
+    )
+}

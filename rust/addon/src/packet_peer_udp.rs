@@ -95,7 +95,7 @@ impl OpenSslPacketPeerUdp {
     ///
     /// [param bind_address] is [code]"*"[/code] for every address of the machine (IPv4 and IPv6), or one address. [param recv_buf_size] is the size of the queue of received packets, in bytes.
     ///
-    /// Returns [constant OK], [constant ERR_ALREADY_IN_USE] if the socket is open, [constant ERR_INVALID_PARAMETER] for a bad port or address, [constant ERR_CANT_CREATE] or [constant ERR_UNAVAILABLE] if the system refuses.
+    /// Returns [constant OK], [constant ERR_ALREADY_IN_USE] if the socket is open, [constant ERR_INVALID_PARAMETER] for a bad port or address, [constant ERR_UNAVAILABLE] if another socket has the port or the address is not one of this machine, [constant ERR_CANT_CREATE] if the system gives no socket.
     #[func(gd_self)]
     fn bind(
         this: Gd<Self>,
@@ -117,7 +117,11 @@ impl OpenSslPacketPeerUdp {
                 return Error::ERR_INVALID_PARAMETER;
             };
             let size = usize::try_from(recv_buf_size).unwrap_or(0);
-            code(state::of(&this).peer().bind(port, address, size))
+            let bound = state::of(&this).peer().bind(port, address, size);
+            if bound == Err(udp::Error::Unavailable) {
+                mistake(WHAT, address::not_bindable(&bind_address, port));
+            }
+            code(bound)
         })
     }
 

@@ -33,20 +33,11 @@ mod shared {
     impl Group {
         pub(crate) const IS_KNOWN: bool = true;
 
-        /// The first socket of a port that others may share later; `None` if it cannot be shared.
-        ///
-        /// A port that somebody else listens on cannot: a group that was joined would give each half of the clients. The
-        /// probe without `SO_REUSEADDR` finds out.
-        pub(crate) fn first(
-            address: BindAddress,
-            port: u16,
-            receive_buffer: Option<usize>,
-        ) -> Option<Socket> {
-            drop(Socket::bind(address, port).ok()?);
-            Socket::listen_shared(address, port, receive_buffer, Place::First).ok()
-        }
-
         /// Opens further sockets on the port of `first`, until there are `wanted`, or as many as a group can have.
+        ///
+        /// `first` is bound without any option that shares a port, so that it got the port only because no other socket
+        /// had it. `SO_REUSEPORT` set afterwards lets sockets bind that have it too and belong to the same user (socket(7));
+        /// a listener's first socket never has it when it binds.
         pub(crate) fn open(
             first: &Socket,
             address: BindAddress,
@@ -54,10 +45,15 @@ mod shared {
             wanted: usize,
         ) -> Option<Group> {
             let port = first.local_port();
-            let others: Vec<Socket> = (1..wanted.min(MOST_SOCKETS))
-                .map(|_| Socket::listen_shared(address, port, receive_buffer, Place::Other))
-                .collect::<Result<_, _>>()
-                .ok()?;
+            let first_options = SockRef::from(first.udp());
+            first_options.set_reuse_port(true).ok()?;
+            let others = (1..wanted.min(MOST_SOCKETS))
+                .map(|_| Socket::listen_shared(address, port, receive_buffer))
+                .collect::<Result<Vec<_>, _>>();
+            let Ok(others) = others else {
+                let _ = first_options.set_reuse_port(false);
+                return None;
+            };
             let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).ok()?;
             for (index, socket) in std::iter::once(first).chain(&others).enumerate() {
                 let name = epoll::EventData::new_u64(index as u64);
@@ -87,26 +83,16 @@ mod shared {
         }
     }
 
-    #[derive(Clone, Copy, PartialEq, Eq)]
-    enum Place {
-        First,
-        Other,
-    }
-
     impl Socket {
-        /// As [`Socket::listen`], on a port that others of the same group have too.
+        /// As [`Socket::listen`], on a port that the first socket of the group has.
         fn listen_shared(
             address: BindAddress,
             port: u16,
             receive_buffer: Option<usize>,
-            place: Place,
         ) -> Result<Socket, Error> {
             Socket::bind_with(address, port, |socket| {
                 socket.prepare_to_listen(receive_buffer);
-                if place == Place::Other {
-                    hear_no_broadcasts(socket)?;
-                }
-                // Without it the port could be bound all the same, and one socket would hear everything.
+                hear_no_broadcasts(socket)?;
                 SockRef::from(socket.udp()).set_reuse_port(true)
             })
         }
@@ -153,10 +139,6 @@ mod none {
 
     impl Group {
         pub(crate) const IS_KNOWN: bool = false;
-
-        pub(crate) fn first(_: BindAddress, _: u16, _: Option<usize>) -> Option<Socket> {
-            None
-        }
 
         pub(crate) fn open(
             _: &Socket,

@@ -1,6 +1,7 @@
 //! A socket that many remotes send to, each of which becomes a peer: the engine's `UDPServer`.
 
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use crate::address::BindAddress;
 use crate::error::Error;
@@ -17,6 +18,9 @@ const READS_PER_ROUND: usize = 4;
 
 /// A poll of so many datagrams has the port's courier read ahead from then on, if it does not yet, having much to send.
 const BUSY_POLL: usize = 64;
+
+/// How long [`Listener::stop`] waits at the most for threads that use the port.
+const LONGEST_USE: Duration = Duration::from_millis(500);
 
 /// Listens on one port and sorts what arrives by sender, as the engine's `UDPServer` does.
 ///
@@ -41,8 +45,8 @@ impl Listener {
     ///
     /// # Errors
     /// [`Error::AlreadyInUse`]: already listening. [`Error::CantCreate`]: no socket. [`Error::Unavailable`]: the
-    /// address or port cannot be bound. On Linux and macOS the socket has `SO_REUSEADDR`, as the engine's: there, a
-    /// port that another *listener* has is not refused, while one that a [`Peer`] has is.
+    /// address or port cannot be bound, in most cases because another socket has it, of this process or any other. (The
+    /// engine's listeners take a port from each other on Linux and macOS: they set `SO_REUSEADDR`.)
     pub fn listen(&self, port: u16, address: BindAddress) -> Result<(), Error> {
         let mut table = lock(&self.table);
         if table.port().is_some() {
@@ -60,7 +64,7 @@ impl Listener {
     /// What comes while the buffer is full is lost, so it has to hold what all clients send in the longest tick. Where the
     /// system gives one socket too little, as Linux does by default, a listener with more than 64 clients has up to 32
     /// sockets on its port, each for some of the clients. Each client's datagrams stay in order; which of two new clients
-    /// is pending first is then no longer certain. If another listener had the port before, it makes do with one socket.
+    /// is pending first is then no longer certain.
     pub fn set_kernel_buffer(&self, each: usize, in_all: usize) {
         lock(&self.table).kernel_buffers = KernelBuffers {
             each: Some(each),
@@ -262,14 +266,22 @@ impl Listener {
 
     /// Closes the socket: `UDPServer.stop`. Peers that were accepted are unbound, unconnected and empty from here on.
     ///
-    /// What [`Peer::send_soon`] was given is sent first. A poll in progress on another thread is let finish, so that the port is free when this returns.
+    /// What [`Peer::send_soon`] was given is sent first. The port is free when this returns: a poll in progress on another
+    /// thread is let finish, and so is a send, or a [`Peer::wait`], which ends within 20 milliseconds or so.
     pub fn stop(&self) {
         let _turn = lock(&self.polling);
-        let port = lock(&self.table).port().cloned();
-        if let Some(port) = port {
-            port.courier().finish();
-        }
+        let Some(port) = lock(&self.table).port().cloned() else {
+            return;
+        };
+        port.courier().finish();
         lock(&self.table).close();
+        let in_use = Arc::downgrade(&port);
+        drop(port);
+        // Nobody gets hold of it any more; who has it lets go soon.
+        let start = Instant::now();
+        while in_use.strong_count() > 0 && start.elapsed() < LONGEST_USE {
+            std::thread::sleep(Duration::from_micros(200));
+        }
     }
 }
 

@@ -78,26 +78,16 @@ impl Port {
         port: u16,
         buffers: KernelBuffers,
     ) -> Result<Port, Error> {
-        let alone = || Socket::listen(address, port, buffers.each);
-        let one = alone()?;
-        let size = one.receive_buffer().unwrap_or(usize::MAX).max(1);
+        let socket = Socket::listen(address, port, buffers.each)?;
+        let size = socket.receive_buffer().unwrap_or(usize::MAX).max(1);
         let wanted = buffers.in_all.div_ceil(size);
-        if wanted < 2 || !Group::IS_KNOWN {
-            return Ok(Port::new(one, None));
-        }
-        // Who is to share must be ready to from the beginning.
-        let chosen = one.local_port();
-        drop(one);
-        let Some(socket) = Group::first(address, chosen, buffers.each) else {
-            return Ok(Port::new(alone()?, None));
-        };
-        let growth = Growth {
+        let growth = (wanted >= 2 && Group::IS_KNOWN).then(|| Growth {
             address,
             receive_buffer: buffers.each,
             wanted,
             group: OnceLock::new(),
-        };
-        Ok(Port::new(socket, Some(growth)))
+        });
+        Ok(Port::new(socket, growth))
     }
 
     fn new(socket: Socket, growth: Option<Growth>) -> Port {

@@ -62,9 +62,10 @@ impl Socket {
         Socket::bind_with(address, port, |_| Ok(()))
     }
 
-    /// A socket bound for a listener: with `SO_REUSEADDR` where that is what the engine does. On Linux this lets two
-    /// listeners take the same port, and the newer one gets the datagrams; stock behaves so too (checked on 4.6.3).
-    /// On Windows the engine leaves it off, because there it means even more than that.
+    /// A socket bound for a listener.
+    ///
+    /// The engine sets `SO_REUSEADDR`, which on Linux lets a process of any user bind the same UDP port and get every
+    /// datagram from then on. UDP does not need it: a port is free as soon as its socket is closed.
     ///
     /// `receive_buffer` is what it asks of the kernel, in bytes; it takes what it gets. Without it, it asks for much.
     pub(crate) fn listen(
@@ -80,10 +81,6 @@ impl Socket {
 
     pub(crate) fn prepare_to_listen(&self, receive_buffer: Option<usize>) {
         let options = SockRef::from(&self.udp);
-        if cfg!(not(windows)) {
-            // Refusal is not fatal, as in the engine.
-            let _ = options.set_reuse_address(true);
-        }
         match receive_buffer {
             Some(size) => {
                 let _ = options.set_recv_buffer_size(size);

@@ -177,38 +177,6 @@ fn waiting_and_stopping_concern_every_socket_of_the_port() {
 }
 
 #[test]
-fn a_second_listener_on_the_port_takes_all_of_it_or_nothing() {
-    if !SHARES_PORTS {
-        return;
-    }
-    for address in [ON_V4, BindAddress::Any] {
-        let older = small_buffers(address);
-        let _crowd = crowd_on_many_sockets(&older);
-        let newer = Listener::new();
-        newer.set_kernel_buffer(DEFAULT, 8 << 20);
-        newer.listen(older.local_port(), address).unwrap();
-        newer.set_max_pending(200);
-        older.set_max_pending(200);
-        let count = |listener: &Listener| {
-            std::thread::sleep(Duration::from_millis(20));
-            listener.poll().unwrap();
-            std::iter::from_fn(|| listener.accept()).count()
-        };
-        let clients: Vec<UdpSocket> = (0..100).map(|_| plain_socket()).collect();
-        let knock = || {
-            for client in &clients {
-                client.send_to(b"hello", (V4, older.local_port())).unwrap();
-            }
-        };
-        knock();
-        assert_eq!((count(&newer), count(&older)), (100, 0), "as the engine's");
-        newer.stop();
-        knock();
-        assert_eq!(count(&older), 100);
-    }
-}
-
-#[test]
 fn what_is_sent_to_everybody_is_heard_once() {
     if !SHARES_PORTS {
         return;

@@ -63,24 +63,6 @@ fn an_address_of_another_machine_cannot_be_listened_on() {
 }
 
 #[test]
-fn two_listeners_share_a_port_on_linux_as_stock_ones_do() {
-    let (_first, address) = listener();
-    let second = Listener::new();
-    let result = second.listen(address.port(), ON_V4);
-    if cfg!(target_os = "linux") {
-        assert_eq!(result, Ok(()));
-    }
-    // A peer's port is another matter everywhere.
-    let peer = Peer::new();
-    peer.bind(0, ON_V4, 1024).unwrap();
-    second.stop();
-    assert_eq!(
-        second.listen(peer.local_port(), ON_V4),
-        Err(Error::Unavailable)
-    );
-}
-
-#[test]
 fn each_sender_becomes_a_peer_with_its_own_packets_in_order() {
     let (listener, address) = listener();
     let clients = clients(3);

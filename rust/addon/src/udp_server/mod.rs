@@ -42,7 +42,9 @@ impl OpenSslUdpServer {
     ///
     /// [param bind_address] is [code]"*"[/code] for every address of the machine (IPv4 and IPv6), or one address.
     ///
-    /// Returns [constant OK], [constant ERR_ALREADY_IN_USE] if the server listens already, [constant ERR_INVALID_PARAMETER] for a bad port or address, [constant ERR_CANT_CREATE] or [constant ERR_UNAVAILABLE] if the system refuses.
+    /// Returns [constant OK], [constant ERR_ALREADY_IN_USE] if the server listens already, [constant ERR_INVALID_PARAMETER] for a bad port or address, [constant ERR_UNAVAILABLE] if another socket has the port or the address is not one of this machine, [constant ERR_CANT_CREATE] if the system gives no socket.
+    ///
+    /// Unlike the engine's: no other server, of this program or of another, gets the port while this one listens.
     #[func(gd_self)]
     fn listen(this: Gd<Self>, port: i64, #[opt(default = "*")] bind_address: GString) -> Error {
         const WHAT: &str = "UDPServer.listen()";
@@ -62,7 +64,11 @@ impl OpenSslUdpServer {
                 mistake(WHAT, format_args!("\"{bind_address}\" is no IP address"));
                 return Error::ERR_INVALID_PARAMETER;
             };
-            code(state::of(&this).listen(port, address))
+            let listening = state::of(&this).listen(port, address);
+            if listening == Err(udp::Error::Unavailable) {
+                mistake(WHAT, address::not_bindable(&bind_address, port));
+            }
+            code(listening)
         })
     }
 

@@ -1,0 +1,275 @@
+//! A port belongs to the listener that has it: no other socket gets it or any of its datagrams, whatever the options that
+//! the other sets and whoever runs it; and it is free as soon as the listener has stopped.
+
+mod support;
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
+
+use socket2::{Domain, Protocol, Socket, Type};
+use support::{ON_V4, V4, V6, accept, accepted, has_ipv6_loopback, plain_socket, take};
+use udp::{BindAddress, Error, Listener, Peer};
+
+const EVERY_V4: BindAddress = BindAddress::Ip(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+const EVERY_V6: BindAddress = BindAddress::Ip(IpAddr::V6(Ipv6Addr::UNSPECIFIED));
+const ON_V6: BindAddress = BindAddress::Ip(V6);
+
+/// More clients than one small socket is to serve ([`Listener::set_kernel_buffer`]).
+const CROWD: usize = 65;
+
+/// A listener with several sockets on its port, where the system has that; and what keeps it so.
+fn listener_of_many_sockets(address: BindAddress) -> (Listener, Vec<(UdpSocket, Arc<Peer>)>) {
+    let listener = Listener::new();
+    listener.set_kernel_buffer(100_000, 8 << 20);
+    listener.listen(0, address).unwrap();
+    let ip = match address {
+        EVERY_V6 | ON_V6 => V6,
+        _ => V4,
+    };
+    let crowd = (0..CROWD).map(|_| {
+        let client = UdpSocket::bind((ip, 0)).unwrap();
+        client.connect((ip, listener.local_port())).unwrap();
+        client.send(b"hello").unwrap();
+        let peer = accept(&listener);
+        take(&peer);
+        (client, peer)
+    });
+    let crowd = crowd.collect();
+    listener.poll().unwrap();
+    (listener, crowd)
+}
+
+fn listener_on(address: BindAddress) -> Listener {
+    let listener = Listener::new();
+    listener.listen(0, address).unwrap();
+    listener
+}
+
+/// Which addresses a second socket can have on a port whose first has an address: those that never get the same datagram.
+fn fit_on_one_port(first: BindAddress, second: BindAddress) -> bool {
+    let families = |address| match address {
+        BindAddress::Any => (true, true),
+        BindAddress::Ip(ip) => (ip.is_ipv4(), ip.is_ipv6()),
+    };
+    let (first, second) = (families(first), families(second));
+    !(first.0 && second.0 || first.1 && second.1)
+}
+
+fn addresses() -> Vec<BindAddress> {
+    match has_ipv6_loopback() {
+        true => vec![BindAddress::Any, EVERY_V4, ON_V4, EVERY_V6, ON_V6],
+        false => vec![BindAddress::Any, EVERY_V4, ON_V4],
+    }
+}
+
+/// Every address on the port of a listener, by a listener and by a peer.
+fn check_what_else_fits(listener: &Listener, first: BindAddress) {
+    let port = listener.local_port();
+    for second in addresses() {
+        let expected = match fit_on_one_port(first, second) {
+            true => Ok(()),
+            false => Err(Error::Unavailable),
+        };
+        let what = format!("{second:?} while {first:?} is taken");
+        assert_eq!(Listener::new().listen(port, second), expected, "{what}");
+        assert_eq!(Peer::new().bind(port, second, 1024), expected, "{what}");
+    }
+}
+
+#[test]
+fn a_port_that_is_taken_is_refused_to_every_socket_that_would_get_its_datagrams() {
+    for first in addresses() {
+        check_what_else_fits(&listener_on(first), first);
+    }
+}
+
+#[test]
+fn a_port_with_many_sockets_is_refused_just_so_and_keeps_its_clients() {
+    for first in addresses() {
+        let (listener, crowd) = listener_of_many_sockets(first);
+        check_what_else_fits(&listener, first);
+        for (client, peer) in &crowd {
+            client.send(b"still there").unwrap();
+            support::poll_until_queued(&listener, peer, 1);
+            assert_eq!(take(peer), b"still there");
+        }
+    }
+}
+
+#[test]
+fn a_listener_is_refused_a_port_that_a_peer_has() {
+    let peer = Peer::new();
+    peer.bind(0, ON_V4, 1024).unwrap();
+    let refused = Listener::new().listen(peer.local_port(), ON_V4);
+    assert_eq!(refused, Err(Error::Unavailable));
+}
+
+#[test]
+fn a_port_is_free_at_once_when_its_listener_has_stopped() {
+    for address in addresses() {
+        for _ in 0..20 {
+            let listener = listener_on(address);
+            let port = listener.local_port();
+            listener.stop();
+            assert_eq!(listener.listen(port, address), Ok(()));
+            drop(listener);
+            assert_eq!(Listener::new().listen(port, address), Ok(()));
+        }
+        let (listener, _crowd) = listener_of_many_sockets(address);
+        let port = listener.local_port();
+        listener.stop();
+        assert_eq!(listener.listen(port, address), Ok(()));
+    }
+}
+
+#[test]
+fn a_port_is_free_at_once_although_other_threads_were_using_it() {
+    let (listener, client, peer) = accepted();
+    let port = listener.local_port();
+    for _ in 0..5 {
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| peer.wait());
+            std::thread::sleep(Duration::from_millis(25));
+            listener.stop();
+            assert_eq!(listener.listen(port, ON_V4), Ok(()));
+            assert_eq!(waiting.join().unwrap(), Err(Error::Unconfigured));
+        });
+        client.send(b"again").unwrap();
+        let _ = accept(&listener);
+    }
+}
+
+/// Socket options that let a socket have a port together with others, on Unix.
+#[derive(Clone, Copy, Debug)]
+struct Options {
+    reuse_address: bool,
+    reuse_port: bool,
+}
+
+fn bind_with(address: SocketAddr, options: Options) -> std::io::Result<Socket> {
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::DGRAM,
+        Some(Protocol::UDP),
+    )?;
+    if address.is_ipv6() {
+        socket.set_only_v6(false)?;
+    }
+    socket.set_reuse_address(options.reuse_address)?;
+    #[cfg(unix)]
+    socket.set_reuse_port(options.reuse_port)?;
+    socket.bind(&address.into())?;
+    Ok(socket)
+}
+
+/// Tries to take a port in every way there is, and says which succeed.
+fn ways_to_take(port: u16, may_reuse_port: bool) -> Vec<String> {
+    let mut ways = Vec::new();
+    for ip in ["127.0.0.1", "0.0.0.0", "::1", "::"] {
+        let address = SocketAddr::new(ip.parse().unwrap(), port);
+        if address.is_ipv6() && !has_ipv6_loopback() {
+            continue;
+        }
+        for (reuse_address, reuse_port) in
+            [(false, false), (true, false), (false, true), (true, true)]
+        {
+            let options = Options {
+                reuse_address,
+                reuse_port,
+            };
+            if (may_reuse_port || !reuse_port) && bind_with(address, options).is_ok() {
+                ways.push(format!("{address} {options:?}"));
+            }
+        }
+    }
+    ways
+}
+
+const PORT_TO_TAKE: &str = "UDP_TEST_PORT_TO_TAKE";
+const MAY_REUSE_PORT: &str = "UDP_TEST_MAY_REUSE_PORT";
+
+/// What another process does in the tests below.
+#[test]
+#[ignore = "the other process of `no_other_process_...`"]
+fn another_process() {
+    let port = std::env::var(PORT_TO_TAKE).expect("a port; the other tests here start this one");
+    let ways = ways_to_take(
+        port.parse().unwrap(),
+        std::env::var_os(MAY_REUSE_PORT).is_some(),
+    );
+    assert!(ways.is_empty(), "taken: {ways:?}");
+}
+
+/// Starts this test program again, as another user or as the same one; whether it could not take the port.
+fn is_refused_to_another_process(port: u16, user: Option<u32>, may_reuse_port: bool) -> bool {
+    // Where another user may execute it.
+    let name = format!("udp-ports-{}-{port}-{user:?}", std::process::id());
+    let program = std::env::temp_dir().join(name);
+    std::fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+    let mut command = Command::new(&program);
+    command
+        .args(["--ignored", "--exact", "another_process"])
+        .env(PORT_TO_TAKE, port.to_string());
+    if may_reuse_port {
+        command.env(MAY_REUSE_PORT, "1");
+    }
+    #[cfg(unix)]
+    if let Some(user) = user {
+        use std::os::unix::fs::PermissionsExt;
+        use std::os::unix::process::CommandExt;
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+        command.uid(user).gid(user);
+    }
+    let output = command.output().unwrap();
+    std::fs::remove_file(&program).unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.contains("running 1 test"), "{text}");
+    if !output.status.success() {
+        eprintln!("user {user:?}: {text}");
+    }
+    output.status.success()
+}
+
+#[test]
+fn no_other_process_gets_the_port_of_a_listener() {
+    let listener = listener_on(BindAddress::Any);
+    let port = listener.local_port();
+    let (crowded, _crowd) = listener_of_many_sockets(BindAddress::Any);
+    let crowded_port = crowded.local_port();
+    assert!(is_refused_to_another_process(port, None, true));
+    // `SO_REUSEPORT` is for the processes of one user; the addon's never join a group.
+    assert!(is_refused_to_another_process(crowded_port, None, false));
+    match another_user() {
+        Some(user) => {
+            assert!(is_refused_to_another_process(port, Some(user), true));
+            assert!(is_refused_to_another_process(
+                crowded_port,
+                Some(user),
+                true
+            ));
+        }
+        None => eprintln!("not root: what other users' processes get is not checked"),
+    }
+    let client = plain_socket();
+    for listener in [&listener, &crowded] {
+        client
+            .send_to(b"hello", (V4, listener.local_port()))
+            .unwrap();
+        assert_eq!(take(&accept(listener)), b"hello");
+    }
+}
+
+/// A user that this one can start programs as.
+fn another_user() -> Option<u32> {
+    const NOBODY: u32 = 65_534;
+    #[cfg(unix)]
+    {
+        let mut command = Command::new("true");
+        std::os::unix::process::CommandExt::uid(&mut command, NOBODY);
+        command.status().ok().map(|_| NOBODY)
+    }
+    #[cfg(not(unix))]
+    None
+}
