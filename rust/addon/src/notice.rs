@@ -22,7 +22,7 @@ pub(crate) enum Notice {
     ServerFailed(Failure, Option<SocketAddr>),
     ServerRefused(dtls::ConfigError),
     LinkBroken(Break, Side, Option<SocketAddr>),
-    NobodyThere(Duration, Option<SocketAddr>),
+    NobodyThere(Option<SocketAddr>),
     TooManyHandshakes(Option<SocketAddr>),
     Silent(Duration, Side, Option<SocketAddr>),
 }
@@ -65,14 +65,14 @@ impl Notice {
                 ),
             ),
             Self::LinkBroken(why, Side::Client, _) => report::mistake("PacketPeerDTLS", why),
-            Self::NobodyThere(limit, remote) => {
+            Self::NobodyThere(remote) => {
                 let place =
                     remote.map_or_else(|| "there".to_owned(), |remote| format!("at {remote}"));
-                report::warning(
+                report::mistake(
                     "PacketPeerDTLS",
                     format_args!(
-                        "nobody listens {place} so far; trying again for {} seconds",
-                        limit.as_secs_f64()
+                        "nobody listens {place}, which was asked twice a second apart: start the server first, or \
+                         check the address and the port"
                     ),
                 );
             }

@@ -292,6 +292,14 @@ impl Session {
         self.handle_handshake_timeout(now);
     }
 
+    /// Sends the flight that waits for an answer once more as it is, for an owner that knows that it did not arrive. Does
+    /// nothing once the handshake is done.
+    pub fn repeat_flight(&mut self) {
+        if matches!(self.phase, Phase::Handshaking(_)) {
+            self.stream.get_mut().repeat_flight();
+        }
+    }
+
     /// Encrypts one packet into one datagram. An empty packet is not sent: DTLS has no use for it.
     ///
     /// # Errors

@@ -2,7 +2,8 @@
 
 use dtls::Failure;
 
-use super::{Absence, Peer, Side, State};
+use super::absence::Absence;
+use super::{Peer, Side, State};
 use crate::notice::Notice;
 use crate::status::Status;
 
@@ -88,12 +89,10 @@ impl Peer {
             return notice;
         }
         match session.status() {
-            dtls::Status::Handshaking if *absence == Absence::ToBeSaid => {
-                *absence = Absence::Said;
-                Notice::NobodyThere(
-                    self.timeouts.settings.current_handshake_limit(),
-                    link.remote(),
-                )
+            dtls::Status::Handshaking if *absence == Absence::Certain => {
+                let notice = Notice::NobodyThere(link.remote());
+                self.state = State::Idle(Status::Error);
+                notice
             }
             dtls::Status::Handshaking => Notice::None,
             dtls::Status::Connected if *announced => Notice::None,

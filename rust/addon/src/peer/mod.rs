@@ -17,7 +17,9 @@ use crate::notice::Notice;
 use crate::server_side::{ServerSide, Underway};
 use crate::status::Status;
 use crate::timeouts::Timeouts;
+use absence::Absence;
 
+mod absence;
 mod ending;
 mod meeting;
 mod traffic;
@@ -60,23 +62,6 @@ enum State {
         broken: Option<Break>,
         absence: Absence,
     },
-}
-
-/// Whether a client that is connecting was told that nobody listens at the other end. A server may
-/// be about to start, so the handshake goes on; the script's author hears of it once.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Absence {
-    None,
-    ToBeSaid,
-    Said,
-}
-
-impl Absence {
-    fn hear(&mut self) {
-        if *self == Self::None {
-            *self = Self::ToBeSaid;
-        }
-    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

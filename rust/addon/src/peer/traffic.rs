@@ -6,6 +6,7 @@ use std::time::Instant;
 use dtls::{SendError, Session};
 use footprint::Place;
 
+use super::absence::Absence;
 use super::{DATAGRAM, DATAGRAMS_PER_POLL, Got, Peer, PutError, Side, State};
 use crate::link::{Arrival, Break, Link};
 use crate::notice::Notice;
@@ -144,10 +145,13 @@ impl Peer {
                         return;
                     }
                 }
-                Arrival::Datagram => session.handle_datagram(datagram, *now),
+                Arrival::Datagram => {
+                    absence.hear_answer();
+                    session.handle_datagram(datagram, *now);
+                }
                 Arrival::Nothing => break,
                 Arrival::Broken(Break::Refused) if is_joining(*side, session) => {
-                    absence.hear();
+                    absence.hear_refusal(*now);
                 }
                 Arrival::Broken(why) => {
                     *broken = Some(why);
@@ -157,6 +161,13 @@ impl Peer {
         }
         if session.timeout().is_some_and(|at| *now >= at) {
             session.handle_timeout(*now);
+        }
+        if *absence != Absence::None
+            && is_joining(*side, session)
+            && absence.begin_test(*now)
+            && !session.has_datagrams()
+        {
+            session.repeat_flight();
         }
         self.flush();
     }
@@ -173,9 +184,14 @@ impl Peer {
             && session.has_datagrams()
         {
             let is_joining = is_joining(*side, session);
+            let mut has_sent = false;
             session.drain_datagrams(|datagram| match link.send(datagram, &mut self.outbox) {
-                Ok(()) => {}
-                Err(Break::Refused) if is_joining => absence.hear(),
+                Ok(()) => has_sent = true,
+                // On the loopback the refusal of a datagram is there when the next one is sent.
+                Err(Break::Refused) if is_joining && has_sent => {
+                    absence.hear_refusal(Instant::now());
+                }
+                Err(Break::Refused) if is_joining => absence.hear_late_refusal(Instant::now()),
                 Err(why) => *broken = Some(why),
             });
         }
