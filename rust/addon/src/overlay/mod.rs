@@ -4,12 +4,16 @@
 //! renamed in a copy, and the copies are laid over the project as a resource pack.
 
 mod pack;
+mod staging;
+
+use std::path::Path;
 
 use godot::classes::Engine;
 use godot::global::{godot_error, godot_print};
 use godot::obj::Singleton;
 
-use crate::{project, settings};
+use crate::project::{self, Changed, Scripts};
+use crate::settings;
 
 /// Lays the renamed scripts over a project that is being run. Does nothing in the editor, with the
 /// setting off, and in a project that does not use DTLS.
@@ -21,21 +25,48 @@ pub(crate) fn apply() {
         // An exported game: its scripts were renamed when it was exported.
         return;
     };
+    if project::has_csharp(&root) {
+        godot_print!(
+            "OpenSSL DTLS: this project has C# scripts; they stay on the engine's DTLS classes, and only GDScript is renamed."
+        );
+    }
     let changed = project::changed_files(&root);
     if changed.is_empty() {
         return;
     }
-    match pack::load(&root, &changed) {
-        Ok(()) => {
-            let scripts = match changed.len() {
-                1 => "1 script runs".to_owned(),
-                count => format!("{count} scripts run"),
-            };
-            let version = dtls::openssl_version();
-            godot_print!("OpenSSL DTLS: {scripts} on {version} (setting openssl_dtls/drop_in).");
-        }
+    match lay_over(&root, &changed) {
+        Ok(()) => godot_print!("OpenSSL DTLS: {}", summary(&changed)),
         Err(why) => godot_error!(
             "OpenSSL DTLS: this project's scripts run on the engine's own DTLS classes, since their renamed copies could not be laid over them: {why}."
         ),
     }
+}
+
+fn lay_over(root: &Path, changed: &[Changed]) -> Result<(), String> {
+    if let Some(link) = project::endless_link(root) {
+        return Err(format!(
+            "the engine would list the project without an end, since {} links to a folder that it is in; remove that link",
+            link.display()
+        ));
+    }
+    pack::load(root, changed)
+}
+
+/// What runs on OpenSSL, in one line.
+fn summary(changed: &[Changed]) -> String {
+    let Scripts {
+        with_dtls,
+        with_udp,
+    } = changed.iter().map(|file| file.scripts).sum();
+    let scripts = match with_dtls {
+        1 => "1 script with DTLS runs".to_owned(),
+        count => format!("{count} scripts with DTLS run"),
+    };
+    let sharing = match with_udp {
+        0 => String::new(),
+        1 => "; 1 more script uses its UDP classes".to_owned(),
+        count => format!("; {count} more scripts use its UDP classes"),
+    };
+    let version = dtls::openssl_version();
+    format!("{scripts} on {version}{sharing} (setting openssl_dtls/drop_in).")
 }

@@ -13,6 +13,7 @@ use godot::classes::{Engine, Os, PckPacker, ProjectSettings};
 use godot::global::Error;
 use godot::obj::{NewGd, Singleton};
 
+use super::staging;
 use crate::project::Changed;
 
 /// Lays the files over the project; on an error the project is as it was.
@@ -21,6 +22,7 @@ pub(crate) fn load(root: &Path, files: &[Changed]) -> Result<(), String> {
     let mut reasons = Vec::new();
     for folder in folders(root) {
         let pack = folder.join(&name);
+        staging::remove_left_behind(&folder);
         match try_folder(&pack, files) {
             Ok(()) => {
                 remove_old(&folder, &pack);
@@ -64,9 +66,11 @@ fn load_pack(pack: &Path) -> bool {
 
 fn write(pack: &Path, files: &[Changed]) -> Result<(), String> {
     let folder = pack.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(folder).map_err(|error| cannot_write(folder, &error))?;
+    let _in_use = staging::mark_in_use(folder);
     // A process identifier would not do: containers that share the folder have the same ones.
     let unique = RandomState::new().hash_one(());
-    let staging = folder.join(format!("staging-{unique:016x}"));
+    let staging = folder.join(format!("{}{unique:016x}", staging::PREFIX));
     let result = stage(&staging, files).and_then(|()| build(&staging, pack, files));
     let _ = fs::remove_dir_all(&staging);
     result

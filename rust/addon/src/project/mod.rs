@@ -5,6 +5,7 @@
 
 mod autoloads;
 mod scan;
+mod walk;
 
 use std::path::Path;
 
@@ -12,7 +13,8 @@ use drop_in::scene::Scene;
 use drop_in::{Autoload, Names, Script, Source};
 
 use scan::File;
-pub(crate) use scan::project_folder;
+pub(crate) use scan::{has_csharp, project_folder};
+pub(crate) use walk::endless_link;
 
 /// A file whose text is replaced.
 pub(crate) struct Changed {
@@ -20,6 +22,36 @@ pub(crate) struct Changed {
     pub(crate) path: String,
     /// What it says with the names renamed.
     pub(crate) text: String,
+    /// The scripts in it that are renamed.
+    pub(crate) scripts: Scripts,
+}
+
+/// How many scripts are renamed, and why.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Scripts {
+    /// Those that name the engine's DTLS classes.
+    pub(crate) with_dtls: usize,
+    /// Those that name its UDP classes alone, since they may share their objects with the others.
+    pub(crate) with_udp: usize,
+}
+
+impl Scripts {
+    fn count(&mut self, renamed: Names) {
+        if !renamed.intersection(Names::DTLS).is_empty() {
+            self.with_dtls += 1;
+        } else if !renamed.is_empty() {
+            self.with_udp += 1;
+        }
+    }
+}
+
+impl std::iter::Sum for Scripts {
+    fn sum<I: Iterator<Item = Self>>(scripts: I) -> Self {
+        scripts.fold(Self::default(), |sum, one| Self {
+            with_dtls: sum.with_dtls + one.with_dtls,
+            with_udp: sum.with_udp + one.with_udp,
+        })
+    }
 }
 
 /// A script of the project, on its own or built into a scene or resource.
@@ -80,11 +112,16 @@ pub(crate) fn changed_files(root: &Path) -> Vec<Changed> {
                 scene.scripts().len(),
             ),
         };
+        let mut scripts = Scripts::default();
+        for (index, unit) in units.iter().enumerate().skip(first_unit).take(count) {
+            scripts.count(unit.script.uses().without(plan.kept(index)));
+        }
         first_unit += count;
         if text != file.text {
             changed.push(Changed {
                 path: file.path.clone(),
                 text: text.into_owned(),
+                scripts,
             });
         }
     }

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use godot::classes::ProjectSettings;
 use godot::obj::Singleton;
 
+use super::walk;
+
 /// The folder of a project that lies open on disk; `None` for an exported game.
 pub(crate) fn project_folder() -> Option<PathBuf> {
     let folder = ProjectSettings::singleton()
@@ -41,7 +43,7 @@ impl Kind {
 
 /// A file with scripts in it.
 pub(crate) struct File {
-    on_disk: PathBuf,
+    pub(crate) on_disk: PathBuf,
     /// `res://…`
     pub(crate) path: String,
     pub(crate) kind: Kind,
@@ -91,13 +93,15 @@ pub(crate) fn read(root: &Path) -> Project {
         mentions_dtls: false,
         others: Vec::new(),
     };
-    walk(root, "res://", 0, &mut |on_disk, path| {
+    walk::files(root, &mut |on_disk, path| {
         let Some(kind) = Kind::of(&on_disk) else {
             return;
         };
-        if kind == Kind::Scene
-            && fs::metadata(&on_disk).is_ok_and(|metadata| metadata.len() > LARGEST_SCENE)
-        {
+        let Ok(metadata) = fs::metadata(&on_disk) else {
+            return;
+        };
+        // To read from a pipe would wait for someone to write.
+        if !metadata.is_file() || kind == Kind::Scene && metadata.len() > LARGEST_SCENE {
             return;
         }
         let Ok(bytes) = fs::read(&on_disk) else {
@@ -126,34 +130,12 @@ pub(crate) fn read(root: &Path) -> Project {
     project
 }
 
-/// Visits the files that the engine sees as the project's: not those in hidden folders, in folders
-/// with a `.gdignore`, and in projects inside the project.
-fn walk(folder: &Path, path: &str, depth: u32, visit: &mut dyn FnMut(PathBuf, String)) {
-    /// Enough for any project, and an end for links that lead in a circle.
-    const DEEPEST: u32 = 32;
-    let Ok(entries) = fs::read_dir(folder) else {
-        return;
+/// Whether the project has C# scripts: the engine keeps their project file in the project's folder.
+pub(crate) fn has_csharp(root: &Path) -> bool {
+    let Ok(entries) = fs::read_dir(root) else {
+        return false;
     };
-    if depth > DEEPEST {
-        return;
-    }
-    for entry in entries.flatten() {
-        let name = entry.file_name();
-        let Some(name) = name.to_str() else { continue };
-        if name.starts_with('.') {
-            continue;
-        }
-        let on_disk = entry.path();
-        // Follows links, as the engine does.
-        let is_folder = match entry.file_type() {
-            Ok(kind) if kind.is_symlink() => on_disk.is_dir(),
-            Ok(kind) => kind.is_dir(),
-            Err(_) => continue,
-        };
-        if !is_folder {
-            visit(on_disk, format!("{path}{name}"));
-        } else if !on_disk.join(".gdignore").exists() && !on_disk.join("project.godot").exists() {
-            walk(&on_disk, &format!("{path}{name}/"), depth + 1, visit);
-        }
-    }
+    entries
+        .flatten()
+        .any(|entry| entry.path().extension().is_some_and(|end| end == "csproj"))
 }

@@ -17,6 +17,7 @@ mod hostile_link;
 mod kinds;
 mod openssl_cli;
 mod package;
+mod project_scan;
 #[cfg(target_os = "linux")]
 mod real_link;
 mod reload;
@@ -76,6 +77,21 @@ const SCENARIOS: &[(&str, Scenario)] = &[
         drop_in::nowhere_to_write,
     ),
     ("drop_in_costs_little_at_start", cost::start_up),
+    ("drop_in_counts_what_it_renames", project_scan::counts),
+    (
+        "drop_in_does_not_read_hidden_folders",
+        project_scan::hidden_folders,
+    ),
+    ("drop_in_leaves_csharp_and_says_so", project_scan::csharp),
+    #[cfg(unix)]
+    (
+        "drop_in_reads_folders_linked_to_themselves",
+        project_scan::links,
+    ),
+    (
+        "drop_in_removes_what_killed_starts_left",
+        project_scan::killed_starts,
+    ),
     ("exported_games_run_on_openssl", export::every_preset),
     ("exported_packs_run_on_openssl", export::pack),
     ("exports_are_not_stale_after_an_edit", export::after_an_edit),
