@@ -3,7 +3,9 @@
 use std::fmt;
 use std::time::Duration;
 
-use openssl::x509::{X509NameRef, X509StoreContextRef, X509VerifyResult};
+use openssl::x509::{X509StoreContextRef, X509VerifyResult};
+
+use crate::names;
 
 /// Why a session failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +49,8 @@ impl fmt::Display for Failure {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CertificateFailure {
     subject: String,
+    /// The hosts that it is for, where it is not for the one expected.
+    hosts: String,
     depth: u32,
     expected_name: Option<String>,
     rule: X509VerifyResult,
@@ -63,18 +67,29 @@ const EXPIRED: i32 = 10;
 const HOST_NAME_MISMATCH: i32 = 62;
 const IP_ADDRESS_MISMATCH: i32 = 64;
 
+/// Whether an error of OpenSSL's verification is that the certificate is for other addresses than the one expected.
+pub(crate) fn is_address_mismatch(rule: X509VerifyResult) -> bool {
+    rule.as_raw() == IP_ADDRESS_MISMATCH
+}
+
 impl CertificateFailure {
     pub(crate) fn new(context: &X509StoreContextRef, expected_name: Option<String>) -> Self {
-        let subject = context
-            .current_cert()
-            .map_or_else(|| "unknown".to_owned(), |cert| name(cert.subject_name()));
-        Self {
-            subject,
+        let certificate = context.current_cert();
+        let mut failure = Self {
+            subject: certificate.map_or_else(
+                || "unknown".to_owned(),
+                |it| names::distinguished(it.subject_name()),
+            ),
+            hosts: String::new(),
             depth: context.error_depth(),
             expected_name,
             rule: context.error(),
             is_intact: is_intact(context),
+        };
+        if failure.is_name_mismatch() {
+            failure.hosts = certificate.map(names::hosts).unwrap_or_default();
         }
+        failure
     }
 
     /// Whether the certificate is good but for another host than the one connected to.
@@ -96,11 +111,22 @@ impl CertificateFailure {
 
     fn advice(&self) -> String {
         match self.rule.as_raw() {
-            HOST_NAME_MISMATCH | IP_ADDRESS_MISMATCH => format!(
-                "it was not issued for \"{}\": connect by the name it was issued for, or pass that name as \
-                 the common name override",
-                self.expected_name.as_deref().unwrap_or_default()
-            ),
+            HOST_NAME_MISMATCH | IP_ADDRESS_MISMATCH => {
+                let expected = self.expected_name.as_deref().unwrap_or_default();
+                if self.hosts.is_empty() {
+                    return format!(
+                        "it was not issued for \"{}\", nor for any other host: have it issued anew, for the \
+                         name that clients connect to",
+                        expected.escape_debug()
+                    );
+                }
+                format!(
+                    "it was not issued for \"{}\" but for {}: connect by a name it was issued for, or pass \
+                     such a name as the common name override",
+                    expected.escape_debug(),
+                    self.hosts
+                )
+            }
             EXPIRED => "renew it, or set this machine's clock".to_owned(),
             NOT_YET_VALID => "set the clock of this machine, or of the one that made it".to_owned(),
             SELF_SIGNED_LEAF => "to trust it, pass it to the client as its trusted chain; while developing, \
@@ -141,22 +167,4 @@ impl fmt::Display for CertificateFailure {
             self.advice()
         )
     }
-}
-
-/// A distinguished name as `CN=game.example.org, O=Example`, its control characters escaped, since a
-/// stranger wrote it.
-fn name(name: &X509NameRef) -> String {
-    const ENOUGH: usize = 200;
-    let mut text = String::new();
-    for entry in name.entries() {
-        let key = entry.object().nid().short_name().unwrap_or("?");
-        let value = entry.data().to_string().unwrap_or_default();
-        let separator = if text.is_empty() { "" } else { ", " };
-        text.push_str(&format!("{separator}{key}={}", value.escape_debug()));
-    }
-    if let Some((cut, _)) = text.char_indices().nth(ENOUGH) {
-        text.truncate(cut);
-        text.push('…');
-    }
-    text
 }

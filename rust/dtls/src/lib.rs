@@ -30,6 +30,7 @@ mod hello;
 mod identity;
 mod key_block;
 mod listen;
+mod names;
 mod policy;
 mod protection;
 mod queue;

@@ -5,12 +5,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use openssl::ssl::{self, ErrorCode, Ssl, SslRef, SslVerifyMode};
+use openssl::x509::X509VerifyResult;
 use openssl::x509::verify::X509CheckFlags;
 
 use crate::channel::{Channel, End};
 use crate::context::{ClientContext, ServerContext};
 use crate::error::{ConfigError, SendError, forget_earlier_errors, reason};
-use crate::failure::{CertificateFailure, Failure};
+use crate::failure::{CertificateFailure, Failure, is_address_mismatch};
 use crate::handshake::Handshake;
 use crate::hello::{ClientHello, RANDOM};
 use crate::key_block::KeyBlock;
@@ -22,7 +23,7 @@ use crate::suite::Suite;
 use crate::transport::Transport;
 use crate::trust::Verification;
 use crate::wire::Wire;
-use crate::{listen, records, timer};
+use crate::{listen, names, records, timer};
 
 /// Where a session stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -450,15 +451,28 @@ fn expect_name(ssl: &mut Ssl, name: &str) -> Result<(), ConfigError> {
     set.map_err(|_| ConfigError::NameInvalid(name.escape_debug().to_string()))
 }
 
+/// Has OpenSSL's verification leave behind what it does not accept, and accept addresses that stand as text in the
+/// certificate.
 fn record_rejection(ssl: &mut Ssl, rejected: &Rejected, expected_name: Option<String>) {
     let rejected = Arc::clone(rejected);
+    let address: Option<IpAddr> = expected_name.as_ref().and_then(|name| name.parse().ok());
     ssl.set_verify_callback(SslVerifyMode::PEER, move |accepted, context| {
-        if !accepted {
-            rejected
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .get_or_insert_with(|| CertificateFailure::new(context, expected_name.clone()));
+        if accepted {
+            return true;
         }
-        accepted
+        // OpenSSL calls for each error by itself and ends at the first that is not accepted, so that the rest of the
+        // verification, signatures and dates included, is still to come and still counts.
+        if is_address_mismatch(context.error())
+            && context.error_depth() == 0
+            && address.is_some_and(|address| names::is_for_written_address(context, address))
+        {
+            context.set_error(X509VerifyResult::OK);
+            return true;
+        }
+        rejected
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get_or_insert_with(|| CertificateFailure::new(context, expected_name.clone()));
+        false
     });
 }

@@ -1,7 +1,7 @@
 //! Authorities: certificates that sign others.
 
 use openssl::pkey::{PKey, Private};
-use openssl::x509::X509;
+use openssl::x509::{X509, X509Extension};
 
 use crate::certificate::{self, Signer};
 use crate::{Identity, KeyKind, Leaf, Result};
@@ -27,7 +27,7 @@ impl Authority {
             key: &key,
             certificate: None,
         };
-        let certificate = certificate::authority(name, 0, &key, &signer)?;
+        let certificate = certificate::authority(name, &[], &key, &signer)?;
         Ok(Self {
             key,
             certificate,
@@ -42,8 +42,24 @@ impl Authority {
 
     /// A new authority below this one, its certificate made bigger by `padding` bytes.
     pub fn padded_intermediate(&self, name: &str, padding: usize) -> Result<Self> {
+        self.intermediate_with(name, certificate::padding(padding)?)
+    }
+
+    /// A new authority below this one, which may issue certificates for addresses of this network alone (RFC 5280
+    /// section 4.2.1.10).
+    pub fn intermediate_for_network(
+        &self,
+        name: &str,
+        address: [u8; 4],
+        mask: [u8; 4],
+    ) -> Result<Self> {
+        let extension = certificate::permitted_network(address, mask)?;
+        self.intermediate_with(name, vec![extension])
+    }
+
+    fn intermediate_with(&self, name: &str, extensions: Vec<X509Extension>) -> Result<Self> {
         let key = KeyKind::P256.generate()?;
-        let certificate = certificate::authority(name, padding, &key, &self.signer())?;
+        let certificate = certificate::authority(name, &extensions, &key, &self.signer())?;
         let chain = std::iter::once(certificate.clone())
             .chain(self.chain.iter().cloned())
             .collect();

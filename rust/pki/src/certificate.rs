@@ -24,7 +24,7 @@ pub(crate) struct Signer<'a> {
 /// A certificate that may sign others.
 pub(crate) fn authority(
     common_name: &str,
-    padding: usize,
+    extensions: &[X509Extension],
     key: &PKey<Private>,
     signer: &Signer<'_>,
 ) -> Result<X509> {
@@ -38,7 +38,7 @@ pub(crate) fn authority(
             .crl_sign()
             .build()?,
     )?;
-    finish(builder, padding, signer)
+    finish(builder, extensions, signer)
 }
 
 /// A certificate for a server or a client.
@@ -69,7 +69,28 @@ pub(crate) fn leaf(leaf: &Leaf, key: &PKey<Private>, signer: &Signer<'_>) -> Res
         let extension = names.build(&context(&builder, signer))?;
         builder.append_extension(extension)?;
     }
-    finish(builder, leaf.padding, signer)
+    finish(builder, &padding(leaf.padding)?, signer)
+}
+
+/// An extension that only makes a certificate bigger by so many bytes; none for 0.
+pub(crate) fn padding(bytes: usize) -> Result<Vec<X509Extension>> {
+    if bytes == 0 {
+        return Ok(Vec::new());
+    }
+    let oid = Asn1Object::from_str(PADDING_EXTENSION)?;
+    let contents = Asn1OctetString::new_from_bytes(&vec![b'.'; bytes])?;
+    Ok(vec![X509Extension::new_from_der(&oid, false, &contents)?])
+}
+
+/// Name constraints that permit the addresses of one network and nothing else of that kind.
+pub(crate) fn permitted_network(address: [u8; 4], mask: [u8; 4]) -> Result<X509Extension> {
+    // NameConstraints, permittedSubtrees, GeneralSubtree, iPAddress (RFC 5280 section 4.2.1.10).
+    let mut der = vec![0x30, 14, 0xa0, 12, 0x30, 10, 0x87, 8];
+    der.extend(address);
+    der.extend(mask);
+    let oid = Asn1Object::from_str("2.5.29.30")?;
+    let contents = Asn1OctetString::new_from_bytes(&der)?;
+    X509Extension::new_from_der(&oid, true, &contents)
 }
 
 fn unsigned(
@@ -107,11 +128,13 @@ fn unsigned(
     Ok(builder)
 }
 
-fn finish(mut builder: X509Builder, padding: usize, signer: &Signer<'_>) -> Result<X509> {
-    if padding > 0 {
-        let oid = Asn1Object::from_str(PADDING_EXTENSION)?;
-        let contents = Asn1OctetString::new_from_bytes(&vec![b'.'; padding])?;
-        builder.append_extension(X509Extension::new_from_der(&oid, false, &contents)?)?;
+fn finish(
+    mut builder: X509Builder,
+    extensions: &[X509Extension],
+    signer: &Signer<'_>,
+) -> Result<X509> {
+    for extension in extensions {
+        builder.append_extension2(extension)?;
     }
     builder.sign(signer.key, key::digest(signer.key))?;
     Ok(builder.build())

@@ -48,12 +48,156 @@ fn an_ip_address_in_the_certificate_is_accepted_as_the_name() {
     assert!(meet(&server, &client_context(), "127.0.0.1").both_connected());
 }
 
+/// As the engine's `Crypto.generate_self_signed_certificate()` makes them: a common name, and no other names.
+fn without_alternative_names(name: &str) -> Leaf {
+    Leaf {
+        dns: Vec::new(),
+        ..Leaf::named(name)
+    }
+}
+
+#[test]
+fn an_ip_address_as_common_name_is_accepted_in_any_spelling() {
+    for (name, hosts) in [
+        ("127.0.0.1", &["127.0.0.1"][..]),
+        ("::1", &["::1", "0:0:0:0:0:0:0:1", "0::0.0.0.1"]),
+        ("2001:DB8:0:0::1", &["2001:db8::1"]),
+    ] {
+        let leaf = without_alternative_names(name);
+        let server = pki::Identity::self_signed(&leaf).unwrap();
+        let trusted = Roots::from_pem(&server.certificate_pem().unwrap()).unwrap();
+        let client = ClientContext::new(Verification::Full(trusted)).unwrap();
+        for host in hosts {
+            assert!(meet(&server, &client, host).both_connected(), "{host}");
+        }
+        let mut world = meet(&server, &client, "127.0.0.2");
+        assert_refused(&mut world, &["but for", "127.0.0.2", name]);
+
+        let issued = authority().issue(&leaf).unwrap();
+        assert!(meet(&issued, &client_context(), hosts[0]).both_connected());
+    }
+}
+
+#[test]
+fn an_ip_address_as_dns_name_is_accepted() {
+    let leaf = Leaf {
+        dns: vec!["localhost".into(), "192.0.2.1".into()],
+        ..Leaf::named("elsewhere")
+    };
+    let server = authority().issue(&leaf).unwrap();
+    assert!(meet(&server, &client_context(), "192.0.2.1").both_connected());
+    let mut world = meet(&server, &client_context(), "192.0.2.2");
+    assert_refused(&mut world, &["but for localhost, 192.0.2.1:"]);
+}
+
+/// What is accepted of an address that is written as text loosens nothing else.
+#[test]
+fn an_ip_address_as_text_is_refused_where_it_is_not_the_host() {
+    let with_names = |dns: &[&str], ips: Vec<std::net::IpAddr>| Leaf {
+        dns: dns.iter().map(|name| (*name).to_owned()).collect(),
+        ips,
+        ..Leaf::named("127.0.0.1")
+    };
+    let elsewhere = [192, 0, 2, 1].into();
+    let leaves = [
+        // The common name does not count beside other names.
+        with_names(&["game.example"], Vec::new()),
+        with_names(&[], vec![elsewhere]),
+        // Patterns and parts are no addresses.
+        without_alternative_names("*.0.0.1"),
+        with_names(&["*.0.0.1"], Vec::new()),
+        without_alternative_names("127.0.0.1.example"),
+        without_alternative_names("127.0.0.1\0.example"),
+        without_alternative_names("127.0.0.1 "),
+        without_alternative_names("0x7f.0.0.1"),
+    ];
+    for leaf in leaves {
+        let server = authority().issue(&leaf).unwrap();
+        let mut world = meet(&server, &client_context(), "127.0.0.1");
+        assert_refused(&mut world, &["it was not issued for \"127.0.0.1\" but for"]);
+    }
+}
+
+#[test]
+fn an_accepted_address_leaves_the_rest_of_the_verification_as_it_is() {
+    let leaf = without_alternative_names("127.0.0.1");
+    let other = Authority::new("Other root").unwrap();
+    let unknown = other.issue(&leaf).unwrap();
+    let self_signed = pki::Identity::self_signed(&leaf).unwrap();
+    for server in [unknown, self_signed] {
+        let mut world = meet(&server, &client_context(), "127.0.0.1");
+        assert_refused(&mut world, &["trusted chain"]);
+    }
+    let expired = authority().issue(&leaf.clone().expired()).unwrap();
+    let mut world = meet(&expired, &client_context(), "127.0.0.1");
+    assert_refused(&mut world, &["expired", "renew"]);
+    let early = authority().issue(&leaf.not_yet_valid()).unwrap();
+    let mut world = meet(&early, &client_context(), "127.0.0.1");
+    assert_refused(&mut world, &["not yet valid"]);
+}
+
+/// An authority that may issue for one network alone: its constraints do not reach addresses that are texts.
+#[test]
+fn an_address_as_text_is_refused_under_an_authority_with_constraints() {
+    let (address, mask) = ([10, 0, 0, 0], [255, 0, 0, 0]);
+    let constrained = authority()
+        .intermediate_for_network("Constrained", address, mask)
+        .unwrap();
+    let as_text = constrained
+        .issue(&without_alternative_names("10.1.2.3"))
+        .unwrap();
+    let as_dns = constrained.issue(&Leaf::named("10.1.2.3")).unwrap();
+    for server in [as_text, as_dns] {
+        let mut world = meet(&server, &client_context(), "10.1.2.3");
+        assert_refused(&mut world, &["not issued for"]);
+    }
+    let proper = Leaf {
+        ips: vec![[10, 1, 2, 3].into()],
+        ..Leaf::named("game")
+    };
+    let server = constrained.issue(&proper).unwrap();
+    assert!(meet(&server, &client_context(), "10.1.2.3").both_connected());
+}
+
+#[test]
+fn a_mismatch_lists_the_names_of_the_certificate_within_bounds() {
+    let crafted = (0..2_000).map(|at| format!("name\u{1b}[31m\n{at}"));
+    let leaf = Leaf {
+        dns: crafted.collect(),
+        ..Leaf::named("Z\u{fc}rich \u{1f3ae}\u{7}")
+    };
+    let server = authority().issue(&leaf).unwrap();
+    let mut world = meet(&server, &client_context(), "localhost");
+    assert_refused(
+        &mut world,
+        &["CN=Z\u{fc}rich \u{1f3ae}\\u{7}", "name\\u{1b}[31m\\n0, "],
+    );
+    let text = world.client.failure().unwrap().to_string();
+    assert!(text.chars().count() < 700, "{text}");
+    assert!(!text.contains(char::is_control), "{text}");
+
+    let nameless = Leaf {
+        common_name: None,
+        ..without_alternative_names("")
+    };
+    let server = authority().issue(&nameless).unwrap();
+    let mut world = meet(&server, &client_context(), "localhost");
+    assert_refused(&mut world, &["nor for any other host"]);
+}
+
 #[test]
 fn another_name_is_refused_as_a_mismatch() {
     let server = authority().issue(&Leaf::localhost()).unwrap();
     for name in ["game.example", "192.0.2.1"] {
         let mut world = meet(&server, &client_context(), name);
-        assert_refused(&mut world, &[name, "common name override"]);
+        assert_refused(
+            &mut world,
+            &[
+                name,
+                "for localhost, 127.0.0.1, ::1: connect",
+                "common name override",
+            ],
+        );
         let Some(Failure::Certificate(certificate)) = world.client.failure() else {
             unreachable!()
         };
