@@ -5,9 +5,9 @@ use openssl::ssl::{SslContext, SslContextBuilder, SslMethod, SslVerifyMode};
 
 use crate::error::{ConfigError, forget_earlier_errors, reason};
 use crate::identity::Identity;
-use crate::policy;
 use crate::settings::Settings;
 use crate::trust::Verification;
+use crate::{padded_serial, policy};
 
 /// A server's side: its key and certificate, ready for any number of sessions.
 #[derive(Clone)]
@@ -57,6 +57,7 @@ impl ClientContext {
     /// [`ConfigError::OpenSsl`] if OpenSSL cannot make one.
     pub fn new(verification: Verification) -> Result<Self, ConfigError> {
         let mut context = builder(SslMethod::dtls_client())?;
+        padded_serial::replace_in_handshakes(&mut context);
         match &verification {
             Verification::Full(roots) | Verification::DangerousAnyName(roots) => {
                 let store = roots.to_store();

@@ -4,6 +4,8 @@ use std::fmt;
 
 use openssl::error::ErrorStack;
 
+use crate::pem::Unreadable;
+
 /// OpenSSL's own reason, in words: that of the error raised last, which names the cause nearest to
 /// the call that failed.
 pub(crate) fn reason(stack: &ErrorStack) -> String {
@@ -36,8 +38,12 @@ pub enum ConfigError {
     KeyUnreadable(String),
     /// The certificate's PEM could not be read, or holds no certificate.
     CertificateUnreadable(String),
+    /// The certificate, or one of its chain, is PEM but not encoded as it must be.
+    CertificateInvalid(String),
     /// The trusted certificates' PEM could not be read, or holds no certificate.
     RootsUnreadable(String),
+    /// One of the trusted certificates is PEM but not encoded as it must be.
+    RootsInvalid(String),
     /// The private key is not the one that the certificate is for.
     KeyMismatch,
     /// The private key is of this kind, which OpenSSL does not offer in DTLS 1.2.
@@ -67,6 +73,20 @@ impl ConfigError {
     pub(crate) fn openssl(stack: &ErrorStack) -> Self {
         Self::OpenSsl(reason(stack))
     }
+
+    pub(crate) fn of_certificate(why: Unreadable) -> Self {
+        match why {
+            Unreadable::NotPem(why) => Self::CertificateUnreadable(why),
+            Unreadable::Invalid(why) => Self::CertificateInvalid(why),
+        }
+    }
+
+    pub(crate) fn of_roots(why: Unreadable) -> Self {
+        match why {
+            Unreadable::NotPem(why) => Self::RootsUnreadable(why),
+            Unreadable::Invalid(why) => Self::RootsInvalid(why),
+        }
+    }
 }
 
 impl fmt::Display for ConfigError {
@@ -86,6 +106,15 @@ impl fmt::Display for ConfigError {
                 f,
                 "the certificate cannot be read ({why}): it must be a PEM file that begins with \
                  -----BEGIN CERTIFICATE-----"
+            ),
+            Self::CertificateInvalid(why) => write!(
+                f,
+                "the certificate, or one behind it, is not encoded as it must be ({why}): make another one"
+            ),
+            Self::RootsInvalid(why) => write!(
+                f,
+                "one of the trusted certificates is not encoded as it must be ({why}): make another one, or \
+                 leave it out"
             ),
             Self::RootsUnreadable(why) => write!(
                 f,

@@ -13,6 +13,8 @@ use crate::names;
 pub enum Failure {
     /// The other side's certificate does not pass verification.
     Certificate(CertificateFailure),
+    /// The other side's certificate is not encoded as it must be.
+    CertificateUnreadable(String),
     /// The other side ended the session with this alert.
     Alert(String),
     /// The two sides could not agree, or the other side broke the protocol.
@@ -26,6 +28,10 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Certificate(failure) => failure.fmt(f),
+            Self::CertificateUnreadable(why) => write!(
+                f,
+                "the other side's certificate is not encoded as it must be ({why}): make another one"
+            ),
             Self::Alert(alert) => write!(
                 f,
                 "the other side refused the session ({alert}): its own log says why; a client that does not \

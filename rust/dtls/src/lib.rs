@@ -31,6 +31,8 @@ mod identity;
 mod key_block;
 mod listen;
 mod names;
+mod padded_serial;
+mod pem;
 mod policy;
 mod protection;
 mod queue;

@@ -396,11 +396,18 @@ pub(crate) fn is_waiting(error: &ssl::Error) -> bool {
 fn explain(error: &ssl::Error) -> Failure {
     /// Reasons from here on are alerts that the other side sent (openssl/sslerr.h).
     const FIRST_ALERT: i32 = 1000;
+    /// ERR_LIB_ASN1 of openssl/err.h. Of a handshake's messages, a certificate alone is read by it.
+    const ASN1_LIBRARY: i32 = 13;
     let Some(stack) = error.ssl_error() else {
         return Failure::Protocol("the transport ended".to_owned());
     };
     let why = reason(stack);
-    match stack.errors().last() {
+    let errors = stack.errors().iter();
+    if let Some(cause) = errors.clone().find(|it| it.library_code() == ASN1_LIBRARY) {
+        let why = cause.reason().unwrap_or("unknown reason");
+        return Failure::CertificateUnreadable(why.to_owned());
+    }
+    match errors.last() {
         Some(last) if last.reason_code() >= FIRST_ALERT => Failure::Alert(why),
         _ => Failure::Protocol(why),
     }

@@ -8,7 +8,7 @@ use openssl::x509::store::{X509Store, X509StoreBuilder};
 use openssl::x509::verify::X509VerifyFlags;
 
 use crate::error::{ConfigError, forget_earlier_errors, reason};
-use crate::identity::read_certificates;
+use crate::pem::{Certificate, read_certificates};
 
 /// Certificates that a client trusts, parsed once and shared by every context that is made of them.
 #[derive(Clone)]
@@ -24,10 +24,11 @@ impl Roots {
     /// Trusts every certificate of this PEM text: authorities, and single servers' own.
     ///
     /// # Errors
-    /// [`ConfigError::RootsUnreadable`] if the text is no PEM or holds no certificate.
+    /// [`ConfigError::RootsUnreadable`] if the text is no PEM or holds no certificate,
+    /// [`ConfigError::RootsInvalid`] if one is not encoded as it must be.
     pub fn from_pem(pem: &[u8]) -> Result<Self, ConfigError> {
-        let certificates = read_certificates(pem).map_err(ConfigError::RootsUnreadable)?;
-        Self::from_certificates(certificates)
+        let read = read_certificates(pem).map_err(ConfigError::of_roots)?;
+        Self::from_certificates(read.into_iter().map(Certificate::into_trusted).collect())
     }
 
     /// Trusts every certificate that can be read among these PEM blocks, and passes over the rest:
@@ -41,7 +42,8 @@ impl Roots {
         let mut rest = pem;
         while let Some(at) = rest.windows(END.len()).position(|window| window == END) {
             let (block, after) = rest.split_at(at + END.len());
-            readable.extend(read_certificates(block).unwrap_or_default());
+            let read = read_certificates(block).unwrap_or_default();
+            readable.extend(read.into_iter().map(Certificate::into_trusted));
             rest = after;
         }
         Self::from_certificates(readable)

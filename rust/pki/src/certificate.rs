@@ -1,6 +1,9 @@
 //! One X.509 certificate, from what it says to the signed thing.
 
-use openssl::asn1::{Asn1Object, Asn1OctetString, Asn1Time};
+use std::ffi::c_int;
+
+use foreign_types::ForeignType;
+use openssl::asn1::{Asn1Integer, Asn1Object, Asn1OctetString, Asn1Time};
 use openssl::bn::{BigNum, MsbOption};
 use openssl::nid::Nid;
 use openssl::pkey::{PKey, Private};
@@ -51,6 +54,10 @@ pub(crate) fn leaf(leaf: &Leaf, key: &PKey<Private>, signer: &Signer<'_>) -> Res
         leaf.not_before_days,
         leaf.not_after_days,
     )?;
+    if leaf.has_padded_serial {
+        let serial = padded_serial()?;
+        builder.set_serial_number(&serial)?;
+    }
     builder.append_extension(BasicConstraints::new().critical().build()?)?;
     builder.append_extension(
         ExtendedKeyUsage::new()
@@ -70,6 +77,24 @@ pub(crate) fn leaf(leaf: &Leaf, key: &PKey<Private>, signer: &Signer<'_>) -> Res
         builder.append_extension(extension)?;
     }
     finish(builder, &padding(leaf.padding)?, signer)
+}
+
+/// A serial number that is encoded with a zero too many.
+fn padded_serial() -> Result<Asn1Integer> {
+    let mut bytes = [0; 20];
+    openssl::rand::rand_bytes(&mut bytes[1..])?;
+    bytes[1] &= 0x7f;
+    let number = BigNum::new()?.to_asn1_integer()?;
+    // SAFETY: the number is alive and nobody else's; OpenSSL copies as many bytes as is said.
+    let is_set = unsafe {
+        let (data, length) = (bytes.as_ptr().cast(), bytes.len() as c_int);
+        openssl_sys::ASN1_STRING_set(number.as_ptr().cast(), data, length) == 1
+    };
+    if is_set {
+        Ok(number)
+    } else {
+        Err(crate::Error::get())
+    }
 }
 
 /// An extension that only makes a certificate bigger by so many bytes; none for 0.

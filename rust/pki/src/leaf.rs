@@ -23,6 +23,9 @@ pub struct Leaf {
     pub key: KeyKind,
     /// Bytes of an unknown extension that only make the certificate bigger.
     pub padding: usize,
+    /// Whether its serial number has a superfluous leading zero, as one in 512 of mbedTLS' has: forbidden by X.690
+    /// section 8.3.2.
+    pub has_padded_serial: bool,
 }
 
 impl Leaf {
@@ -36,6 +39,7 @@ impl Leaf {
             not_after_days: 825,
             key: KeyKind::default(),
             padding: 0,
+            has_padded_serial: false,
         }
     }
 

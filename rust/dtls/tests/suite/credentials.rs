@@ -85,3 +85,102 @@ fn a_bundle_is_read_past_what_is_broken_in_it() {
     assert!(Roots::from_bundle(&bundle).is_ok());
     assert!(Roots::from_bundle(b"").is_err());
 }
+
+fn padded(leaf: &Leaf) -> Leaf {
+    Leaf {
+        has_padded_serial: true,
+        ..leaf.clone()
+    }
+}
+
+/// One in 512 of the engine's own certificates: OpenSSL alone would say "illegal padding".
+#[test]
+fn a_serial_number_with_a_zero_too_many_is_read_and_the_certificate_is_sent_as_it_is() {
+    use crate::world::{To, World};
+    use dtls::{ClientContext, ServerContext, Verification};
+
+    let leaf = padded(&Leaf {
+        dns: Vec::new(),
+        ..Leaf::named("127.0.0.1")
+    });
+    let server = pki::Identity::self_signed(&leaf).unwrap();
+    let der = server.certificate().to_der().unwrap();
+    assert!(openssl::x509::X509::from_der(&der).is_err());
+
+    let pem = server.certificate_pem().unwrap();
+    let key = server.key_pem().unwrap();
+    let identity = Identity::from_pem(&key, &pem, None).unwrap();
+    let context = ServerContext::new(&identity).unwrap();
+    let trusted = || Roots::from_pem(&pem).unwrap();
+    for verification in [
+        Verification::Full(trusted()),
+        Verification::Full(Roots::from_bundle(&pem).unwrap()),
+        Verification::DangerousAnyName(trusted()),
+        Verification::DangerousNone,
+    ] {
+        let client = ClientContext::new(verification).unwrap();
+        let mut world = World::with(&context, &client, "127.0.0.1");
+        world.run_until_connected();
+        let to_client = world.sent.iter().filter(|(to, _)| *to == To::Client);
+        let sent: Vec<u8> = to_client
+            .flat_map(|(_, datagram)| datagram.clone())
+            .collect();
+        let beginning = &der[..60];
+        assert!(sent.windows(60).any(|part| part == beginning));
+    }
+}
+
+/// The same name and another key, the same key and another name: nothing but the certificate itself is trusted.
+#[test]
+fn a_certificate_with_such_a_serial_number_is_accepted_where_it_is_trusted_and_nowhere_else() {
+    use crate::world::{World, client_context, identity};
+    use dtls::{ClientContext, Failure, ServerContext, Verification};
+
+    let leaf = padded(&Leaf::localhost());
+    let one = pki::Identity::self_signed(&leaf).unwrap();
+    let other = pki::Identity::self_signed(&leaf).unwrap();
+    let trusting = |identity: &pki::Identity| {
+        let roots = Roots::from_pem(&identity.certificate_pem().unwrap()).unwrap();
+        ClientContext::new(Verification::Full(roots)).unwrap()
+    };
+    // Signed by a trusted authority: the signature is over bytes that OpenSSL does not read.
+    let issued = authority().issue(&leaf).unwrap();
+    for (server, client) in [
+        (&one, trusting(&other)),
+        (&one, client_context()),
+        (&issued, client_context()),
+    ] {
+        let server = ServerContext::new(&identity(server)).unwrap();
+        let mut world = World::with(&server, &client, "localhost");
+        world.run(std::time::Duration::from_secs(70), |_| false);
+        let failure = world.client.failure();
+        assert!(
+            matches!(failure, Some(Failure::Certificate(_))),
+            "{failure:?}"
+        );
+    }
+    let server = ServerContext::new(&identity(&one)).unwrap();
+    World::with(&server, &trusting(&one), "localhost").run_until_connected();
+}
+
+#[test]
+fn a_certificate_that_is_wrongly_encoded_is_said_to_be_so() {
+    let server = authority().issue(&Leaf::localhost()).unwrap();
+    let key = server.key_pem().unwrap();
+    let mut der = server.certificate().to_der().unwrap();
+    // The serial number's length, after the version: none at all.
+    let serial = der
+        .windows(5)
+        .position(|part| part == [0xa0, 3, 2, 1, 2])
+        .unwrap()
+        + 6;
+    der[serial] = 0;
+    let base64 = openssl::base64::encode_block(&der);
+    let pem = format!("-----BEGIN CERTIFICATE-----\n{base64}\n-----END CERTIFICATE-----\n");
+    let read = Identity::from_pem(&key, pem.as_bytes(), None).unwrap_err();
+    assert!(matches!(read, ConfigError::CertificateInvalid(_)), "{read}");
+    assert!(read.to_string().contains("make another one"), "{read}");
+    let read = Roots::from_pem(pem.as_bytes()).unwrap_err();
+    assert!(matches!(read, ConfigError::RootsInvalid(_)), "{read}");
+    assert!(read.to_string().contains("make another one"), "{read}");
+}
