@@ -7,7 +7,7 @@ use crate::error::{ConfigError, forget_earlier_errors, reason};
 use crate::identity::Identity;
 use crate::settings::Settings;
 use crate::trust::Verification;
-use crate::{padded_serial, policy};
+use crate::{padded_serial, policy, trial};
 
 /// A server's side: its key and certificate, ready for any number of sessions.
 #[derive(Clone)]
@@ -17,21 +17,24 @@ pub struct ServerContext {
 }
 
 impl ServerContext {
-    /// Makes a context from a key and certificate; this costs milliseconds, a session from it does
-    /// not.
+    /// Makes a context from a key and certificate, and tries them in a handshake in memory; this
+    /// costs milliseconds, a session from it does not.
     ///
     /// # Errors
     /// [`ConfigError::Refused`] if OpenSSL does not take the key or certificate,
+    /// [`ConfigError::NoClientCanConnect`] if it takes them and cannot use them,
     /// [`ConfigError::OpenSsl`] otherwise.
     pub fn new(identity: &Identity) -> Result<Self, ConfigError> {
         let mut context = builder(SslMethod::dtls_server())?;
         present(&mut context, identity).map_err(|stack| ConfigError::Refused(reason(&stack)))?;
         // Sessions begin with a hello whose cookie a `CookieJar` has checked already.
         context.set_cookie_verify_cb(|_, _| true);
-        Ok(Self {
+        let made = Self {
             ssl: context.build(),
             settings: Settings::default(),
-        })
+        };
+        trial::handshake(&made)?;
+        Ok(made)
     }
 
     /// The same context, for sessions that keep to these settings; keys and certificates are shared
@@ -57,6 +60,8 @@ impl ClientContext {
     /// [`ConfigError::OpenSsl`] if OpenSSL cannot make one.
     pub fn new(verification: Verification) -> Result<Self, ConfigError> {
         let mut context = builder(SslMethod::dtls_client())?;
+        let groups = context.set_groups_list(policy::CLIENT_GROUPS);
+        groups.map_err(|stack| ConfigError::openssl(&stack))?;
         padded_serial::replace_in_handshakes(&mut context);
         match &verification {
             Verification::Full(roots) | Verification::DangerousAnyName(roots) => {

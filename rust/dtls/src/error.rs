@@ -46,8 +46,10 @@ pub enum ConfigError {
     RootsInvalid(String),
     /// The private key is not the one that the certificate is for.
     KeyMismatch,
-    /// The private key is of this kind, which OpenSSL does not offer in DTLS 1.2.
-    KeyUnsuitable(&'static str),
+    /// The private key is of this kind, which cannot be used: OpenSSL does not offer it in DTLS 1.2, or we do not.
+    KeyUnsuitable(String),
+    /// A server with this key and certificate would refuse every client, for this reason.
+    NoClientCanConnect(String),
     /// OpenSSL does not accept the certificate or key, for instance because it is too weak.
     Refused(String),
     /// A session that verifies host names was given none.
@@ -128,8 +130,13 @@ impl fmt::Display for ConfigError {
             ),
             Self::KeyUnsuitable(kind) => write!(
                 f,
-                "OpenSSL does not offer {kind} keys in DTLS 1.2: make a new key and certificate, ECDSA P-256 \
-                 or RSA with 2,048 bits or more"
+                "{kind} keys are not supported: make a new key and certificate, ECDSA P-256 or RSA \
+                 with 2,048 bits or more"
+            ),
+            Self::NoClientCanConnect(why) => write!(
+                f,
+                "no client could connect to a server with this key and certificate ({why}): make new ones, \
+                 ECDSA P-256 or RSA with 2,048 bits or more, for a server's use"
             ),
             Self::Refused(why) => write!(
                 f,

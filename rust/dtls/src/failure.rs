@@ -24,6 +24,18 @@ pub enum Failure {
     TimedOut(Duration),
 }
 
+impl Failure {
+    /// The reason in OpenSSL's words, without advice.
+    pub(crate) fn reason(&self) -> String {
+        match self {
+            Self::CertificateUnreadable(why) | Self::Alert(why) | Self::Protocol(why) => {
+                why.clone()
+            }
+            Self::Certificate(_) | Self::TimedOut(_) => self.to_string(),
+        }
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -1,5 +1,6 @@
 //! A server's private key and certificate chain.
 
+use openssl::nid::Nid;
 use openssl::pkey::{Id, PKey, Private};
 use openssl::x509::X509;
 
@@ -29,12 +30,8 @@ impl Identity {
         password: Option<&str>,
     ) -> Result<Self, ConfigError> {
         let key = pem::read_key(key, password)?;
-        // `ssl_set_masks` (OpenSSL 3.6) takes Edwards curves for TLS 1.2 and 1.3 alone; without this
-        // every handshake would fail with nothing but "no shared cipher".
-        match key.id() {
-            Id::ED25519 => return Err(ConfigError::KeyUnsuitable("ED25519")),
-            Id::ED448 => return Err(ConfigError::KeyUnsuitable("ED448")),
-            _ => {}
+        if let Some(kind) = unsuitable(&key) {
+            return Err(ConfigError::KeyUnsuitable(kind));
         }
         let read = pem::read_certificates(certificates).and_then(|read| {
             let to_present = read.into_iter().map(pem::Certificate::into_presented);
@@ -55,5 +52,30 @@ impl Identity {
             certificate,
             intermediates: chain.collect(),
         })
+    }
+}
+
+/// The kind of a key that no handshake here can use; `None` for the others.
+///
+/// Edwards curves OpenSSL takes for TLS alone (`ssl_set_masks`), of the other curves our clients offer three, and DSA is
+/// in no cipher suite of ours. OpenSSL accepts such keys, and every handshake would fail.
+fn unsuitable(key: &PKey<Private>) -> Option<String> {
+    const CURVES: [Nid; 3] = [Nid::X9_62_PRIME256V1, Nid::SECP384R1, Nid::SECP521R1];
+    match key.id() {
+        Id::RSA | Id::RSA_PSS => None,
+        Id::EC => {
+            let curve = key.ec_key().ok()?.group().curve_name();
+            match curve {
+                Some(curve) if CURVES.contains(&curve) => None,
+                Some(curve) => Some(curve.short_name().unwrap_or("these").to_owned()),
+                None => Some("elliptic-curve (with a curve of their own)".to_owned()),
+            }
+        }
+        id => Some(
+            Nid::from_raw(id.as_raw())
+                .short_name()
+                .unwrap_or("these")
+                .to_owned(),
+        ),
     }
 }

@@ -46,6 +46,7 @@ mod spare;
 mod suite;
 mod timer;
 mod transport;
+mod trial;
 mod trust;
 mod wire;
 

@@ -65,6 +65,9 @@ pub(crate) fn leaf(leaf: &Leaf, key: &PKey<Private>, signer: &Signer<'_>) -> Res
             .client_auth()
             .build()?,
     )?;
+    if !leaf.may_sign {
+        builder.append_extension(KeyUsage::new().critical().key_agreement().build()?)?;
+    }
     if !leaf.dns.is_empty() || !leaf.ips.is_empty() {
         let mut names = SubjectAlternativeName::new();
         for dns in &leaf.dns {

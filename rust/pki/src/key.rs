@@ -1,5 +1,6 @@
 //! Which private keys can be made.
 
+use openssl::dsa::Dsa;
 use openssl::ec::{EcGroup, EcKey};
 use openssl::hash::MessageDigest;
 use openssl::nid::Nid;
@@ -18,6 +19,18 @@ pub enum KeyKind {
     P256,
     /// ECDSA on NIST's curve P-384.
     P384,
+    /// ECDSA on NIST's curve P-521.
+    P521,
+    /// ECDSA on NIST's curve P-224.
+    P224,
+    /// ECDSA on the curve secp256k1.
+    Secp256k1,
+    /// ECDSA on the curve brainpoolP256r1.
+    Brainpool256,
+    /// RSA with a modulus of 1,024 bits, which is too short.
+    Rsa1024,
+    /// DSA with a modulus of 2,048 bits.
+    Dsa,
     /// Ed25519 (RFC 8410).
     Ed25519,
 }
@@ -28,6 +41,12 @@ impl KeyKind {
             Self::Rsa2048 => PKey::from_rsa(Rsa::generate(2048)?),
             Self::P256 => on_curve(Nid::X9_62_PRIME256V1),
             Self::P384 => on_curve(Nid::SECP384R1),
+            Self::P521 => on_curve(Nid::SECP521R1),
+            Self::P224 => on_curve(Nid::SECP224R1),
+            Self::Secp256k1 => on_curve(Nid::SECP256K1),
+            Self::Brainpool256 => on_curve(Nid::BRAINPOOL_P256R1),
+            Self::Rsa1024 => PKey::from_rsa(Rsa::generate(1024)?),
+            Self::Dsa => PKey::from_dsa(Dsa::generate(2048)?),
             Self::Ed25519 => PKey::generate_ed25519(),
         }
     }

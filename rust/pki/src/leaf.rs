@@ -26,6 +26,8 @@ pub struct Leaf {
     /// Whether its serial number has a superfluous leading zero, as one in 512 of mbedTLS' has: forbidden by X.690
     /// section 8.3.2.
     pub has_padded_serial: bool,
+    /// Whether its key usage allows signatures, which every handshake needs.
+    pub may_sign: bool,
 }
 
 impl Leaf {
@@ -40,6 +42,7 @@ impl Leaf {
             key: KeyKind::default(),
             padding: 0,
             has_padded_serial: false,
+            may_sign: true,
         }
     }
 

@@ -1,9 +1,9 @@
 //! Keys and certificates that are broken, missing, or not a pair.
 
-use dtls::{ConfigError, Identity, Roots};
+use dtls::{ClientContext, ConfigError, Failure, Identity, Roots, ServerContext, Verification};
 use pki::Leaf;
 
-use crate::world::authority;
+use crate::world::{To, World, authority, client_context, identity};
 
 #[test]
 fn a_key_and_its_certificate_are_read() {
@@ -21,19 +21,58 @@ fn a_key_of_another_certificate_is_refused() {
     assert_eq!(read.unwrap_err(), ConfigError::KeyMismatch);
 }
 
+/// A key that is accepted connects clients; one that cannot is refused before any comes.
 #[test]
-fn a_kind_of_key_that_dtls_1_2_lacks_in_openssl_is_refused() {
+fn every_kind_of_key_is_usable_or_refused_by_name() {
+    use pki::KeyKind;
+    let with_key = |key| Leaf {
+        key,
+        ..Leaf::localhost()
+    };
+    for key in [
+        KeyKind::Rsa2048,
+        KeyKind::P256,
+        KeyKind::P384,
+        KeyKind::P521,
+    ] {
+        let server = authority().issue(&with_key(key)).unwrap();
+        let context = ServerContext::new(&identity(&server)).unwrap();
+        World::with(&context, &client_context(), "localhost").run_until_connected();
+    }
+    for (key, name) in [
+        (KeyKind::P224, "secp224r1"),
+        (KeyKind::Secp256k1, "secp256k1"),
+        (KeyKind::Brainpool256, "brainpoolP256r1"),
+        (KeyKind::Dsa, "DSA"),
+        (KeyKind::Ed25519, "ED25519"),
+    ] {
+        let server = authority().issue(&with_key(key)).unwrap();
+        let (key, chain) = (server.key_pem().unwrap(), server.chain_pem().unwrap());
+        let read = Identity::from_pem(&key, &chain, None).unwrap_err();
+        assert!(matches!(read, ConfigError::KeyUnsuitable(_)), "{read}");
+        let text = read.to_string();
+        assert!(
+            text.starts_with(&format!("{name} keys are not supported")),
+            "{text}"
+        );
+    }
+    let short = authority().issue(&with_key(KeyKind::Rsa1024)).unwrap();
+    let made = ServerContext::new(&identity(&short)).err().unwrap();
+    assert!(matches!(made, ConfigError::Refused(_)), "{made}");
+}
+
+/// OpenSSL takes them: only a handshake shows that they cannot be used.
+#[test]
+fn a_certificate_that_forbids_its_key_to_sign_is_refused() {
     let leaf = Leaf {
-        key: pki::KeyKind::Ed25519,
+        key: pki::KeyKind::P256,
+        may_sign: false,
         ..Leaf::localhost()
     };
     let server = authority().issue(&leaf).unwrap();
-    let read = Identity::from_pem(
-        &server.key_pem().unwrap(),
-        &server.chain_pem().unwrap(),
-        None,
-    );
-    assert_eq!(read.unwrap_err(), ConfigError::KeyUnsuitable("ED25519"));
+    let made = ServerContext::new(&identity(&server)).err().unwrap();
+    assert!(matches!(made, ConfigError::NoClientCanConnect(_)), "{made}");
+    assert!(made.to_string().contains("no shared cipher"), "{made}");
 }
 
 /// Without a password OpenSSL would ask for it at the terminal, and a server would hang.
@@ -96,9 +135,6 @@ fn padded(leaf: &Leaf) -> Leaf {
 /// One in 512 of the engine's own certificates: OpenSSL alone would say "illegal padding".
 #[test]
 fn a_serial_number_with_a_zero_too_many_is_read_and_the_certificate_is_sent_as_it_is() {
-    use crate::world::{To, World};
-    use dtls::{ClientContext, ServerContext, Verification};
-
     let leaf = padded(&Leaf {
         dns: Vec::new(),
         ..Leaf::named("127.0.0.1")
@@ -133,9 +169,6 @@ fn a_serial_number_with_a_zero_too_many_is_read_and_the_certificate_is_sent_as_i
 /// The same name and another key, the same key and another name: nothing but the certificate itself is trusted.
 #[test]
 fn a_certificate_with_such_a_serial_number_is_accepted_where_it_is_trusted_and_nowhere_else() {
-    use crate::world::{World, client_context, identity};
-    use dtls::{ClientContext, Failure, ServerContext, Verification};
-
     let leaf = padded(&Leaf::localhost());
     let one = pki::Identity::self_signed(&leaf).unwrap();
     let other = pki::Identity::self_signed(&leaf).unwrap();
