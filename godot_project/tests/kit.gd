@@ -90,18 +90,8 @@ static func identity() -> Dictionary:
 		var crypto := Crypto.new()
 		var key := crypto.generate_rsa(2048)
 		var certificate := crypto.generate_self_signed_certificate(key, "CN=localhost")
-		while not _is_valid(certificate):
-			certificate = crypto.generate_self_signed_certificate(key, "CN=localhost")
 		_identity = {key = key, certificate = certificate}
 	return _identity
-
-
-## Whether a certificate is valid DER. One in 512 that the engine makes is not: its random serial number begins with
-## zeros, which X.690, 8.3.2 forbids and OpenSSL refuses.
-static func _is_valid(certificate: X509Certificate) -> bool:
-	const SERIAL := 15
-	var der := Marshalls.base64_to_raw(certificate.save_to_string().get_slice("-----", 2))
-	return der[SERIAL] != 0 or der[SERIAL + 1] >= 0x80
 
 
 ## The engine's options of a server.

@@ -106,12 +106,41 @@ func test_both_ends_ours() -> void:
 
 
 func test_ecdsa_keys_with_the_engines_client() -> void:
-	for certificate: String in ["p256", "p384"]:
+	for certificate: String in ["p256", "p384", "p521"]:
 		_serve(UDPServer.new(), DTLSServer.new(), certificate)
 		_join(_engine("PacketPeerUDP"), _engine("PacketPeerDTLS"), _trusting())
 		await _talk()
 		check(_server_peer.get_cipher().begins_with("ECDHE-ECDSA-"), _server_peer.get_cipher())
 		after_each()
+
+
+func test_ecdsa_keys_with_the_engines_server() -> void:
+	for certificate: String in ["p256", "p384", "p521"]:
+		_serve(_engine("UDPServer"), _engine("DTLSServer"), certificate)
+		_join(PacketPeerUDP.new(), PacketPeerDTLS.new(), _trusting())
+		await _talk()
+		after_each()
+
+
+## Host names and certificates that the engine's classes take on both ends, ours take with them.
+func test_names_and_serial_numbers_that_the_engine_accepts() -> void:
+	for entry: Array in [
+		["ip_as_name", "ip_as_name", "127.0.0.1"],
+		["ip_as_dns", "ca", "127.0.0.1"],
+		["ipv6_as_name", "ca", "0:0:0:0:0:0:0:1"],
+		["padded_serial", "padded_serial", "localhost"],
+	]:
+		var options := TLSOptions.client(load("res://tests/pki/%s.crt" % entry[1]) as X509Certificate)
+		for is_ours: Array in [[false, false], [false, true], [true, false], [true, true]]:
+			var ends := "%s, our client: %s, our server: %s" % [entry[0], is_ours[0], is_ours[1]]
+			_serve(
+					UDPServer.new() if is_ours[1] else _engine("UDPServer"),
+					DTLSServer.new() if is_ours[1] else _engine("DTLSServer"), entry[0])
+			_join(
+					PacketPeerUDP.new() if is_ours[0] else _engine("PacketPeerUDP"),
+					PacketPeerDTLS.new() if is_ours[0] else _engine("PacketPeerDTLS"), options, entry[2])
+			check(await until(_connected), ends)
+			after_each()
 
 
 ## The engine's certificate object gives out the first certificate of a chain alone; ours reads the rest from its file.

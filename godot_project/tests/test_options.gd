@@ -32,6 +32,12 @@ func test_an_ed25519_key_is_refused_with_a_reason_since_openssl_has_none_in_dtls
 	equal(options.get_private_key(), null, "the engine's object")
 
 
+func test_a_key_on_a_curve_that_is_not_offered_is_refused_by_name() -> void:
+	expect_error("DTLSServer.setup(): secp224r1 keys are not supported: make a new key")
+	var options := TLSOptions.server(load(PKI + "p224.key"), load(PKI + "p224.crt"))
+	equal(DTLSServer.new().setup(options), ERR_INVALID_PARAMETER, "a P-224 key")
+
+
 func test_a_chain_given_as_text_is_sent_whole() -> void:
 	var options := OpenSSLTLSOptions.server(_text("intermediate.key"), _text("intermediate.crt"))
 	await _accepts("intermediate", TLSOptions.client(_ca()), "localhost", options)

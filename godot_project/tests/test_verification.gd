@@ -3,12 +3,40 @@ extends "res://tests/meeting.gd"
 
 
 func test_good_chains_of_every_kind_of_key_are_accepted() -> void:
-	for certificate: String in ["rsa", "p256", "p384", "intermediate", "big_chain"]:
+	for certificate: String in ["rsa", "p256", "p384", "p521", "intermediate", "big_chain"]:
 		await _accepts(certificate, TLSOptions.client(_ca()))
 
 
 func test_an_ip_address_in_the_certificate_is_accepted() -> void:
 	await _accepts("rsa", TLSOptions.client(_ca()), "127.0.0.1")
+
+
+## What the engine's Crypto.generate_self_signed_certificate() can make: it writes no subject alternative names.
+func test_an_ip_address_as_common_name_is_accepted() -> void:
+	await _accepts("ip_as_name", TLSOptions.client(_ca("ip_as_name")), "127.0.0.1")
+	await _accepts("ip_as_name", TLSOptions.client(_ca("ip_as_name"), "127.0.0.1"), "localhost")
+	await _accepts("ip_as_dns", TLSOptions.client(_ca()), "127.0.0.1")
+	for spelling: String in ["::1", "0:0:0:0:0:0:0:1", "0000::0001"]:
+		await _accepts("ipv6_as_name", TLSOptions.client(_ca(), spelling))
+	await _refuses(
+			"ip_as_name", TLSOptions.client(_ca("ip_as_name")),
+			"it was not issued for \"127.0.0.2\" but for 127.0.0.1: connect by a name", "127.0.0.2",
+			PacketPeerDTLS.STATUS_ERROR_HOSTNAME_MISMATCH as int)
+	await _refuses("ip_as_name", TLSOptions.client(_ca()), "(CN=127.0.0.1) is not accepted (self-signed", "127.0.0.1")
+
+
+func test_a_certificate_as_the_engine_makes_it_for_an_address() -> void:
+	var key := Crypto.new().generate_rsa(2048)
+	var certificate := Crypto.new().generate_self_signed_certificate(key, "CN=127.0.0.1,O=Game,C=DE")
+	var server := TLSOptions.server(key, certificate)
+	await _accepts("", TLSOptions.client(certificate), "127.0.0.1", server)
+
+
+func test_a_serial_number_with_a_zero_too_many_is_accepted_where_the_certificate_is_trusted() -> void:
+	await _accepts("padded_serial", TLSOptions.client(_ca("padded_serial")))
+	await _accepts("padded_serial", TLSOptions.client_unsafe(_ca("padded_serial")))
+	await _accepts("padded_serial", TLSOptions.client_unsafe())
+	await _refuses("padded_serial", TLSOptions.client(_ca()), LINE + " (CN=localhost) is not accepted (self-signed certificate)")
 
 
 func test_a_self_signed_certificate_is_accepted_where_it_is_trusted() -> void:
@@ -30,7 +58,7 @@ func test_another_host_name_is_a_mismatch() -> void:
 			"wrong_host", TLSOptions.client(_ca()), "it was not issued for \"localhost\"", "localhost",
 			PacketPeerDTLS.STATUS_ERROR_HOSTNAME_MISMATCH as int)
 	await _refuses(
-			"rsa", TLSOptions.client(_ca()), "it was not issued for \"game.example\"", "game.example",
+			"rsa", TLSOptions.client(_ca()), "it was not issued for \"game.example\" but for localhost, 127.0.0.1, ::1: connect", "game.example",
 			PacketPeerDTLS.STATUS_ERROR_HOSTNAME_MISMATCH as int)
 
 

@@ -33,10 +33,17 @@ pub(crate) fn make_test_set(folder: &Path) -> Result<()> {
     let root = Authority::new("Test root")?;
     let host = Leaf::localhost;
     let with_key = |key| Leaf { key, ..host() };
+    // As the engine makes them: without subject alternative names.
+    let only_named = |name| Leaf {
+        dns: Vec::new(),
+        ..Leaf::named(name)
+    };
     let set = [
         ("rsa", root.issue(&host())?),
         ("p256", root.issue(&with_key(KeyKind::P256))?),
         ("p384", root.issue(&with_key(KeyKind::P384))?),
+        ("p521", root.issue(&with_key(KeyKind::P521))?),
+        ("p224", root.issue(&with_key(KeyKind::P224))?),
         ("ed25519", root.issue(&with_key(KeyKind::Ed25519))?),
         (
             "intermediate",
@@ -48,6 +55,19 @@ pub(crate) fn make_test_set(folder: &Path) -> Result<()> {
         ("not_yet_valid", root.issue(&host().not_yet_valid())?),
         ("wrong_host", root.issue(&Leaf::named("elsewhere.example"))?),
         ("wildcard", root.issue(&Leaf::named("*.play.example"))?),
+        (
+            "ip_as_name",
+            Identity::self_signed(&only_named("127.0.0.1"))?,
+        ),
+        ("ipv6_as_name", root.issue(&only_named("0:0:0:0:0:0:0:1"))?),
+        ("ip_as_dns", root.issue(&Leaf::named("127.0.0.1"))?),
+        (
+            "padded_serial",
+            Identity::self_signed(&Leaf {
+                has_padded_serial: true,
+                ..host()
+            })?,
+        ),
         ("wrong_ca", Authority::new("Another root")?.issue(&host())?),
     ];
     let write = |name: String, pem: &[u8]| files::write(&folder.join(name), pem, Access::OwnerOnly);
@@ -111,6 +131,6 @@ mod tests {
     fn the_test_set_is_complete() {
         let folder = tempfile::tempdir().unwrap();
         make_test_set(folder.path()).unwrap();
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 26);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 38);
     }
 }
