@@ -43,6 +43,38 @@ func test_a_chain_given_as_text_is_sent_whole() -> void:
 	await _accepts("intermediate", TLSOptions.client(_ca()), "localhost", options)
 
 
+## `X509Certificate.save_to_string()` ends in U+FFFD or a zero byte, by version, and `save()` writes the zero byte into
+## the file: at the end, and between certificates.
+func test_what_the_engine_saves_is_taken_as_text_and_as_file() -> void:
+	var certificate: X509Certificate = load(PKI + "rsa.crt")
+	var key: CryptoKey = load(PKI + "rsa.key")
+	var other: X509Certificate = load(PKI + "self_signed.crt")
+	var ca := _ca()
+	equal(ca.save("user://saved.crt"), OK, "save")
+	equal(key.save("user://saved.key"), OK, "save")
+	var from_text := OpenSSLTLSOptions.server(key.save_to_string(), certificate.save_to_string())
+	for trusted: Variant in [ca.save_to_string(), other.save_to_string() + ca.save_to_string(), "user://saved.crt"]:
+		await _accepts("rsa", OpenSSLTLSOptions.client(trusted), "localhost", from_text)
+		check(OpenSSLTLSOptions.client(trusted).get_trusted_ca_chain() != null, "the engine's object")
+	equal(from_text.get_private_key().save_to_string(), key.save_to_string(), "the key")
+	equal(from_text.get_own_certificate().save_to_string(), certificate.save_to_string(), "the certificate")
+	await _accepts("rsa", TLSOptions.client(ca), "localhost", OpenSSLTLSOptions.server("user://saved.key", PKI + "rsa.crt"))
+	for ending: String in ["\ufffd", char(0xfffd) + "\n", " \t\n\n"]:
+		var text := _text("rsa.key").strip_edges() + ending
+		await _accepts("rsa", TLSOptions.client(ca), "localhost", OpenSSLTLSOptions.server(text, _text("rsa.crt").strip_edges() + ending))
+	# Zero bytes cannot be in a script's text, but in a file.
+	for between: PackedByteArray in [[0], [10, 0], [0, 10, 0xef, 0xbf, 0xbd]]:
+		for file: String in ["self_signed.crt", "ca.crt"]:
+			var bytes := _text(file).strip_edges().to_utf8_buffer() + between
+			var to := FileAccess.open("user://saved.crt", FileAccess.WRITE if file != "ca.crt" else FileAccess.READ_WRITE)
+			to.seek_end()
+			to.store_buffer(bytes)
+			to.close()
+		await _accepts("rsa", OpenSSLTLSOptions.client("user://saved.crt"))
+	DirAccess.remove_absolute("user://saved.crt")
+	DirAccess.remove_absolute("user://saved.key")
+
+
 func test_a_chain_that_the_engine_keeps_to_itself_is_said_to_be_missing() -> void:
 	var certificate := X509Certificate.new()
 	equal(certificate.load_from_string(_text("intermediate.crt")), OK, "load_from_string")

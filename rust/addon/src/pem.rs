@@ -44,7 +44,7 @@ pub(crate) fn of_key(key: &Credential<CryptoKey>) -> Key {
         Credential::Object(key) => key.clone(),
         Credential::Pem(pem) => return Key::Private(pem.clone()),
     };
-    let own = quietly(|| key.save_to_string().to_string());
+    let own = readable(&quietly(|| key.save_to_string().to_string()));
     if !own.is_empty() {
         return Key::Private(own);
     }
@@ -121,7 +121,18 @@ pub(crate) fn of_file(path: &GString) -> Option<String> {
     }
     // Not as a string of the engine's: a file in DER is no text, and the engine would say so.
     let bytes = FileAccess::get_file_as_bytes(path);
-    String::from_utf8(bytes.to_vec()).ok()
+    let text = String::from_utf8(bytes.to_vec()).ok()?;
+    Some(readable(&text))
+}
+
+/// PEM text as OpenSSL finds all of it, which looks for blocks at the beginning of a line, and takes what it does not
+/// find for the end.
+///
+/// The engine's `X509Certificate.save()` writes its terminator, a zero byte, behind each block, and `save_to_string()`
+/// gives it out as it is or, from Godot 4.5.1 on, as U+FFFD; texts that are put together have it in between.
+pub(crate) fn readable(text: &str) -> String {
+    text.replace(['\0', '\u{fffd}'], "\n")
+        .replace("-----BEGIN", "\n-----BEGIN")
 }
 
 /// A certificate as the engine's object.
@@ -169,6 +180,15 @@ fn letters(block: &str) -> impl Iterator<Item = char> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_block_of_a_text_begins_a_line() {
+        let text =
+            format!("{BEGIN}\nAB\n{END}\n\0{BEGIN}\nAB\n{END}\u{fffd}{BEGIN}\nAB\n{END}{BEGIN}");
+        let readable = readable(&text);
+        assert_eq!(readable.lines().filter(|line| *line == BEGIN).count(), 4);
+        assert_eq!(readable.lines().filter(|line| *line == END).count(), 3);
+    }
 
     #[test]
     fn blocks_are_found_between_other_text_and_compared_without_line_ends() {

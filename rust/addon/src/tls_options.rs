@@ -176,7 +176,7 @@ where
         return None;
     };
     if text.contains("-----BEGIN") {
-        return Some(Credential::Pem(text.to_string()));
+        return Some(Credential::Pem(pem::readable(&text.to_string())));
     }
     let Some(pem) = pem::of_file(&text) else {
         mistake(
