@@ -38,6 +38,15 @@ func test_a_key_on_a_curve_that_is_not_offered_is_refused_by_name() -> void:
 	equal(DTLSServer.new().setup(options), ERR_INVALID_PARAMETER, "a P-224 key")
 
 
+## Let's Encrypt's cert.pem in place of fullchain.pem: clients that know the root alone refuse it.
+func test_an_intermediate_certificate_that_is_missing_is_hinted_at() -> void:
+	var only_first := _text("intermediate.crt").get_slice("-----END", 0) + "-----END CERTIFICATE-----\n"
+	expect_error("DTLSServer.setup(): the certificate's issuer (CN=Test intermediate) is not in the chain")
+	var options := OpenSSLTLSOptions.server(_text("intermediate.key"), only_first)
+	equal(DTLSServer.new().setup(options), OK, "the setup of the leaf alone")
+	await _accepts("intermediate", TLSOptions.client_unsafe(), "localhost", options)
+
+
 func test_a_chain_given_as_text_is_sent_whole() -> void:
 	var options := OpenSSLTLSOptions.server(_text("intermediate.key"), _text("intermediate.crt"))
 	await _accepts("intermediate", TLSOptions.client(_ca()), "localhost", options)

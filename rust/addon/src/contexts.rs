@@ -102,11 +102,37 @@ pub(crate) fn server(options: &Variant) -> Result<ServerSide, Unusable> {
     let make = || {
         let identity = Identity::from_pem(key.as_bytes(), certificates.as_bytes(), password)?;
         let cookies = CookieJar::new(Instant::now())?;
-        Ok(ServerSide::new(ServerContext::new(&identity)?, cookies))
+        let side = ServerSide::new(ServerContext::new(&identity)?, cookies);
+        Ok((side, identity.missing_issuer()))
     };
-    let side = make().map_err(|error: ConfigError| Unusable::parameter(error))?;
+    let (side, missing) = make().map_err(|error: ConfigError| Unusable::parameter(error))?;
     report::made_context("server");
+    if let Some(issuer) = missing {
+        hint_at_issuer(&certificates, &issuer);
+    }
     Ok(side)
+}
+
+/// Says once of a certificate that a part of its chain may be missing.
+fn hint_at_issuer(certificates: &str, issuer: &str) {
+    static SAID: Lazy<Mutex<Vec<String>>> = Lazy::new(Mutex::default);
+    const REMEMBERED: usize = 16;
+    {
+        let mut said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
+        if said.len() == REMEMBERED || said.iter().any(|before| before == certificates) {
+            return;
+        }
+        said.push(certificates.to_owned());
+    }
+    report::warning(
+        "DTLSServer.setup()",
+        format_args!(
+            "the certificate's issuer ({issuer}) is not in the chain behind it: clients that trust only a root \
+             above it refuse the server. If the issuer is an intermediate authority, append its certificate \
+             (Let's Encrypt: fullchain.pem in place of cert.pem); if clients trust the issuer itself, nothing \
+             is missing"
+        ),
+    );
 }
 
 /// A certificate object's PEM; an error if it holds more certificates than it gives.

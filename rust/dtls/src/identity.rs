@@ -2,10 +2,10 @@
 
 use openssl::nid::Nid;
 use openssl::pkey::{Id, PKey, Private};
-use openssl::x509::X509;
+use openssl::x509::{X509, X509VerifyResult};
 
 use crate::error::{ConfigError, reason};
-use crate::pem;
+use crate::{names, pem};
 
 /// A private key, the certificate it belongs to, and the intermediates that go with it.
 #[derive(Debug, Clone)]
@@ -52,6 +52,16 @@ impl Identity {
             certificate,
             intermediates: chain.collect(),
         })
+    }
+
+    /// The authority that signed the server's certificate, if no certificate of it is behind it and it is not the
+    /// server itself: most clients trust roots alone, and refuse a certificate of an intermediate authority that they
+    /// are not sent (RFC 5246 section 7.4.2).
+    pub fn missing_issuer(&self) -> Option<String> {
+        let certificate = &self.certificate;
+        let mut known = std::iter::once(certificate).chain(&self.intermediates);
+        let is_there = known.any(|authority| authority.issued(certificate) == X509VerifyResult::OK);
+        (!is_there).then(|| names::distinguished(certificate.issuer_name()))
     }
 }
 

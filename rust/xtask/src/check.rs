@@ -19,7 +19,7 @@ const TROUBLE: &[&str] = &[
 /// The problems in a part of Godot's output, each with the lines that explain it.
 ///
 /// An error that the output announced with [`EXPECT`], or whose text is in `allowed`, is none; an announced error that
-/// did not come is one.
+/// did not come is one. Warnings may be announced as well, and are no problem where they are not.
 pub(crate) fn problems(lines: &[String], allowed: &[&str]) -> Vec<String> {
     let mut expected: Vec<(&str, bool)> = lines
         .iter()
@@ -29,7 +29,8 @@ pub(crate) fn problems(lines: &[String], allowed: &[&str]) -> Vec<String> {
     let mut problems = Vec::new();
     let mut rest = lines.iter().peekable();
     while let Some(line) = rest.next() {
-        if line.starts_with(EXPECT) || !is_trouble(line) {
+        let is_trouble = is_trouble(line);
+        if line.starts_with(EXPECT) || !is_trouble && !has_word(line, "WARNING") {
             continue;
         }
         let mut whole = line.clone();
@@ -44,7 +45,7 @@ pub(crate) fn problems(lines: &[String], allowed: &[&str]) -> Vec<String> {
                 announced = true;
             }
         }
-        if !announced && !allowed.iter().any(|text| whole.contains(text)) {
+        if is_trouble && !announced && !allowed.iter().any(|text| whole.contains(text)) {
             problems.push(whole);
         }
     }
@@ -127,6 +128,15 @@ mod tests {
         let found = problems(&output, &[]);
         assert_eq!(found.len(), 2);
         assert!(found[1].contains("did not come: wrong key"));
+    }
+
+    #[test]
+    fn a_warning_may_be_announced() {
+        let warning = "WARNING: look out\n   at: setup";
+        assert!(problems(&lines(warning), &[]).is_empty());
+        let announced = format!("expect-error: look out\n{warning}");
+        assert!(problems(&lines(&announced), &[]).is_empty());
+        assert_eq!(problems(&lines("expect-error: look out"), &[]).len(), 1);
     }
 
     #[test]

@@ -217,3 +217,25 @@ fn a_certificate_that_is_wrongly_encoded_is_said_to_be_so() {
     assert!(matches!(read, ConfigError::RootsInvalid(_)), "{read}");
     assert!(read.to_string().contains("make another one"), "{read}");
 }
+
+/// Let's Encrypt's cert.pem in place of its fullchain.pem.
+#[test]
+fn an_issuer_that_is_not_in_the_chain_is_named() {
+    let intermediate = authority().intermediate("Test intermediate").unwrap();
+    let server = intermediate.issue(&Leaf::localhost()).unwrap();
+    assert_eq!(identity(&server).missing_issuer(), None);
+    let key = server.key_pem().unwrap();
+    let unrelated = authority().certificate_pem().unwrap();
+    for behind in [&b""[..], &unrelated] {
+        let chain = [&server.certificate_pem().unwrap(), behind].concat();
+        let alone = Identity::from_pem(&key, &chain, None).unwrap();
+        let issuer = alone.missing_issuer();
+        assert_eq!(issuer.as_deref(), Some("CN=Test intermediate"));
+    }
+    let self_signed = pki::Identity::self_signed(&Leaf::localhost()).unwrap();
+    assert_eq!(identity(&self_signed).missing_issuer(), None);
+    // An authority that is trusted itself may well be left out: it is named all the same, since nobody can tell.
+    let of_root = authority().issue(&Leaf::localhost()).unwrap();
+    let issuer = identity(&of_root).missing_issuer();
+    assert_eq!(issuer.as_deref(), Some("CN=Test root"));
+}
