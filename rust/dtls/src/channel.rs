@@ -81,11 +81,6 @@ impl Channel {
         }
     }
 
-    /// How many bytes each sealed record is longer than its plain text.
-    pub(crate) fn overhead(&self) -> usize {
-        self.opener.overhead()
-    }
-
     /// Seals one packet into one datagram.
     pub(crate) fn send(&mut self, packet: &[u8], into: &mut Queue) -> Result<(), SealError> {
         self.seal(APPLICATION_DATA, packet, into)

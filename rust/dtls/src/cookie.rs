@@ -2,7 +2,7 @@
 //! of it (RFC 6347 section 4.2.1).
 
 use std::net::{IpAddr, SocketAddr};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use openssl::hash::MessageDigest;
 use openssl::memcmp;
@@ -29,17 +29,36 @@ pub enum Greeting {
 
 /// Makes and checks a server's cookies.
 ///
-/// A cookie is an HMAC-SHA256 over the client's address and port and its hello's parameters, with a
-/// secret from the system's generator. The secret changes every [`COOKIE_LIFETIME`]; cookies of the
-/// one before are still honoured. A jar's size does not depend on the number of clients.
+/// A cookie is an HMAC-SHA256 over the client's address and port and its hello's version, random and session identifier,
+/// with a secret from the system's generator. RFC 6347 section 4.2.1 recommends the cipher suites and compression methods
+/// as well; they are left out, since the first fragment of a hello need not hold them, and a client may send one of its
+/// two hellos whole and the other in fragments. A secret makes cookies for [`COOKIE_LIFETIME`] and is honoured for twice
+/// as long, both counted from when it was made. A jar's size does not depend on the number of clients.
 #[derive(Debug)]
 pub struct CookieJar {
     current: Secret,
     previous: Option<Secret>,
-    current_since: Instant,
 }
 
-type Secret = PKey<Private>;
+#[derive(Debug)]
+struct Secret {
+    key: PKey<Private>,
+    made_at: Instant,
+}
+
+impl Secret {
+    fn new(now: Instant) -> Result<Self, ConfigError> {
+        let mut bytes = [0; 32];
+        let key = rand_bytes(&mut bytes)
+            .and_then(|()| PKey::hmac(&bytes))
+            .map_err(|stack| ConfigError::openssl(&stack))?;
+        Ok(Self { key, made_at: now })
+    }
+
+    fn age(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.made_at)
+    }
+}
 
 impl CookieJar {
     /// A jar with a secret of its own.
@@ -48,9 +67,8 @@ impl CookieJar {
     /// [`ConfigError::OpenSsl`] where the system gives no random numbers.
     pub fn new(now: Instant) -> Result<Self, ConfigError> {
         Ok(Self {
-            current: new_secret()?,
+            current: Secret::new(now)?,
             previous: None,
-            current_since: now,
         })
     }
 
@@ -83,23 +101,17 @@ impl CookieJar {
         )))
     }
 
+    /// Replaces a secret that is too old to make cookies, and forgets one that is too old to be honoured.
     fn rotate(&mut self, now: Instant) -> Result<(), ConfigError> {
-        let age = now.saturating_duration_since(self.current_since);
-        if age < COOKIE_LIFETIME {
-            return Ok(());
+        if self.current.age(now) >= COOKIE_LIFETIME {
+            let retired = std::mem::replace(&mut self.current, Secret::new(now)?);
+            self.previous = Some(retired);
         }
-        let retired = std::mem::replace(&mut self.current, new_secret()?);
-        self.previous = (age < 2 * COOKIE_LIFETIME).then_some(retired);
-        self.current_since = now;
+        // Rotation waits for a hello, so the previous secret's age is its own, not the current one's.
+        self.previous
+            .take_if(|previous| previous.age(now) >= 2 * COOKIE_LIFETIME);
         Ok(())
     }
-}
-
-fn new_secret() -> Result<Secret, ConfigError> {
-    let mut bytes = [0; 32];
-    rand_bytes(&mut bytes)
-        .and_then(|()| PKey::hmac(&bytes))
-        .map_err(|stack| ConfigError::openssl(&stack))
 }
 
 fn cookie(
@@ -112,12 +124,11 @@ fn cookie(
         IpAddr::V6(ip) => ip,
     };
     let mut mac = [0; COOKIE_BYTES];
-    Signer::new(MessageDigest::sha256(), secret)
+    Signer::new(MessageDigest::sha256(), &secret.key)
         .and_then(|mut signer| {
             signer.update(&address.octets())?;
             signer.update(&client.port().to_be_bytes())?;
             signer.update(hello.opening)?;
-            signer.update(hello.offers)?;
             signer.sign(&mut mac)
         })
         .map_err(|stack| ConfigError::openssl(&stack))?;

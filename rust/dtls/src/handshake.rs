@@ -23,7 +23,7 @@ use crate::policy::longest_retransmission;
 use crate::queue::Queue;
 use crate::records::{self, Record};
 use crate::screen::{Screen, Verdict};
-use crate::session::{Phase, Session, client_ssl, is_waiting};
+use crate::session::{Phase, Session, client_ssl, is_waiting, sealing_overhead};
 use crate::settings::Settings;
 use crate::transport::Transport;
 use crate::{channel, timer};
@@ -64,18 +64,19 @@ const NUMBERS_OF_AN_ATTEMPT: u64 = 1 << 16;
 impl Handshake {
     pub(crate) fn of_client(context: &ClientContext, server_name: &str, now: Instant) -> Self {
         let client = Some((context.clone(), server_name.into()));
-        let screen = Screen::for_client(0);
-        Self::new(client, screen, 0, context.settings, now)
+        let expected = (Screen::for_client(0), Early::of_client());
+        Self::new(client, expected, 0, context.settings, now)
     }
 
     pub(crate) fn of_server(settings: Settings, hello: &ClientHello<'_>, now: Instant) -> Self {
         let next_number = records::big_endian(hello.record_number) + 1;
-        Self::new(None, Screen::for_server(hello), next_number, settings, now)
+        let expected = (Screen::for_server(hello), Early::of_server());
+        Self::new(None, expected, next_number, settings, now)
     }
 
     fn new(
         client: Option<(ClientContext, Box<str>)>,
-        screen: Screen,
+        (screen, early): (Screen, Early),
         next_number: u64,
         settings: Settings,
         now: Instant,
@@ -84,7 +85,7 @@ impl Handshake {
             client,
             screen,
             next_number,
-            early: Early::default(),
+            early,
             finished: 0,
             settings,
             give_up_at: now + settings.handshake_limit,
@@ -177,17 +178,24 @@ impl Handshake {
 }
 
 impl Session {
-    /// Takes one datagram while there are no keys yet, record by record.
-    pub(crate) fn handle_handshake_datagram(&mut self, datagram: &mut Vec<u8>, now: Instant) {
+    /// Takes a datagram's records from byte `at` on while there are no keys yet, one by one.
+    pub(crate) fn handle_handshake_records(
+        &mut self,
+        datagram: &mut Vec<u8>,
+        mut at: usize,
+        now: Instant,
+    ) {
         self.stream.get_mut().swap_incoming(datagram, false);
         let mut overtaken = Queue::default();
-        let mut at = 0;
         while let Phase::Handshaking(handshake) = &mut self.phase
             && handshake.restart_at.is_none()
             && let Some(record) = Record::read(self.stream.get_ref().incoming(), at)
         {
             let part = at..record.end;
             at = record.end;
+            if !record.is_well_formed(sealing_overhead(self.stream.ssl())) {
+                continue;
+            }
             let verdict = match handshake.screen.judge(&record) {
                 Verdict::Sealed
                     if record.content_type == records::HANDSHAKE
@@ -207,11 +215,7 @@ impl Session {
                     .early
                     .push(&self.stream.get_ref().incoming()[part]),
                 Verdict::Pass => {
-                    let overhead = self.sealing_overhead();
-                    let record = &self.stream.get_ref().incoming()[part.clone()];
-                    if records::are_well_formed(record, overhead) {
-                        self.read_record(part, now);
-                    }
+                    self.read_record(part, now);
                     if let Phase::Handshaking(handshake) = &mut self.phase
                         && reads_sealed(self.stream.ssl())
                         && overtaken.is_empty()
@@ -392,7 +396,7 @@ impl Session {
         let first = handshake.attempt * NUMBERS_OF_AN_ATTEMPT;
         handshake.screen = Screen::for_client(first);
         handshake.next_number = 0;
-        handshake.early = Early::default();
+        handshake.early = Early::of_client();
         handshake.copy_at = None;
         handshake.flights = 0;
         handshake.attempt_at = now;

@@ -17,6 +17,11 @@ pub(crate) const COOKIE_BYTES: usize = 32;
 /// Bytes of a client's random (RFC 5246 section 7.4.1.2).
 pub(crate) const RANDOM: usize = 32;
 
+/// The longest ClientHello that a server takes, whole or in fragments: OpenSSL allocates the length that the first
+/// fragment states, and keeps copies of lists in the message. An ordinary one has 200 bytes, a post-quantum key share
+/// 1,216, a cookie at most 255.
+const LONGEST_HELLO: usize = 4096;
+
 const RECORD_HEADER: usize = 13;
 const MESSAGE_HEADER: usize = 12;
 const BODY: usize = 2 + 1 + COOKIE_BYTES;
@@ -27,11 +32,8 @@ pub(crate) struct ClientHello<'a> {
     /// The record's epoch and sequence number, repeated by the answer.
     pub(crate) record_number: &'a [u8],
     pub(crate) cookie: &'a [u8],
-    /// Version, random and session identifier.
+    /// Version, random and session identifier: what the first fragment holds wherever a client cuts its hello.
     pub(crate) opening: &'a [u8],
-    /// Cipher suites and compression methods; empty where the message is fragmented, since the
-    /// first fragment need not hold them.
-    pub(crate) offers: &'a [u8],
     /// The client's random bytes, by which its sessions differ.
     pub(crate) random: &'a [u8],
     /// The message's place in the handshake: 0 for a client that was not asked for a cookie.
@@ -40,11 +42,14 @@ pub(crate) struct ClientHello<'a> {
     pub(crate) length: usize,
     /// Whether this is but the beginning of it.
     pub(crate) is_fragmented: bool,
+    /// Bytes of the record that holds it, header included: where the datagram's next record begins.
+    pub(crate) record_bytes: usize,
 }
 
 impl<'a> ClientHello<'a> {
-    /// Reads a datagram that begins with a ClientHello, or with the first fragment of one that
-    /// holds the whole cookie. Anything else is `None`.
+    /// Reads a datagram whose first record is a ClientHello, or the first fragment of one that holds the whole cookie:
+    /// 25 bytes of headers, 36 of the message, its session identifier (at most 32) and the cookie. Anything else is
+    /// `None`, and what follows that record is not looked at.
     pub(crate) fn parse(datagram: &'a [u8]) -> Option<Self> {
         let mut record = Reader(datagram);
         if record.number(1)? != HANDSHAKE_RECORD || record.take(2)?[0] != DTLS_MAJOR {
@@ -57,6 +62,7 @@ impl<'a> ClientHello<'a> {
         }
 
         let mut message = Reader(record.vector(2)?);
+        let record_bytes = datagram.len() - record.0.len();
         if message.number(1)? != CLIENT_HELLO {
             return None;
         }
@@ -64,7 +70,10 @@ impl<'a> ClientHello<'a> {
         let message_number = message.number(2)?;
         let fragment_offset = message.number(3)?;
         let fragment = message.vector(3)?;
-        if message_number > 1 || fragment_offset != 0 || fragment.len() > length {
+        // OpenSSL takes no more than this one message in the record that begins a session.
+        let is_alone = message.0.is_empty();
+        let fits = fragment.len() <= length && length <= LONGEST_HELLO;
+        if message_number > 1 || fragment_offset != 0 || !fits || !is_alone {
             return None;
         }
 
@@ -76,23 +85,21 @@ impl<'a> ClientHello<'a> {
         body.vector(1)?;
         let opening = &fragment[..fragment.len() - body.0.len()];
         let cookie = body.vector(1)?;
-        let offers = if fragment.len() == length {
-            let whole = body.0;
+        let is_fragmented = fragment.len() < length;
+        if !is_fragmented {
+            // Cipher suites and compression methods.
             body.vector(2)?;
             body.vector(1)?;
-            &whole[..whole.len() - body.0.len()]
-        } else {
-            &[]
-        };
+        }
         Some(Self {
             record_number,
             cookie,
             opening,
-            offers,
             random,
             message_number,
             length,
-            is_fragmented: fragment.len() < length,
+            is_fragmented,
+            record_bytes,
         })
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use openssl::error::ErrorStack;
-use openssl::ssl::{SslContextBuilder, SslOptions, SslSessionCacheMode, SslVersion};
+use openssl::ssl::{SslContextBuilder, SslMode, SslOptions, SslSessionCacheMode, SslVersion};
 
 /// The smallest link, in bytes of a whole IP packet, that handshake flights are cut for.
 ///
@@ -85,6 +85,8 @@ pub(crate) fn apply(context: &mut SslContextBuilder) -> Result<(), ErrorStack> {
             | SslOptions::CIPHER_SERVER_PREFERENCE
             | SslOptions::PRIORITIZE_CHACHA,
     );
+    // A handshake waits most of the time: it keeps no buffers of 17 KB for records meanwhile.
+    context.set_mode(SslMode::RELEASE_BUFFERS);
     context.set_session_cache_mode(SslSessionCacheMode::OFF);
     Ok(())
 }

@@ -2,7 +2,7 @@
 //!
 //! RFC 6347 section 4.1.2.7 has invalid records dropped in silence, for anyone can send them. OpenSSL
 //! drops most, but ends the session over some, such as a sealed record too short for its seal
-//! (OpenSSL 3.6, `tls1_cipher`). No honest sender makes any of these, so the whole datagram goes.
+//! (`tls1_cipher`, CVE-2026-75806). Each of them is dropped here, alone: the datagram's other records count.
 
 use std::ops::Range;
 
@@ -78,24 +78,6 @@ pub(crate) fn iter(mut datagram: &[u8]) -> impl Iterator<Item = (Header, &[u8])>
     })
 }
 
-/// Whether a datagram is one or more whole records of known types, none of them shorter than its
-/// seal or longer than a record can be.
-pub(crate) fn are_well_formed(datagram: &[u8], sealing_overhead: usize) -> bool {
-    let mut whole = 0;
-    iter(datagram).all(|(header, _)| {
-        whole += HEADER + header.length;
-        let shortest = if header.epoch == 0 {
-            1
-        } else {
-            sealing_overhead
-        };
-        (CHANGE_CIPHER_SPEC..=APPLICATION_DATA).contains(&header.content_type)
-            && header.version >> 8 == u16::from(DTLS_MAJOR)
-            && (shortest..=LARGEST_SEALED).contains(&header.length)
-    }) && whole == datagram.len()
-        && whole > 0
-}
-
 /// Where a header holds the number.
 const NUMBER: Range<usize> = 5..11;
 
@@ -138,6 +120,7 @@ pub(crate) fn big_endian(bytes: &[u8]) -> u64 {
 #[derive(Clone)]
 pub(crate) struct Record<'a> {
     pub(crate) content_type: u8,
+    version: u16,
     pub(crate) epoch: u16,
     pub(crate) number: u64,
     pub(crate) body: &'a [u8],
@@ -146,16 +129,27 @@ pub(crate) struct Record<'a> {
 }
 
 impl<'a> Record<'a> {
-    /// The record that begins at `start`; `None` at the end and where none can be read.
+    /// The record that begins at `start`; `None` at the end, and where no whole one is left.
     pub(crate) fn read(datagram: &'a [u8], start: usize) -> Option<Self> {
         let (header, body) = iter(datagram.get(start..)?).next()?;
-        let is_dtls = header.version >> 8 == u16::from(DTLS_MAJOR);
-        is_dtls.then_some(Self {
+        Some(Self {
             content_type: header.content_type,
+            version: header.version,
             epoch: header.epoch,
             number: header.number,
             body,
             end: start + HEADER + header.length,
         })
+    }
+
+    /// Whether it has a known type and version, and is neither shorter than its seal nor longer than a record can be.
+    pub(crate) fn is_well_formed(&self, sealing_overhead: usize) -> bool {
+        let shortest = match self.epoch {
+            0 => 1,
+            _ => sealing_overhead,
+        };
+        (CHANGE_CIPHER_SPEC..=APPLICATION_DATA).contains(&self.content_type)
+            && self.version >> 8 == u16::from(DTLS_MAJOR)
+            && (shortest..=LARGEST_SEALED).contains(&self.body.len())
     }
 }

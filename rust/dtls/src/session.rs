@@ -15,7 +15,7 @@ use crate::failure::{CertificateFailure, Failure, is_address_mismatch};
 use crate::handshake::Handshake;
 use crate::hello::{ClientHello, RANDOM};
 use crate::key_block::KeyBlock;
-use crate::policy::{MAX_PACKET, PACKET_QUEUE_BYTES};
+use crate::policy::{MAX_DATAGRAM, MAX_PACKET, PACKET_QUEUE_BYTES};
 use crate::protection::SealError;
 use crate::queue::Queue;
 use crate::settings::Settings;
@@ -94,7 +94,8 @@ impl Session {
 
     /// Begins a server's session with a datagram that
     /// [`CookieJar::greet`](crate::CookieJar::greet) called verified; its first flight waits in
-    /// [`drain_datagrams`](Self::drain_datagrams) at once.
+    /// [`drain_datagrams`](Self::drain_datagrams) at once. Only the datagram's first record begins it: what follows is
+    /// treated as in any other datagram.
     ///
     /// # Errors
     /// [`ConfigError::OpenSsl`] if OpenSSL cannot make a session or does not read the hello as the
@@ -110,9 +111,11 @@ impl Session {
         ssl.set_accept_state();
         let handshake = Handshake::of_server(context.settings, &parsed, now);
         let mut session = Self::new(ssl, handshake, Rejected::default())?;
+        let first_record = parsed.record_bytes;
         let wire = session.stream.get_mut();
         wire.number_from(records::big_endian(parsed.record_number));
-        wire.swap_incoming(hello, true);
+        wire.swap_incoming(hello, false);
+        wire.offer(0..first_record);
         let ssl = session.stream.ssl().ok_or(ConfigError::NoHello)?;
         let begun = listen::begin_with_verified_hello(ssl);
         if begun.is_ok() {
@@ -120,6 +123,7 @@ impl Session {
         }
         session.stream.get_mut().swap_incoming(hello, false);
         begun.map_err(|stack| ConfigError::openssl(&stack))?;
+        session.handle_handshake_records(hello, first_record, now);
         Ok(session)
     }
 
@@ -209,7 +213,8 @@ impl Session {
         }
     }
 
-    /// Takes one datagram that came from the other side, whatever it holds.
+    /// Takes one datagram that came from the other side, whatever it holds. Records that are not valid are dropped alone,
+    /// and so is what follows the last whole record (RFC 6347 section 4.1.2.7).
     ///
     /// The vector is borrowed for the call and holds the same bytes after it. Where
     /// [`takes_datagrams`](Self::takes_datagrams) is false, nothing happens.
@@ -218,13 +223,9 @@ impl Session {
             return;
         }
         match self.phase {
-            Phase::Handshaking(_) => self.handle_handshake_datagram(datagram, now),
-            Phase::Connected(ref channel)
-                if records::are_well_formed(datagram, channel.overhead()) =>
-            {
-                self.receive(datagram, now);
-            }
-            _ => {}
+            Phase::Handshaking(_) => self.handle_handshake_records(datagram, 0, now),
+            Phase::Connected(_) => self.receive(datagram, now),
+            Phase::Closed | Phase::Failed(_) => {}
         }
     }
 
@@ -270,14 +271,6 @@ impl Session {
             }
             Err(stack) => self.end(Failure::Protocol(reason(&stack))),
         }
-    }
-
-    pub(crate) fn sealing_overhead(&self) -> usize {
-        // Of the shortest seal, until it is known which there will be.
-        self.cipher()
-            .and_then(Suite::of)
-            .unwrap_or(Suite::ChaCha20Poly1305)
-            .overhead()
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) is to be called; `None` for never.
@@ -389,6 +382,15 @@ fn cipher(ssl: &SslRef) -> Option<&'static str> {
     ssl.current_cipher().map(|cipher| cipher.name())
 }
 
+/// By how many bytes a sealed record of this session is longer than its plain text, at least.
+pub(crate) fn sealing_overhead(ssl: Option<&SslRef>) -> usize {
+    // Of the shortest seal, until it is known which there will be.
+    ssl.and_then(cipher)
+        .and_then(Suite::of)
+        .unwrap_or(Suite::ChaCha20Poly1305)
+        .overhead()
+}
+
 pub(crate) fn is_waiting(error: &ssl::Error) -> bool {
     matches!(error.code(), ErrorCode::WANT_READ | ErrorCode::WANT_WRITE)
 }
@@ -420,6 +422,10 @@ pub(crate) fn client_ssl(
 ) -> Result<Ssl, ConfigError> {
     forget_earlier_errors();
     let mut ssl = new_ssl(&context.ssl, &context.settings)?;
+    // A hello is never cut: what follows it has 200 bytes at most.
+    let mtu = context.settings.max_datagram.max(MAX_DATAGRAM);
+    ssl.set_mtu(mtu as u32)
+        .map_err(|stack| ConfigError::openssl(&stack))?;
     match &context.verification {
         Verification::Full(_) => {
             expect_name(&mut ssl, server_name)?;

@@ -75,7 +75,9 @@ impl Settings {
     }
 
     /// The largest datagram of a handshake, in bytes of UDP payload: a link's MTU less 28 for IPv4
-    /// or 48 for IPv6. Default: [`MAX_DATAGRAM`]. Packets after the handshake are not cut.
+    /// or 48 for IPv6. Default: [`MAX_DATAGRAM`]. A client's hello is not cut, since not every server takes fragments of
+    /// one: it has some 200 bytes, and those of the server's name and cookie. Packets after the handshake are not cut
+    /// either.
     ///
     /// # Errors
     /// [`ConfigError::OutOfRange`] for a value outside of [`Self::MAX_DATAGRAM`].

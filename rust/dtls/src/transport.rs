@@ -1,9 +1,16 @@
 //! What is between a session and the network: OpenSSL while it shakes hands, memory alone after that.
 
+use foreign_types::ForeignTypeRef;
+use libc::c_int;
 use openssl::error::ErrorStack;
 use openssl::ssl::{self, Ssl, SslRef, SslStream};
+use openssl_sys::SSL;
 
 use crate::wire::Wire;
+
+unsafe extern "C" {
+    fn SSL_free_buffers(ssl: *mut SSL) -> c_int;
+}
 
 /// The [`Wire`], with OpenSSL at its end until the handshake is done.
 pub(crate) enum Transport {
@@ -24,12 +31,17 @@ impl Transport {
         }
     }
 
-    /// Lets OpenSSL go on as far as it can; `None` if it is done and gone.
+    /// Lets OpenSSL go on as far as it can; `None` if it is done and gone. While it waits, it has no buffer for a record.
     pub(crate) fn do_handshake(&mut self) -> Option<Result<(), ssl::Error>> {
-        match self {
-            Self::OpenSsl(stream) => Some(stream.do_handshake()),
-            Self::Wire(_) => None,
-        }
+        let Self::OpenSsl(stream) = self else {
+            return None;
+        };
+        let result = stream.do_handshake();
+        // `SSL_MODE_RELEASE_BUFFERS` does not cover the read buffer: the read that finds nothing makes it anew.
+        // SAFETY: the session is alive, and in use by no other thread (`Ssl` is not cloned). Buffers with something in
+        // them stay.
+        unsafe { SSL_free_buffers(stream.ssl().as_ptr()) };
+        Some(result)
     }
 
     /// Frees OpenSSL's side of the session.

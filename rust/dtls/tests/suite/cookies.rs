@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use dtls::{COOKIE_LIFETIME, Greeting, Session};
+use dtls::{COOKIE_LIFETIME, CookieJar, Greeting, Session};
 
+use crate::hellos::Hello;
 use crate::world::{CLIENT_ADDRESS, SERVER_NAME, World, client_context};
 
 /// A client's hello with the cookie that this world's server gave it.
@@ -95,6 +96,42 @@ fn a_cookie_is_worth_nothing_after_a_long_silence() {
     let later = world.now() + 3 * COOKIE_LIFETIME;
     let greeting = world.jar.greet(&hello, CLIENT_ADDRESS, later).unwrap();
     assert!(matches!(greeting, Greeting::Unverified(_)));
+}
+
+/// Secrets change when a hello comes, so how often hellos come makes no difference to how long a cookie holds.
+#[test]
+fn a_cookie_holds_for_30_seconds_and_for_no_60_however_often_hellos_come() {
+    let second = Duration::from_secs(1);
+    for gap in [1, 7, 29, 30, 31, 45, 59, 60, 61, 89, 100] {
+        for given_at in [0, 1, 15, 29, 30, 44] {
+            let mut world = World::new();
+            let began = world.now();
+            let other = Hello::first().datagram();
+            let greet = |jar: &mut CookieJar, hello: &[u8], at: u32| {
+                let greeting = jar.greet(hello, CLIENT_ADDRESS, began + at * second);
+                greeting.unwrap()
+            };
+            let first = hello(&mut world.client);
+            let Greeting::Unverified(request) = greet(&mut world.jar, &first, given_at) else {
+                panic!("a hello without a cookie is not verified");
+            };
+            let request = &mut request.as_bytes().to_vec();
+            world.client.handle_datagram(request, began);
+            let with_cookie = hello(&mut world.client);
+            for at in given_at + 1..given_at + 130 {
+                if (at - given_at) % gap == 0 {
+                    greet(&mut world.jar, &other, at);
+                }
+                let case = format!("given at {given_at}, a hello every {gap} s, at {at}");
+                // Not every second, since this is a hello as well and so changes secrets.
+                if at % 10 == 0 || at - given_at == 29 || at - given_at == 60 {
+                    let holds = greet(&mut world.jar, &with_cookie, at) == Greeting::Verified;
+                    assert!(holds || at - given_at >= 30, "{case}");
+                    assert!(!holds || at - given_at < 60, "{case}");
+                }
+            }
+        }
+    }
 }
 
 #[test]

@@ -198,6 +198,103 @@ fn a_datagram_is_the_same_after_it_was_handled() {
     }
 }
 
+/// What no sender makes, as it may stand behind or between valid records: bytes that are no record, a record that ends
+/// too early, whole ones of unknown types, versions and epochs, sealed ones too short for a seal, and one too long.
+fn invalid_records(is_between: bool) -> Vec<Vec<u8>> {
+    let record = |content_type, version: [u8; 2], epoch, length: u16| {
+        let mut record = vec![content_type, version[0], version[1], 0, epoch];
+        record.extend([0, 0, 0, 0, 0, 99]);
+        record.extend(length.to_be_bytes());
+        record.extend(vec![7; length.into()]);
+        record
+    };
+    let mut all = Vec::new();
+    for (content_type, version, epoch) in [
+        (0, [254, 253], 0),
+        (255, [254, 253], 1),
+        (22, [3, 3], 0),
+        (23, [3, 3], 1),
+        (23, [254, 253], 0),
+        (23, [254, 253], 2),
+        (22, [254, 253], 200),
+    ] {
+        for length in [0, 1, 20, 40, 300] {
+            all.push(record(content_type, version, epoch, length));
+        }
+    }
+    for length in [0, 1, 15, 16, 23, 24, 25] {
+        all.push(record(22, [254, 253], 1, length));
+        all.push(record(23, [254, 253], 1, length));
+    }
+    if !is_between {
+        all.push(vec![0xff]);
+        all.push(vec![0; 12]);
+        all.push(vec![22; 100]);
+        let cut = record(23, [254, 253], 1, 500);
+        all.push(cut[..400].to_vec());
+    }
+    all
+}
+
+/// RFC 6347 section 4.1.2.7 has the invalid record dropped, not its datagram.
+#[test]
+fn invalid_records_are_dropped_and_valid_ones_around_them_are_not() {
+    let mut world = World::connected();
+    for is_between in [false, true] {
+        for invalid in invalid_records(is_between) {
+            world.client.send(b"before").unwrap();
+            world.client.send(b"after").unwrap();
+            let mut records = Vec::new();
+            world
+                .client
+                .drain_datagrams(|datagram| records.push(datagram.to_vec()));
+            let datagram = match is_between {
+                true => [&records[0][..], &invalid, &records[1]].concat(),
+                false => [&records[0][..], &records[1], &invalid].concat(),
+            };
+            world.inject(To::Server, &datagram);
+            world.settle();
+            let got = taken(world.server());
+            assert_eq!(got, [b"before".to_vec(), b"after".to_vec()], "{invalid:?}");
+        }
+    }
+}
+
+/// A datagram's records.
+fn split(mut datagram: &[u8]) -> Vec<Vec<u8>> {
+    let mut records = Vec::new();
+    while !datagram.is_empty() {
+        let length = 13 + usize::from(u16::from_be_bytes([datagram[11], datagram[12]]));
+        let (record, rest) = datagram.split_at(length);
+        records.push(record.to_vec());
+        datagram = rest;
+    }
+    records
+}
+
+/// The same in everything that a client sends while it shakes hands.
+#[test]
+fn invalid_records_among_a_handshakes_do_not_stop_or_delay_it() {
+    let mut quiet = World::new();
+    quiet.run_until_connected();
+    for is_between in [false, true] {
+        for invalid in invalid_records(is_between) {
+            let mut world = World::new();
+            let add = invalid.clone();
+            world.reshape = Some(Box::new(move |datagram| {
+                let records = match is_between {
+                    true => split(&datagram).join(&add[..]),
+                    false => [&datagram[..], &add].concat(),
+                };
+                vec![records]
+            }));
+            world.run_until_connected();
+            let delay = world.elapsed().saturating_sub(quiet.elapsed());
+            assert!(delay < Duration::from_millis(10), "{invalid:?}: {delay:?}");
+        }
+    }
+}
+
 #[test]
 fn datagrams_with_single_bits_changed_are_dropped() {
     let mut world = World::connected();

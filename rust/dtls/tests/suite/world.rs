@@ -59,6 +59,9 @@ pub(crate) enum To {
     Server,
 }
 
+/// Makes datagrams of one that a client sent.
+type Reshape = Box<dyn FnMut(Vec<u8>) -> Vec<Vec<u8>>>;
+
 pub(crate) struct World {
     pub(crate) client: Session,
     pub(crate) server: Option<Session>,
@@ -66,6 +69,8 @@ pub(crate) struct World {
     pub(crate) faults: Faults,
     /// Whether the server numbers its records from 1, whichever hello it answers.
     pub(crate) numbers_from_one: bool,
+    /// What becomes of a client's datagrams before the network has them.
+    pub(crate) reshape: Option<Reshape>,
     /// Every datagram that was sent, whether it arrived or not.
     pub(crate) sent: Vec<(To, Vec<u8>)>,
     context: ServerContext,
@@ -96,6 +101,7 @@ impl World {
             jar: CookieJar::new(now).unwrap(),
             faults: Faults::default(),
             numbers_from_one: false,
+            reshape: None,
             sent: Vec::new(),
             context: server.clone(),
             began: now,
@@ -209,6 +215,11 @@ impl World {
         let mut outgoing = Vec::new();
         self.client
             .drain_datagrams(|datagram| outgoing.push((To::Server, datagram.to_vec())));
+        if let Some(reshape) = &mut self.reshape {
+            let whole = outgoing.drain(..).map(|(_, datagram)| datagram);
+            let reshaped: Vec<_> = whole.flat_map(reshape).collect();
+            outgoing.extend(reshaped.into_iter().map(|datagram| (To::Server, datagram)));
+        }
         if let Some(server) = &mut self.server {
             server.drain_datagrams(|datagram| {
                 let mut datagram = datagram.to_vec();
