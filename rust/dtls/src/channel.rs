@@ -34,7 +34,15 @@ pub(crate) struct Channel {
     last_flight: Queue,
     /// How often it did so.
     answers: usize,
+    /// How often it refused to renegotiate.
+    refusals: usize,
 }
+
+/// How often the last flight is sent again in all. A client that loses every one of them sends its own about 13 times in
+/// the minute that it has.
+const MOST_ANSWERS: usize = 32;
+/// How often a session says that it does not renegotiate.
+const MOST_REFUSALS: usize = 8;
 
 /// How the other side ended the session.
 #[derive(Debug, PartialEq, Eq)]
@@ -51,6 +59,10 @@ pub(crate) struct Received {
     /// Whether it held a record that the other side alone can have sealed, and that is new.
     pub(crate) is_authentic: bool,
     pub(crate) end: Option<End>,
+    /// Whether the other side repeated its last flight: it wants this side's.
+    wants_last_flight: bool,
+    /// Whether it wants another handshake.
+    wants_handshake: bool,
 }
 
 impl Channel {
@@ -78,6 +90,7 @@ impl Channel {
             window,
             last_flight,
             answers: 0,
+            refusals: 0,
         }
     }
 
@@ -136,28 +149,29 @@ impl Channel {
             match (header.content_type, message.as_slice()) {
                 (ALERT, &[_, CLOSE_NOTIFY]) => received.end = Some(End::CloseNotify),
                 (ALERT, &[FATAL, alert]) => received.end = Some(End::Alert(name(alert))),
-                (HANDSHAKE, &[FINISHED, ..]) => self.answer(outgoing),
-                (HANDSHAKE, &[HELLO_REQUEST | CLIENT_HELLO, ..]) => {
-                    // If it cannot be told, the other side finds out by waiting.
-                    let _ = self.seal(ALERT, &[WARNING, NO_RENEGOTIATION], outgoing);
-                }
+                (HANDSHAKE, &[FINISHED, ..]) => received.wants_last_flight = true,
+                (HANDSHAKE, &[HELLO_REQUEST | CLIENT_HELLO, ..]) => received.wants_handshake = true,
                 _ => {}
             }
             if received.end.is_some() {
-                break;
+                return received;
             }
         }
+        self.answer(&received, outgoing);
         received
     }
 
-    /// Sends a server's last flight again. The later a client asks for it, the more is lost on the way: it goes out up
-    /// to three times then.
-    fn answer(&mut self, outgoing: &mut Queue) {
-        self.answers += 1;
-        for _ in 0..self.answers.min(3) {
+    /// Answers a datagram once, however many of its records ask for it.
+    fn answer(&mut self, received: &Received, outgoing: &mut Queue) {
+        if received.wants_last_flight && self.answers < MOST_ANSWERS {
+            self.answers += 1;
             for datagram in self.last_flight.iter() {
                 outgoing.push(datagram);
             }
+        } else if received.wants_handshake && self.refusals < MOST_REFUSALS {
+            self.refusals += 1;
+            // If it cannot be told, the other side finds out by waiting.
+            let _ = self.seal(ALERT, &[WARNING, NO_RENEGOTIATION], outgoing);
         }
     }
 }
@@ -168,4 +182,92 @@ pub(crate) fn name(alert: u8) -> String {
     let name =
         unsafe { CStr::from_ptr(openssl_sys::SSL_alert_desc_string_long(c_int::from(alert))) };
     name.to_string_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use pki::{Authority, Leaf};
+
+    use super::*;
+    use crate::session::Phase;
+    use crate::{
+        ClientContext, CookieJar, Greeting, Identity, ServerContext, Session, Verification,
+    };
+
+    /// Carries what one side sends to the other; gives how many datagrams and bytes there were.
+    fn carry(from: &mut Session, to: &mut Session, now: Instant) -> (usize, usize) {
+        let (mut count, mut bytes) = (0, 0);
+        from.drain_datagrams(|datagram| {
+            count += 1;
+            bytes += datagram.len();
+            to.handle_datagram(&mut datagram.to_vec(), now);
+        });
+        (count, bytes)
+    }
+
+    fn connected(now: Instant) -> (Session, Session) {
+        let server = Authority::new("Root").and_then(|it| it.issue(&Leaf::localhost()));
+        let server = server.unwrap();
+        let (key, chain) = (server.key_pem().unwrap(), server.chain_pem().unwrap());
+        let server = ServerContext::new(&Identity::from_pem(&key, &chain, None).unwrap()).unwrap();
+        let client = ClientContext::new(Verification::DangerousNone).unwrap();
+        let mut client = Session::connect(&client, "", now).unwrap();
+        let mut jar = CookieJar::new(now).unwrap();
+        let mut server = loop {
+            let mut hello = Vec::new();
+            client.drain_datagrams(|datagram| hello = datagram.to_vec());
+            let address = "192.0.2.7:40000".parse().unwrap();
+            match jar.greet(&hello, address, now).unwrap() {
+                Greeting::Unverified(request) => {
+                    client.handle_datagram(&mut request.as_bytes().to_vec(), now);
+                }
+                Greeting::Verified => break Session::accept(&server, &mut hello, now).unwrap(),
+                Greeting::Noise => panic!("a hello is no noise"),
+            }
+        };
+        for _ in 0..2 {
+            carry(&mut server, &mut client, now);
+            carry(&mut client, &mut server, now);
+        }
+        (client, server)
+    }
+
+    /// So many sealed handshake messages of one byte, in one datagram.
+    fn asking(session: &mut Session, message: u8, count: usize) -> Vec<u8> {
+        let Phase::Connected(channel) = &mut session.phase else {
+            panic!("a session that is not connected");
+        };
+        let mut records = Queue::default();
+        for _ in 0..count {
+            channel.seal(HANDSHAKE, &[message], &mut records).unwrap();
+        }
+        records.iter().flatten().copied().collect()
+    }
+
+    /// 1,723 of them in a datagram were answered by 5,166 datagrams.
+    #[test]
+    fn however_much_asks_for_an_answer_little_is_sent() {
+        let now = Instant::now();
+        for message in [FINISHED, CLIENT_HELLO, HELLO_REQUEST] {
+            let (mut client, mut server) = connected(now);
+            let mut all = (0, 0);
+            for _ in 0..200 {
+                let mut datagram = asking(&mut client, message, 1000);
+                server.handle_datagram(&mut datagram, now);
+                let (count, bytes) = carry(&mut server, &mut client, now);
+                // The last flight is one datagram.
+                assert!(count <= 1, "{count} datagrams");
+                assert!(bytes < datagram.len() / 50, "{bytes} bytes");
+                all = (all.0 + count, all.1 + bytes);
+            }
+            assert!(all.0 > 0, "the first ones are answered");
+            assert!(all.0 <= MOST_ANSWERS && all.1 < 3_000, "{all:?}");
+            client.send(b"still here").unwrap();
+            carry(&mut client, &mut server, now);
+            let got = server.next_packet(<[u8]>::to_vec);
+            assert_eq!(got.as_deref(), Some(&b"still here"[..]));
+        }
+    }
 }
