@@ -12,6 +12,11 @@ pub(crate) fn mistake(what: &str, why: impl std::fmt::Display) {
     godot_error!("{what}: {why}.");
 }
 
+/// Prints what may be a mistake and may turn out well.
+pub(crate) fn warning(what: &str, why: impl std::fmt::Display) {
+    godot_warn!("{what}: {why}.");
+}
+
 /// Prints what a stranger did to a server, as long as strangers have not printed much lately.
 pub(crate) fn stranger(what: impl std::fmt::Display) {
     let now = Instant::now();
