@@ -72,6 +72,10 @@ fn their_side(method: SslMethod, suite: &str) -> SslContextBuilder {
 fn stream(context: SslContextBuilder) -> SslStream<Datagrams> {
     let mut ssl = Ssl::new(&context.build()).unwrap();
     ssl.set_mtu(MAX_DATAGRAM as u32).unwrap();
+    transport(ssl)
+}
+
+fn transport(ssl: Ssl) -> SslStream<Datagrams> {
     SslStream::new(ssl, Datagrams::default()).unwrap()
 }
 
@@ -81,31 +85,46 @@ fn is_waiting(result: Result<(), openssl::ssl::Error>) -> bool {
 
 impl Pair {
     fn with_their_client(suite: &str, key: KeyKind) -> Self {
+        let context = their_side(SslMethod::dtls_client(), suite);
+        Self::with_their_stream(stream(context), key).finish(suite)
+    }
+
+    /// Their client, whose hellos may come in several datagrams.
+    fn with_their_stream(mut theirs: SslStream<Datagrams>, key: KeyKind) -> Self {
         let leaf = Leaf {
             key,
             ..Leaf::localhost()
         };
         let server = crate::world::authority().issue(&leaf).unwrap();
         let server = dtls::ServerContext::new(&identity(&server)).unwrap();
-        let mut theirs = stream(their_side(SslMethod::dtls_client(), suite));
         let now = Instant::now();
         let mut jar = CookieJar::new(now).unwrap();
         let client: SocketAddr = CLIENT_ADDRESS;
-        let ours = loop {
+        let mut ours: Option<Session> = None;
+        while ours.is_none() {
             assert!(is_waiting(theirs.connect()));
-            let mut hello = theirs.get_mut().outgoing.pop().expect("a hello");
-            match jar.greet(&hello, client, now).unwrap() {
-                Greeting::Unverified(request) => {
-                    let request = request.as_bytes().to_vec();
-                    theirs.get_mut().incoming.push_back(request);
+            let hello = std::mem::take(&mut theirs.get_mut().outgoing);
+            assert!(!hello.is_empty(), "a hello");
+            for mut datagram in hello {
+                if let Some(ours) = &mut ours {
+                    ours.handle_datagram(&mut datagram, now);
+                    continue;
                 }
-                Greeting::Verified => break Session::accept(&server, &mut hello, now).unwrap(),
-                Greeting::Noise => panic!("the hello is noise"),
+                match jar.greet(&datagram, client, now).unwrap() {
+                    Greeting::Unverified(request) => {
+                        let request = request.as_bytes().to_vec();
+                        theirs.get_mut().incoming.push_back(request);
+                    }
+                    Greeting::Verified => {
+                        ours = Some(Session::accept(&server, &mut datagram, now).unwrap());
+                    }
+                    Greeting::Noise => {}
+                }
             }
-        };
+        }
         let mut pair = Self {
             theirs,
-            ours,
+            ours: ours.unwrap(),
             now,
             sent: Vec::new(),
         };
@@ -113,7 +132,7 @@ impl Pair {
         while pair.theirs.connect().is_err() {
             pair.exchange();
         }
-        pair.finish(suite)
+        pair
     }
 
     fn with_their_server(suite: &str, key: KeyKind) -> Self {
@@ -183,6 +202,37 @@ fn a_client_that_wants_chacha20_first_gets_it() {
     let (chacha, aes) = (SUITES[5].0, SUITES[4].0);
     for offer in [format!("{chacha}:{aes}"), format!("{aes}:{chacha}")] {
         Pair::with_their_client(&offer, KeyKind::P256);
+    }
+}
+
+/// For some names one hello is whole and the other is not; with a long list both are in many pieces.
+#[test]
+fn their_client_connects_whatever_its_mtu_its_name_and_the_length_of_its_hello() {
+    let (suite, key) = SUITES[3];
+    let connect = |mtu: u32, name: &str, protocols: usize| {
+        let mut context = their_side(SslMethod::dtls_client(), suite);
+        if protocols > 0 {
+            let list: Vec<u8> = (0..protocols / 4).flat_map(|_| *b"\x03abc").collect();
+            context.set_alpn_protos(&list).unwrap();
+        }
+        let mut ssl = Ssl::new(&context.build()).unwrap();
+        ssl.set_mtu(mtu).unwrap();
+        ssl.set_hostname(name).unwrap();
+        ssl.set_connect_state();
+        let mut pair = Pair::with_their_stream(transport(ssl), key).finish(suite);
+        pair.theirs.ssl_write(b"here").unwrap();
+        pair.exchange();
+        assert_eq!(taken(&mut pair.ours), [b"here"], "{mtu}, {name}");
+    };
+    for mtu in 256..=264 {
+        for length in (1..=60).step_by(3) {
+            connect(mtu, &"a".repeat(length), 0);
+        }
+    }
+    for mtu in [256, 548, 1200] {
+        for protocols in [1216, 3600] {
+            connect(mtu, "localhost", protocols);
+        }
     }
 }
 

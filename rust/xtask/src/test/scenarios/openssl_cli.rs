@@ -13,6 +13,9 @@ use crate::{check, talk, tools};
 
 const LIMIT: Duration = Duration::from_secs(20);
 
+/// The second hello of `s_client` is whole with the first, and comes in two datagrams with the second.
+const MTUS: [&str; 2] = ["1200", "258"];
+
 /// `openssl s_client -dtls1_2` asks the documented server.
 pub(crate) fn s_client(context: &Context) -> Result<()> {
     let port = free_port()?;
@@ -21,28 +24,33 @@ pub(crate) fn s_client(context: &Context) -> Result<()> {
     let mut server = start_godot(context, &project, "server")?;
     talk::wait_until_open(port, || still_runs(&mut server))?;
 
-    let mut command = Command::new(tools::openssl_cli()?);
-    command.args([
-        "s_client",
-        "-dtls1_2",
-        "-connect",
-        &format!("127.0.0.1:{port}"),
-    ]);
-    command
-        .args(["-CAfile"])
-        .arg(project.path().join("cert.crt"));
-    command.args(["-verify_return_error", "-verify_hostname", "localhost"]);
-    let mut client = process::start_with_input(command, None)?;
-    client.wait_for(
-        "verified chain",
-        |line| line.contains("Verify return code: 0"),
-        LIMIT,
-    )?;
-    client.say("Hello from s_client")?;
-    let is_heard = |line: &str| line.ends_with("un cliente: Hello from s_client");
-    server.wait_for("message from s_client", is_heard, LIMIT)?;
-    client.wait_for("answer", |line| line.contains("Ciao cliente DTLS"), LIMIT)?;
-    client.stop()?;
+    for mtu in MTUS {
+        let mut command = Command::new(tools::openssl_cli()?);
+        command.args([
+            "s_client",
+            "-dtls1_2",
+            "-mtu",
+            mtu,
+            "-connect",
+            &format!("127.0.0.1:{port}"),
+        ]);
+        command
+            .args(["-CAfile"])
+            .arg(project.path().join("cert.crt"));
+        command.args(["-verify_return_error", "-verify_hostname", "localhost"]);
+        let mut client = process::start_with_input(command, None)?;
+        client.wait_for(
+            "verified chain",
+            |line| line.contains("Verify return code: 0"),
+            LIMIT,
+        )?;
+        let said = format!("Hello from s_client with {mtu}");
+        client.say(&said)?;
+        let is_heard = |line: &str| line.ends_with(&format!("un cliente: {said}"));
+        server.wait_for("message from s_client", is_heard, LIMIT)?;
+        client.wait_for("answer", |line| line.contains("Ciao cliente DTLS"), LIMIT)?;
+        client.stop()?;
+    }
     end_well(server)
 }
 
