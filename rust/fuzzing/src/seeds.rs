@@ -73,9 +73,12 @@ fn conversations(seeds: &mut Vec<Seed>) -> Result<()> {
     };
     seeds.push(("hello", "first".to_owned(), hello.to_vec()));
     seeds.push(("hello", "second".to_owned(), second.to_vec()));
-    let mut fragment = hello.to_vec();
-    fragment[16] += 100;
-    seeds.push(("hello", "first_fragment".to_owned(), fragment));
+    for (name, whole) in [("first", hello), ("second", second)] {
+        let fragments = cut(whole, 100);
+        seeds.push(("hello", format!("{name}_fragment"), fragments[0].clone()));
+        seeds.push(("hello", format!("{name}_rest"), fragments[1].clone()));
+    }
+    hellos(seeds, &history);
 
     for (name, to) in [("server", To::Server), ("client", To::Client)] {
         let received: Vec<&[u8]> = history
@@ -125,6 +128,71 @@ fn conversations(seeds: &mut Vec<Seed>) -> Result<()> {
     Ok(())
 }
 
+/// Cuts a datagram with one whole message into datagrams with fragments of it.
+fn cut(datagram: &[u8], size: usize) -> Vec<Vec<u8>> {
+    let (record, message) = datagram.split_at(13);
+    let (header, body) = message.split_at(12);
+    let number = |value: usize| value.to_be_bytes()[size_of::<usize>() - 3..].to_vec();
+    let pieces = body.chunks(size).enumerate().map(|(at, piece)| {
+        let length = ((12 + piece.len()) as u16).to_be_bytes();
+        let place = [number(at * size), number(piece.len())].concat();
+        [&record[..11], &length, &header[..6], &place, piece].concat()
+    });
+    pieces.collect()
+}
+
+/// So many records that each begin a message of 102,400 bytes.
+fn beginnings(count: u8) -> Vec<u8> {
+    let records = (0..count).flat_map(|which| {
+        let mut record = vec![22, 254, 253, 0, 0, 0, 0, 0, 0, 0, 9 + which, 0, 16];
+        record.extend([11, 1, 0x90, 0, 0, 2 + which, 0, 0, 0, 0, 0, 4, 7, 7, 7, 7]);
+        record
+    });
+    records.collect()
+}
+
+/// Servers' conversations with hellos in fragments, and with more behind them.
+fn hellos(seeds: &mut Vec<Seed>, history: &[(To, Vec<u8>)]) {
+    let of_client: Vec<Vec<u8>> = history
+        .iter()
+        .filter(|(to, _)| *to == To::Server)
+        .map(|(_, datagram)| datagram.clone())
+        .collect();
+    let [first, second, rest @ ..] = &of_client[..] else {
+        return;
+    };
+    let mut push = |name: &str, hellos: Vec<Vec<u8>>| {
+        let mut bytes = vec![0];
+        for datagram in hellos.iter().chain(rest) {
+            Step::Datagram(datagram).write(&mut bytes);
+        }
+        Step::Take.write(&mut bytes);
+        seeds.push(("server", name.to_owned(), bytes));
+    };
+    let (firsts, seconds) = (cut(first, 120), cut(second, 120));
+    let all = |parts: [&[Vec<u8>]; 2]| parts.concat();
+    push("second_in_fragments", all([&of_client[..1], &seconds]));
+    push("first_in_fragments", all([&firsts, &of_client[1..2]]));
+    push("both_in_fragments", all([&firsts, &seconds]));
+    let reversed: Vec<Vec<u8>> = seconds.iter().rev().cloned().collect();
+    push("fragments_in_disorder", all([&reversed, &seconds]));
+    let doubled: Vec<Vec<u8>> = [&seconds[..], &seconds].concat();
+    push("fragments_doubled", all([&firsts, &doubled]));
+    push(
+        "fragments_in_one_datagram",
+        vec![first.clone(), seconds.concat()],
+    );
+    let greedy = [&second[..], &beginnings(10)].concat();
+    push("records_behind_the_hello", vec![first.clone(), greedy]);
+    let greedy = [&seconds[0][..], &beginnings(10)].concat();
+    push(
+        "records_behind_a_fragment",
+        vec![first.clone(), greedy, seconds[1..].concat()],
+    );
+    let joined = [&second[..], &rest.concat()].concat();
+    push("all_behind_the_hello", vec![first.clone(), joined]);
+}
+
 fn networks(seeds: &mut Vec<Seed>) {
     use event::{
         CLOSE, CUT, DELAY, DOUBLE, DROP, FLIP, JOIN, REFLECT, REPLAY, SEND, SETTLE, TAKE, WAIT,
@@ -153,6 +221,13 @@ fn networks(seeds: &mut Vec<Seed>) {
     );
     push("doubled", &[DOUBLE; 8], &[]);
     push("delayed", &[0, 0, 0, DELAY, 0, 0, DELAY, 0, 0], &[]);
+    // The server's last flight is lost; what the client then sends comes in one datagram.
+    let lost = [0, 0, 0, 0, 0, DROP, WAIT, 11, WAIT, 21, WAIT, 41];
+    push(
+        "asked_again",
+        &[&lost[..], &[JOIN, JOIN, JOIN]].concat(),
+        &[],
+    );
     push("joined", &[0, 0, 0, JOIN, JOIN, JOIN], &[]);
     push(
         "replayed",

@@ -20,6 +20,9 @@ const START_SINCE_1970: Duration = Duration::from_secs(1_800_000_000);
 /// How often a session may ask to be looked at in one moment.
 const MOST_DUE: usize = 8;
 
+/// How many datagrams answer one at most once there is a connection: a server's last flight.
+const MOST_ANSWERS: usize = 2;
+
 /// Simulated time.
 #[derive(Clone, Copy)]
 pub(crate) struct Time(Duration);
@@ -95,7 +98,16 @@ impl Side {
         random::select(self.stream);
         let mut lent = datagram.to_vec();
         match (&mut self.session, &mut self.jar) {
-            (Some(session), _) => session.handle_datagram(&mut lent, time.now()),
+            (Some(session), _) => {
+                let was_connected = session.status() == Status::Connected;
+                let before = self.answers.len();
+                session.handle_datagram(&mut lent, time.now());
+                if was_connected {
+                    session.drain_datagrams(|datagram| self.answers.push(datagram.to_vec()));
+                    let count = self.answers.len() - before;
+                    assert!(count <= MOST_ANSWERS, "{count} answers to one datagram");
+                }
+            }
             (None, Some(jar)) => {
                 let greeting = jar.greet(datagram, CLIENT_ADDRESS, time.now());
                 match greeting.expect("a cookie is computed") {

@@ -34,6 +34,26 @@ fn captured_datagrams_still_lead_through_a_whole_session() {
     }
 }
 
+/// So that what the fuzzer changes of them is near a session, too.
+#[test]
+fn hellos_in_fragments_and_with_more_behind_them_lead_through_a_whole_session() {
+    for name in [
+        "second_in_fragments",
+        "first_in_fragments",
+        "both_in_fragments",
+        "fragments_in_disorder",
+        "fragments_doubled",
+        "fragments_in_one_datagram",
+        "records_behind_the_hello",
+        "records_behind_a_fragment",
+        "all_behind_the_hello",
+    ] {
+        let input = fs::read(seeds_of("server").join(name)).unwrap();
+        let lengths: Vec<usize> = server::talk(&input).iter().map(Vec::len).collect();
+        assert_eq!(lengths, [2, 60, 1000], "{name}: {STALE}");
+    }
+}
+
 #[test]
 fn the_seeds_of_sessions_are_what_the_program_makes() {
     let made = seeds::make().unwrap();

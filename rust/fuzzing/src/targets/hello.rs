@@ -15,6 +15,10 @@ const RECORD_LENGTH: usize = 11;
 const MESSAGE_LENGTH: usize = 14;
 const FRAGMENT_LENGTH: usize = 22;
 const SESSION_ID: usize = 59;
+/// What stands before the message.
+const HEADERS: usize = 25;
+/// The longest message that is looked at.
+const LONGEST: usize = 4096;
 
 pub(crate) fn run(datagram: &[u8]) {
     let time = Time::begin();
@@ -37,6 +41,14 @@ pub(crate) fn run(datagram: &[u8]) {
             assert!(request.len() <= datagram.len(), "nothing is amplified");
             assert_eq!(request[3..RECORD_LENGTH], datagram[3..RECORD_LENGTH]);
             let cookie = &request[request.len() - 32..];
+            // Wherever a client cuts its hello, it is the same client.
+            let fragment = first_fragment(datagram, &[]);
+            let Greeting::Unverified(of_fragment) = greet(&fragment, CLIENT_ADDRESS) else {
+                panic!("a first fragment is answered");
+            };
+            assert_eq!(of_fragment.as_bytes(), request);
+            let fragment = first_fragment(datagram, cookie);
+            assert_eq!(greet(&fragment, CLIENT_ADDRESS), Greeting::Verified);
             let Some(second) = with_cookie(datagram, cookie) else {
                 return;
             };
@@ -53,7 +65,20 @@ pub(crate) fn run(datagram: &[u8]) {
     }
 }
 
-/// The hello that a client would send next; nothing where it would be too long for its record.
+/// Of a hello with this cookie in its cookie's place, the shortest fragment that holds it.
+fn first_fragment(hello: &[u8], cookie: &[u8]) -> Vec<u8> {
+    let at = SESSION_ID + 1 + usize::from(hello[SESSION_ID]);
+    let mut fragment = hello[..at].to_vec();
+    fragment.push(cookie.len() as u8);
+    fragment.extend(cookie);
+    let length = fragment.len() - HEADERS;
+    fragment[RECORD_LENGTH..][..2].copy_from_slice(&(length as u16 + 12).to_be_bytes());
+    fragment[MESSAGE_LENGTH..][..3].copy_from_slice(&[0, 0x0f, 0xff]);
+    fragment[FRAGMENT_LENGTH..][..3].copy_from_slice(&[0, 0, length as u8]);
+    fragment
+}
+
+/// The hello that a client would send next; nothing where it would be too long.
 fn with_cookie(hello: &[u8], cookie: &[u8]) -> Option<Vec<u8>> {
     let at = SESSION_ID + 1 + usize::from(hello[SESSION_ID]);
     let old = usize::from(hello[at]);
@@ -71,7 +96,7 @@ fn with_cookie(hello: &[u8], cookie: &[u8]) -> Option<Vec<u8>> {
             .iter()
             .fold(0, |sum, &byte| sum << 8 | usize::from(byte));
         let length = length + cookie.len() - old;
-        if length >= 1 << (8 * bytes) {
+        if length > LONGEST {
             return None;
         }
         field.copy_from_slice(&length.to_be_bytes()[size_of::<usize>() - bytes..]);
