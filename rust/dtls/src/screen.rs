@@ -232,3 +232,108 @@ impl Client {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+    use crate::hello::RANDOM;
+
+    fn client_hello(is_fragmented: bool) -> ClientHello<'static> {
+        ClientHello {
+            record_number: &[0; 8],
+            cookie: &[7; 32],
+            opening: &[],
+            random: &[0; RANDOM],
+            message_number: 1,
+            length: 4096,
+            is_fragmented,
+            record_bytes: 100,
+        }
+    }
+
+    /// A server whose client's hello is not complete, and a client that has a cookie.
+    fn screens() -> [(&'static str, Screen); 2] {
+        let mut client = Screen::for_client(0);
+        let body = [&[254, 255, 32][..], &[7; 32]].concat();
+        let request = message(HELLO_VERIFY_REQUEST, body.len(), 0, &body);
+        assert_eq!(judge(&mut client, HANDSHAKE, 0, &request), Verdict::Pass);
+        [
+            ("server", Screen::for_server(&client_hello(true))),
+            ("client", client),
+        ]
+    }
+
+    fn message(kind: usize, length: usize, number: usize, body: &[u8]) -> Vec<u8> {
+        let bytes = |value: usize, count: usize| value.to_be_bytes()[8 - count..].to_vec();
+        let parts = [
+            bytes(kind, 1),
+            bytes(length, 3),
+            bytes(number, 2),
+            bytes(0, 3),
+            bytes(body.len(), 3),
+            body.to_vec(),
+        ];
+        parts.concat()
+    }
+
+    fn judge(screen: &mut Screen, content_type: u8, epoch: u16, body: &[u8]) -> Verdict {
+        let header = crate::records::Header {
+            content_type,
+            version: crate::records::DTLS_1_2,
+            epoch,
+            number: 9,
+            length: body.len(),
+        };
+        let record = [&header.to_bytes()[..], body].concat();
+        screen.judge(&Record::read(&record, 0).expect("a whole record"))
+    }
+
+    /// CVE-2026-95690: OpenSSL allocates the whole length for the first fragment of each of ten messages ahead of their
+    /// turn. Of each kind one passes, in one place and no longer than it can be.
+    #[test]
+    fn little_can_be_allocated_for_messages_ahead_of_their_turn() {
+        for (who, mut screen) in screens() {
+            let mut longest = HashMap::new();
+            for kind in 0..=255 {
+                for number in (0..20).chain([255, 65_535]) {
+                    for length in [
+                        1, 2, 38, 256, 2048, 4096, 16_384, 102_400, 102_401, 0xff_ffff,
+                    ] {
+                        let body = message(kind, length, number, &[7]);
+                        if judge(&mut screen, HANDSHAKE, 0, &body) == Verdict::Pass {
+                            let bytes = longest.entry((kind, number)).or_insert(0);
+                            *bytes = length.max(*bytes);
+                        }
+                    }
+                }
+            }
+            let mut passing: Vec<_> = longest.into_iter().collect();
+            passing.sort_unstable();
+            let expected: &[_] = match who {
+                "server" => &[((CLIENT_HELLO, 1), 4096), ((CLIENT_KEY_EXCHANGE, 2), 256)],
+                _ => &[
+                    ((SERVER_HELLO, 1), 2048),
+                    ((CERTIFICATE, 2), 102_400),
+                    ((SERVER_KEY_EXCHANGE, 3), 4096),
+                    ((CERTIFICATE_REQUEST, 4), 16_384),
+                ],
+            };
+            assert_eq!(passing, expected, "{who}");
+        }
+    }
+
+    /// CVE-2026-54874: OpenSSL keeps records of the next epoch until it has keys for them. None gets there.
+    #[test]
+    fn no_record_of_a_later_epoch_passes_before_there_are_keys() {
+        for (who, mut screen) in screens() {
+            for content_type in 0..=255 {
+                for epoch in (1..=300).chain([65_535]) {
+                    let verdict = judge(&mut screen, content_type, epoch, &[7; 40]);
+                    assert_ne!(verdict, Verdict::Pass, "{who}, {content_type}, {epoch}");
+                }
+            }
+        }
+    }
+}
