@@ -13,8 +13,17 @@ use crate::{check, talk, tools};
 
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// The second hello of `s_client` is whole with the first, and comes in two datagrams with the second.
-const MTUS: [&str; 2] = ["1200", "258"];
+/// With these, both hellos of `s_client` are whole, the second comes in two datagrams, or both do.
+const HELLOS: [&[&str]; 3] = [
+    &["-mtu", "1200"],
+    &["-mtu", "258"],
+    &[
+        "-mtu",
+        "256",
+        "-servername",
+        "a-name-that-makes-hellos-longer-than-a-small-datagram.test",
+    ],
+];
 
 /// `openssl s_client -dtls1_2` asks the documented server.
 pub(crate) fn s_client(context: &Context) -> Result<()> {
@@ -24,18 +33,17 @@ pub(crate) fn s_client(context: &Context) -> Result<()> {
     let mut server = start_godot(context, &project, "server")?;
     talk::wait_until_open(port, || still_runs(&mut server))?;
 
-    for mtu in MTUS {
+    for hellos in HELLOS {
         let mut command = Command::new(tools::openssl_cli()?);
         command.args([
             "s_client",
             "-dtls1_2",
-            "-mtu",
-            mtu,
             "-connect",
             &format!("127.0.0.1:{port}"),
         ]);
         command
-            .args(["-CAfile"])
+            .args(hellos)
+            .arg("-CAfile")
             .arg(project.path().join("cert.crt"));
         command.args(["-verify_return_error", "-verify_hostname", "localhost"]);
         let mut client = process::start_with_input(command, None)?;
@@ -44,7 +52,7 @@ pub(crate) fn s_client(context: &Context) -> Result<()> {
             |line| line.contains("Verify return code: 0"),
             LIMIT,
         )?;
-        let said = format!("Hello from s_client with {mtu}");
+        let said = format!("Hello from s_client with {}", hellos.join(" "));
         client.say(&said)?;
         let is_heard = |line: &str| line.ends_with(&format!("un cliente: {said}"));
         server.wait_for("message from s_client", is_heard, LIMIT)?;
