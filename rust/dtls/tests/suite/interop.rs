@@ -250,6 +250,44 @@ fn packets_of_every_size_cross_with_every_suite_both_ways() {
     }
 }
 
+/// CVE-2026-75803: an OpenSSL function took any seal for that of an empty text.
+#[test]
+fn a_made_up_seal_of_an_empty_packet_is_not_authentic() {
+    for mut pair in pairs() {
+        let overhead = match pair.ours.cipher().unwrap().contains("GCM") {
+            true => 24,
+            false => 16,
+        };
+        let heard_at = pair.ours.last_authenticated();
+        let later = pair.now + std::time::Duration::from_secs(1);
+        for (number, content_type) in (100_u8..).zip([20, 21, 22, 23]) {
+            let mut record = vec![
+                content_type,
+                254,
+                253,
+                0,
+                1,
+                0,
+                0,
+                0,
+                0,
+                0,
+                number,
+                0,
+                overhead,
+            ];
+            record.extend(vec![7; overhead.into()]);
+            pair.ours.handle_datagram(&mut record, later);
+        }
+        assert_eq!(pair.ours.last_authenticated(), heard_at);
+        assert_eq!(pair.ours.status(), Status::Connected);
+        // Authentic, it counts, and the made-up ones before it took nobody's number.
+        pair.theirs.ssl_write(b"here").unwrap();
+        pair.exchange();
+        assert_eq!(taken(&mut pair.ours), [b"here"]);
+    }
+}
+
 #[test]
 fn either_side_ends_a_session_in_order() {
     for mut pair in pairs() {
