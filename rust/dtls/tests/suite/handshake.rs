@@ -79,6 +79,25 @@ fn a_chain_larger_than_the_link_takes_as_few_datagrams_as_it_can() {
     );
 }
 
+/// The most that a client takes is 32 KB.
+#[test]
+fn a_chain_of_31_kilobytes_is_taken() {
+    let leaf = Leaf {
+        padding: 31_000,
+        ..Leaf::localhost()
+    };
+    let server = authority().issue(&leaf).unwrap();
+    let server = ServerContext::new(&identity(&server)).unwrap();
+    let mut world = World::with(&server, &client_context(), "localhost");
+    world.run_until_connected();
+    let sent = lengths(&world).into_iter();
+    let bytes: usize = sent
+        .filter(|&(to, _)| to == To::Client)
+        .map(|(_, it)| it)
+        .sum();
+    assert!(bytes > 31_000, "{bytes} bytes");
+}
+
 #[test]
 fn a_hello_that_is_lost_is_sent_again_after_one_second_and_then_after_two() {
     let mut world = World::new();
