@@ -29,7 +29,7 @@ use crate::timeouts::{Timeout, Timeouts};
 pub(crate) struct OpenSslDtlsServer {
     base: Base<RefCounted>,
 
-    /// How many clients may be shaking hands at once. When one more begins, the one that has taken longest is dropped: so a flood of handshakes that are never finished takes no more memory than that (about 100 KB each) and keeps nobody out. Clients that are connected do not count.
+    /// How many clients may be shaking hands at once. When one more begins, the one that has taken longest is dropped: so a flood of handshakes that are never finished takes no more memory than that (about 70 KB each) and keeps nobody out. Clients that are connected do not count.
     #[var(
         get = get_max_handshakes,
         set = set_max_handshakes,

@@ -16,7 +16,7 @@ use crate::packet_peer_dtls::OpenSslPacketPeerDtls;
 use crate::state;
 use crate::status::Status;
 
-/// How many unfinished handshakes a server keeps unless it is told otherwise. Each takes about 100 KB
+/// How many unfinished handshakes a server keeps unless it is told otherwise. Each takes about 70 KB
 /// until it is done.
 pub(crate) const MAX_HANDSHAKES: usize = 1024;
 
