@@ -70,6 +70,9 @@ fn has_aes() -> bool {
 /// Gives a fresh context the settings that clients and servers share.
 pub(crate) fn apply(context: &mut SslContextBuilder) -> Result<(), ErrorStack> {
     context.set_min_proto_version(Some(SslVersion::DTLS1_2))?;
+    // Said, since OpenSSL from 4.1 on has DTLS 1.3 as well, whose messages and records are others (RFC 9147): the filter of
+    // plain text, the take-over of the keys and the record layer know 1.2 alone.
+    context.set_max_proto_version(Some(SslVersion::DTLS1_2))?;
     context.set_cipher_list(match has_aes() {
         true => CIPHER_SUITES,
         false => CIPHER_SUITES_WITHOUT_AES,
@@ -89,4 +92,23 @@ pub(crate) fn apply(context: &mut SslContextBuilder) -> Result<(), ErrorStack> {
     context.set_mode(SslMode::RELEASE_BUFFERS);
     context.set_session_cache_mode(SslSessionCacheMode::OFF);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use openssl::ssl::{SslContext, SslMethod};
+
+    use super::*;
+
+    /// Without it the newest version of the linked OpenSSL would be agreed on, whichever that is.
+    #[test]
+    fn no_version_but_1_2_is_left_to_agree_on() {
+        for method in [SslMethod::dtls_server(), SslMethod::dtls_client()] {
+            let mut context = SslContext::builder(method).unwrap();
+            assert_eq!(context.max_proto_version(), None, "OpenSSL's default");
+            apply(&mut context).unwrap();
+            assert_eq!(context.min_proto_version(), Some(SslVersion::DTLS1_2));
+            assert_eq!(context.max_proto_version(), Some(SslVersion::DTLS1_2));
+        }
+    }
 }

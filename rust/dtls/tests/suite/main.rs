@@ -16,4 +16,5 @@ mod packets;
 mod restarts;
 mod settings;
 mod verification;
+mod versions;
 mod world;
