@@ -51,6 +51,8 @@ pub(crate) enum End {
     CloseNotify,
     /// With this alert.
     Alert(String),
+    /// Not at all: too many of its records were not authentic.
+    KeyUsedUp,
 }
 
 /// What a datagram held.
@@ -96,6 +98,9 @@ impl Channel {
 
     /// Seals one packet into one datagram.
     pub(crate) fn send(&mut self, packet: &[u8], into: &mut Queue) -> Result<(), SealError> {
+        if !self.sealer.may_seal(packet.len()) {
+            return Err(SealError::KeyUsedUp);
+        }
         self.seal(APPLICATION_DATA, packet, into)
     }
 
@@ -157,6 +162,10 @@ impl Channel {
                 return received;
             }
         }
+        if self.opener.is_used_up() {
+            received.end = Some(End::KeyUsedUp);
+            return received;
+        }
         self.answer(&received, outgoing);
         received
     }
@@ -193,7 +202,8 @@ mod tests {
     use super::*;
     use crate::session::Phase;
     use crate::{
-        ClientContext, CookieJar, Greeting, Identity, ServerContext, Session, Verification,
+        ClientContext, CookieJar, Failure, Greeting, Identity, SendError, ServerContext, Session,
+        Status, Verification,
     };
 
     /// Carries what one side sends to the other; gives how many datagrams and bytes there were.
@@ -269,5 +279,76 @@ mod tests {
             let got = server.next_packet(<[u8]>::to_vec);
             assert_eq!(got.as_deref(), Some(&b"still here"[..]));
         }
+    }
+
+    fn channel(session: &mut Session) -> &mut Channel {
+        match &mut session.phase {
+            Phase::Connected(channel) => channel,
+            _ => panic!("a session that is not connected"),
+        }
+    }
+
+    #[test]
+    fn a_session_whose_key_sealed_as_much_as_it_may_ends_in_order_and_says_why() {
+        let now = Instant::now();
+        let (mut client, mut server) = connected(now);
+        // Two packets of one block, of which each counts as three.
+        channel(&mut client).sealer.used().leave_to_seal(7);
+        client.send(b"one").unwrap();
+        client.send(b"two").unwrap();
+        let third = client.send(b"three");
+        if client
+            .cipher()
+            .is_some_and(|name| name.contains("CHACHA20"))
+        {
+            return assert_eq!(third, Ok(()));
+        }
+        assert_eq!(third, Err(SendError::Failed));
+        assert_eq!(client.status(), Status::Failed);
+        let failure = client.failure().unwrap();
+        assert_eq!(failure, &Failure::KeyUsedUp);
+        assert!(failure.to_string().contains("connect again"), "{failure}");
+        carry(&mut client, &mut server, now);
+        for packet in [b"one", b"two"] {
+            let got = server.next_packet(<[u8]>::to_vec);
+            assert_eq!(got.as_deref(), Some(&packet[..]));
+        }
+        assert_eq!(server.status(), Status::Closed);
+    }
+
+    #[test]
+    fn a_session_that_was_sent_too_many_forgeries_ends_and_says_why() {
+        let now = Instant::now();
+        let (mut client, mut server) = connected(now);
+        channel(&mut server).opener.used().leave_to_reject(2);
+        let forged = |number| {
+            let header = records::Header {
+                content_type: APPLICATION_DATA,
+                version: DTLS_1_2,
+                epoch: EPOCH,
+                number,
+                length: 60,
+            };
+            [&header.to_bytes()[..], &[7; 60]].concat()
+        };
+        // Replays and other epochs are not tried with the key.
+        let mut of_another_epoch = forged(50);
+        of_another_epoch[4] = 2;
+        for mut datagram in [forged(0), of_another_epoch, forged(70)] {
+            server.handle_datagram(&mut datagram, now);
+            assert_eq!(server.status(), Status::Connected);
+        }
+        // What is authentic goes on, and counts for nothing.
+        client.send(b"last").unwrap();
+        carry(&mut client, &mut server, now);
+        server.handle_datagram(&mut forged(71), now);
+        let got = server.next_packet(<[u8]>::to_vec);
+        assert_eq!(got.as_deref(), Some(&b"last"[..]));
+        assert_eq!(server.status(), Status::Failed);
+        let failure = server.failure().unwrap();
+        assert_eq!(failure, &Failure::TooManyForgeries);
+        assert!(failure.to_string().contains("connect again"), "{failure}");
+        carry(&mut server, &mut client, now);
+        assert_eq!(client.status(), Status::Closed);
     }
 }

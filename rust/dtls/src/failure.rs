@@ -19,6 +19,11 @@ pub enum Failure {
     Alert(String),
     /// The two sides could not agree, or the other side broke the protocol.
     Protocol(String),
+    /// As much was sent as one key of AES-GCM may protect: 2^34.5 blocks of 16 bytes and records, some 390 GB in packets
+    /// of 16,384 bytes (RFC 9325 section 4.4).
+    KeyUsedUp,
+    /// 2^36 records arrived that the other side did not seal (RFC 9147 section 4.5.3).
+    TooManyForgeries,
     /// The handshake did not finish within this time, the session's
     /// [limit](crate::Settings::handshake_limit).
     TimedOut(Duration),
@@ -31,7 +36,7 @@ impl Failure {
             Self::CertificateUnreadable(why) | Self::Alert(why) | Self::Protocol(why) => {
                 why.clone()
             }
-            Self::Certificate(_) | Self::TimedOut(_) => self.to_string(),
+            _ => self.to_string(),
         }
     }
 }
@@ -52,6 +57,16 @@ impl fmt::Display for Failure {
             Self::Protocol(why) => write!(
                 f,
                 "the handshake failed ({why}): both sides must speak DTLS 1.2 with a modern cipher suite"
+            ),
+            Self::KeyUsedUp => write!(
+                f,
+                "as much was sent as the session's key can protect, hundreds of gigabytes: connect again, which \
+                 makes new keys"
+            ),
+            Self::TooManyForgeries => write!(
+                f,
+                "too many forged packets arrived for the session's key to stay safe, tens of billions: connect \
+                 again, which makes new keys"
             ),
             Self::TimedOut(limit) => write!(
                 f,

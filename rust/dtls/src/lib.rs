@@ -48,6 +48,7 @@ mod timer;
 mod transport;
 mod trial;
 mod trust;
+mod usage;
 mod wire;
 
 pub use context::{ClientContext, ServerContext};

@@ -6,6 +6,7 @@ use crate::aead::Aead;
 use crate::key_block::Keys;
 use crate::records::{DTLS_1_2, HEADER, Header};
 use crate::suite::{NONCE, Suite, TAG};
+use crate::usage::Used;
 
 /// The epoch of everything after the one handshake that a session has.
 pub(crate) const EPOCH: u16 = 1;
@@ -28,6 +29,7 @@ pub(crate) struct Sealer {
     next: u64,
     /// An explicit nonce is its record's number and this.
     explicit_offset: u64,
+    used: Used,
 }
 
 /// Why a packet was not sealed.
@@ -35,6 +37,8 @@ pub(crate) struct Sealer {
 pub(crate) enum SealError {
     /// Every number was used.
     NumbersExhausted,
+    /// As much was sealed as one key may.
+    KeyUsedUp,
     OpenSsl(ErrorStack),
 }
 
@@ -52,7 +56,13 @@ impl Sealer {
             nonce: fixed_part(keys),
             next: last.number + 1,
             explicit_offset: last.explicit_nonce.wrapping_sub(last.number),
+            used: Used::default(),
         }
+    }
+
+    /// Whether the key may seal another packet of so many bytes.
+    pub(crate) fn may_seal(&self, bytes: usize) -> bool {
+        self.used.may_seal(self.aead.suite(), bytes)
     }
 
     /// Appends one record to `into`. After an error, what was appended must be forgotten.
@@ -68,6 +78,7 @@ impl Sealer {
         }
         // Whatever happens from here on, the nonce counts as used.
         self.next += 1;
+        self.used.count_sealed(plain.len());
         let header = |length: usize| Header {
             content_type,
             version: DTLS_1_2,
@@ -95,6 +106,7 @@ impl Sealer {
 pub(crate) struct Opener {
     aead: Aead,
     nonce: [u8; NONCE],
+    used: Used,
 }
 
 impl Opener {
@@ -102,7 +114,13 @@ impl Opener {
         Self {
             aead: Aead::new(suite, keys.key),
             nonce: fixed_part(keys),
+            used: Used::default(),
         }
+    }
+
+    /// Whether so many records failed to be authentic that the key must not be tried any further.
+    pub(crate) fn is_used_up(&self) -> bool {
+        self.used.is_tried_too_often()
     }
 
     /// How many bytes each sealed record is longer than its plain text.
@@ -132,6 +150,7 @@ impl Opener {
         };
         self.aead
             .open(&nonce, &plain.to_associated_data(), sealed, into)
+            .inspect_err(|_| self.used.count_rejected())
     }
 }
 
@@ -155,4 +174,18 @@ fn nonce(suite: Suite, fixed: &[u8; NONCE], explicit: &[u8], number: u64) -> [u8
         }
     }
     nonce
+}
+
+#[cfg(test)]
+impl Sealer {
+    pub(crate) fn used(&mut self) -> &mut Used {
+        &mut self.used
+    }
+}
+
+#[cfg(test)]
+impl Opener {
+    pub(crate) fn used(&mut self) -> &mut Used {
+        &mut self.used
+    }
 }

@@ -243,6 +243,10 @@ impl Session {
             None => {}
             Some(End::CloseNotify) => self.say_goodbye(),
             Some(End::Alert(alert)) => self.end(Failure::Alert(alert)),
+            Some(End::KeyUsedUp) => {
+                self.say_goodbye();
+                self.end(Failure::TooManyForgeries);
+            }
         }
     }
 
@@ -310,10 +314,17 @@ impl Session {
         }
         let outgoing = &mut self.stream.get_mut().outgoing;
         channel.send(packet, outgoing).map_err(|error| {
-            self.end(Failure::Protocol(match error {
-                SealError::NumbersExhausted => "every record number was used".to_owned(),
-                SealError::OpenSsl(stack) => reason(&stack),
-            }));
+            let failure = match error {
+                SealError::KeyUsedUp => {
+                    self.say_goodbye();
+                    Failure::KeyUsedUp
+                }
+                SealError::NumbersExhausted => {
+                    Failure::Protocol("every record number was used".to_owned())
+                }
+                SealError::OpenSsl(stack) => Failure::Protocol(reason(&stack)),
+            };
+            self.end(failure);
             SendError::Failed
         })
     }
