@@ -14,6 +14,7 @@ mod flood;
 mod godot;
 mod library;
 mod network;
+mod openssl;
 mod package;
 mod process;
 mod project;
@@ -86,6 +87,12 @@ const COMMANDS: &[Command] = &[
         arguments: "",
         about: "check licences, sources and known holes of the crates we depend on",
         run: deny::run,
+    },
+    Command {
+        name: "openssl",
+        arguments: "",
+        about: "tell which OpenSSL is compiled in, and whether the registry has a newer one",
+        run: openssl::run,
     },
     Command {
         name: "package",
