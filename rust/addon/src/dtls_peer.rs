@@ -28,6 +28,7 @@ pub(crate) struct DtlsPeer {
     /// Whether a poll does nothing as long as there are no `arrivals`.
     waits: AtomicBool,
     arrivals: OnceCell<udp::Arrivals>,
+    has_restart: AtomicBool,
     /// Whether a thread of the crew polls it, or will soon.
     is_with_crew: AtomicBool,
     /// What that thread has left to be said by the script's own.
@@ -57,9 +58,14 @@ impl DtlsPeer {
         let _ = self.membership.set(membership);
     }
 
-    /// Ends an unfinished handshake, for which a server has no room any more.
-    pub(crate) fn give_up(self: &Arc<Self>) {
-        self.run(Peer::give_up).print();
+    /// Ends an unfinished handshake: there are more than the server's property allows.
+    pub(crate) fn give_up(self: &Arc<Self>, property: &'static str) {
+        self.run(|peer| peer.give_up(property)).print();
+    }
+
+    /// Whether the client may have been started again, so that the peer has to be polled though nothing comes for it.
+    pub(crate) fn has_restart(&self) -> bool {
+        self.has_restart.load(Ordering::Acquire)
     }
 
     pub(crate) fn lock(&self) -> Locked<'_> {
@@ -199,6 +205,12 @@ impl DtlsPeer {
 
     /// Begins a server's side of the connection.
     pub(crate) fn accept(self: &Arc<Self>, mut link: Link, server: Arc<ServerSide>) -> Notice {
+        if let Some(address) = link.client_address()
+            && let Some(session) = server.take_restarted(address)
+        {
+            self.lock().resume(link, session, server);
+            return Notice::None;
+        }
         link.fetch();
         if link.accepted().is_none() {
             return self.run(|peer| {
@@ -275,6 +287,9 @@ impl Drop for Locked<'_> {
             }
         });
         self.shared.waits.store(waits, Ordering::Release);
+        self.shared
+            .has_restart
+            .store(self.peer.has_restart(), Ordering::Release);
         let footprint = &self.shared.footprint;
         if footprint.is_empty() == (self.peer.status() == Status::Connected) {
             self.shared.note_footprint(&self.peer);

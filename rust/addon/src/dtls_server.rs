@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use godot::global::Error;
 use godot::prelude::*;
 
+use crate::address_limits::{AddressLimits, Network};
 use crate::contexts;
 use crate::link::Link;
 use crate::packet_peer_dtls::OpenSslPacketPeerDtls;
@@ -54,6 +55,32 @@ pub(crate) struct OpenSslDtlsServer {
     #[var(get = get_idle_timeout, set = set_idle_timeout, hint = RANGE, hint_string = "0,3600,0.1,or_greater,suffix:s", usage_flags = [DEFAULT])]
     #[init(val = PhantomVar::default())]
     idle_timeout: PhantomVar<f64>,
+
+    /// How many clients of one IP address may be shaking hands at once; of IPv6 addresses, those whose first 64 bits are the same count as one. When one more begins, the one of that address that has taken longest is dropped, so that one machine cannot take the places of all others (see [member max_handshakes]). 0 is no limit.
+    ///
+    /// The default is far above what a hundred players behind one address need who join at once. It does not hold for clients on the server's own machine, since a tunnel or proxy there gives everybody the same address; a value that is set does.
+    #[var(
+        get = get_max_handshakes_per_address,
+        set = set_max_handshakes_per_address,
+        hint = RANGE,
+        hint_string = "0,65536,1",
+        usage_flags = [DEFAULT]
+    )]
+    #[init(val = PhantomVar::default())]
+    max_handshakes_per_address: PhantomVar<i32>,
+
+    /// How many handshakes with clients of one IP address may begin in a second, counted as for [member max_handshakes_per_address]; as many may begin at once after a second in which none did. Further clients are not answered, and try again after a second. 0 is no limit.
+    ///
+    /// The default bounds the time that one machine can make a server spend on signatures to some hundredths of a processor's, and does not hold for clients on the server's own machine, while a value that is set does.
+    #[var(
+        get = get_max_handshake_rate_per_address,
+        set = set_max_handshake_rate_per_address,
+        hint = RANGE,
+        hint_string = "0,65536,1,suffix:/s",
+        usage_flags = [DEFAULT]
+    )]
+    #[init(val = PhantomVar::default())]
+    max_handshake_rate_per_address: PhantomVar<i32>,
 }
 
 /// A server as its object's methods use it.
@@ -61,6 +88,7 @@ pub(crate) struct OpenSslDtlsServer {
 pub(crate) struct DtlsServer {
     setup: Mutex<Setup>,
     roster: Arc<Roster>,
+    limits: Arc<AddressLimits>,
     timeouts: Mutex<Timeouts>,
 }
 
@@ -114,7 +142,7 @@ impl OpenSslDtlsServer {
                         .to_owned(),
                 ),
                 Ok(side) => {
-                    *setup = Setup::Done(Arc::new(side));
+                    *setup = Setup::Done(Arc::new(side.with_limits(&state.limits)));
                     return Error::OK;
                 }
                 Err(unusable) => {
@@ -158,13 +186,19 @@ impl OpenSslDtlsServer {
                 mistake(WHAT, "the UDP peer is not connected");
             } else if let Setup::Done(side) = setup {
                 let (udp_peer, listener) = ours_beneath(&udp_peer);
+                let ip = link.remote().map(|remote| remote.ip());
                 let timeouts = *state::of(&this).timeouts();
                 state::of(&dtls_peer).lock().set_timeouts(timeouts);
                 let notice = state::of(&dtls_peer).accept(link, side);
                 if state::of(&dtls_peer).status() == Status::Handshaking {
-                    state::of(&this)
-                        .roster
-                        .enter(&dtls_peer, udp_peer, listener);
+                    let server = state::of(&this);
+                    let network = ip.map(Network::of);
+                    server.roster.enter(&dtls_peer, network, udp_peer, listener);
+                    if let Some(ip) = ip
+                        && server.limits.is_exceeded(ip)
+                    {
+                        server.roster.drop_oldest_handshake_of(Network::of(ip));
+                    }
                 }
                 notice.print();
             }
@@ -204,6 +238,40 @@ impl OpenSslDtlsServer {
     fn get_max_handshakes(&self) -> i32 {
         let max = state::of_base::<Self>(&self.base).roster.max_handshakes();
         i32::try_from(max).unwrap_or(i32::MAX)
+    }
+
+    /// Sets [member max_handshakes_per_address].
+    #[func]
+    fn set_max_handshakes_per_address(&self, max_handshakes: i32) {
+        match u32::try_from(max_handshakes) {
+            Ok(max) => state::of_base::<Self>(&self.base)
+                .limits
+                .set_unfinished(max),
+            Err(_) => mistake("DTLSServer.set_max_handshakes_per_address()", NO_LIMIT),
+        }
+    }
+
+    /// Returns [member max_handshakes_per_address].
+    #[func]
+    fn get_max_handshakes_per_address(&self) -> i32 {
+        let limits = &state::of_base::<Self>(&self.base).limits;
+        i32::try_from(limits.unfinished().number()).unwrap_or(i32::MAX)
+    }
+
+    /// Sets [member max_handshake_rate_per_address].
+    #[func]
+    fn set_max_handshake_rate_per_address(&self, max_rate: i32) {
+        match u32::try_from(max_rate) {
+            Ok(max) => state::of_base::<Self>(&self.base).limits.set_a_second(max),
+            Err(_) => mistake("DTLSServer.set_max_handshake_rate_per_address()", NO_LIMIT),
+        }
+    }
+
+    /// Returns [member max_handshake_rate_per_address].
+    #[func]
+    fn get_max_handshake_rate_per_address(&self) -> i32 {
+        let limits = &state::of_base::<Self>(&self.base).limits;
+        i32::try_from(limits.a_second().number()).unwrap_or(i32::MAX)
     }
 
     /// Sets [member handshake_timeout].
@@ -248,6 +316,8 @@ impl OpenSslDtlsServer {
         dtls::openssl_version().into()
     }
 }
+
+const NO_LIMIT: &str = "the value must be 0 (no limit) or more";
 
 /// What a UDP peer of ours is made of.
 fn ours_beneath(udp_peer: &Variant) -> (Option<Arc<udp::Peer>>, Option<Weak<udp::Listener>>) {

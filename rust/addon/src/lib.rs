@@ -4,6 +4,7 @@
 //! enters in `link.rs`, goes through `peer/traffic.rs`, and is handed to scripts by `packet_peer_dtls/hot.rs`.
 
 mod address;
+mod address_limits;
 mod class_reference;
 mod codes;
 mod contexts;

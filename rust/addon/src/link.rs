@@ -10,6 +10,7 @@ use godot::obj::Gd;
 use crate::address;
 use crate::engine_link::{self, EngineLink, Outbox};
 use crate::packet_peer_udp::OpenSslPacketPeerUdp;
+use crate::server_side::ClientAddress;
 use crate::state;
 
 /// How many stale datagrams are forgotten at the most, however fast more arrive.
@@ -77,6 +78,16 @@ impl Link {
         }
     }
 
+    /// Whom datagrams come from, and the local port that they come to.
+    pub(crate) fn client_address(&self) -> Option<ClientAddress> {
+        let local_port = match self {
+            Self::Ours(peer) => peer.local_port(),
+            Self::Engine(link) => u16::try_from(link.peer().get_local_port()).ok()?,
+        };
+        let remote = self.remote()?;
+        Some(ClientAddress { remote, local_port })
+    }
+
     pub(crate) fn stop_blocking(&mut self) {
         match self {
             Self::Ours(peer) => peer.set_blocking(false),
@@ -121,13 +132,12 @@ impl Link {
         }
     }
 
-    /// Lets a UDP server meet the client of this address as a new one, whose first datagram this is.
-    /// Returns whether it will.
-    pub(crate) fn give_up_to_newcomer(&self, hello: &[u8]) -> bool {
+    /// Has the UDP server show the client of this address as a new one, whose first datagram this is. Returns whether it
+    /// will: not while as many wait as may (`max_pending_connections`).
+    pub(crate) fn give_up_to_newcomer(&self, first: &[u8]) -> bool {
         match self {
-            // If too many wait already, the client sends its hello again.
-            Self::Ours(peer) => peer.replace(hello).is_ok(),
-            // The engine's server meets it once the script has let go of this peer.
+            Self::Ours(peer) => peer.replace(first).is_ok(),
+            // The engine's server shows it with its next datagram, once the script has let go of this peer.
             Self::Engine(_) => true,
         }
     }

@@ -23,7 +23,10 @@ pub(crate) enum Notice {
     ServerRefused(dtls::ConfigError),
     LinkBroken(Break, Side, Option<SocketAddr>),
     NobodyThere(Option<SocketAddr>),
-    TooManyHandshakes(Option<SocketAddr>),
+    /// A handshake was dropped for a newer one; the property says how many may be unfinished.
+    TooManyHandshakes(Option<SocketAddr>, &'static str),
+    /// A handshake was not begun.
+    TooManyBegun(Option<SocketAddr>),
     Silent(Duration, Side, Option<SocketAddr>),
 }
 
@@ -50,8 +53,13 @@ impl Notice {
             Self::LinkBroken(why, Side::Server, remote) => {
                 report::stranger(format_args!("DTLSServer: {}: {why}", named(remote)));
             }
-            Self::TooManyHandshakes(remote) => report::stranger(format_args!(
-                "DTLSServer: {}: dropped, since more handshakes are unfinished than max_handshakes allows",
+            Self::TooManyHandshakes(remote, property) => report::stranger(format_args!(
+                "DTLSServer: {}: dropped, since more handshakes are unfinished than {property} allows",
+                named(remote)
+            )),
+            Self::TooManyBegun(remote) => report::stranger(format_args!(
+                "DTLSServer: {}: not answered, since more handshakes of its address begin in a second than \
+                 max_handshake_rate_per_address allows; it can try again",
                 named(remote)
             )),
             Self::Silent(limit, Side::Server, remote) => report::stranger(format_args!(

@@ -10,6 +10,7 @@ use footprint::Place;
 use godot::obj::{Gd, InstanceId};
 use slotmap::{DefaultKey, Key, KeyData, SlotMap};
 
+use crate::address_limits::Network;
 use crate::dtls_peer::DtlsPeer;
 use crate::foresight;
 use crate::packet_peer_dtls::OpenSslPacketPeerDtls;
@@ -64,6 +65,8 @@ impl Default for Members {
 struct Member {
     object: InstanceId,
     peer: Weak<DtlsPeer>,
+    /// Where its client is, for the limits of each address.
+    network: Option<Network>,
     /// None for an engine's.
     udp_peer: Option<Weak<udp::Peer>>,
     /// What the script was told last.
@@ -111,6 +114,7 @@ impl Roster {
     pub(crate) fn enter(
         self: &Arc<Self>,
         object: &Gd<OpenSslPacketPeerDtls>,
+        network: Option<Network>,
         udp_peer: Option<Arc<udp::Peer>>,
         listener: Option<Weak<udp::Listener>>,
     ) {
@@ -128,6 +132,7 @@ impl Roster {
         let is_watching = members.is_watching;
         let member = Member {
             object: object.instance_id(),
+            network,
             peer: Arc::downgrade(&peer),
             udp_peer: udp_peer.as_ref().map(Arc::downgrade),
             status: Status::Handshaking,
@@ -149,7 +154,17 @@ impl Roster {
     fn drop_oldest_handshakes(&self) {
         let (oldest, seen) = self.members().take_excess_handshakes();
         for peer in oldest {
-            peer.give_up();
+            peer.give_up("max_handshakes");
+        }
+        drop(seen);
+    }
+
+    /// Drops the handshake that has taken longest of those with clients of one network. To be called while no peer is
+    /// locked.
+    pub(crate) fn drop_oldest_handshake_of(&self, network: Network) {
+        let (oldest, seen) = self.members().oldest_handshake_of(network);
+        if let Some(peer) = oldest {
+            peer.give_up("max_handshakes_per_address");
         }
         drop(seen);
     }
@@ -240,6 +255,24 @@ impl Members {
         (oldest, seen)
     }
 
+    /// The unfinished handshake of a network that has taken longest; and every peer that was looked at for that, as in
+    /// [`Members::take_excess_handshakes`].
+    fn oldest_handshake_of(&self, network: Network) -> (Option<Arc<DtlsPeer>>, Vec<Arc<DtlsPeer>>) {
+        let mut seen = Vec::new();
+        for &token in &self.shaking_hands {
+            let is_of_network = |member: &&Member| member.network == Some(network);
+            let member = self.all.get(key(token)).filter(is_of_network);
+            let Some(peer) = member.and_then(|member| member.peer.upgrade()) else {
+                continue;
+            };
+            if peer.status() == Status::Handshaking {
+                return (Some(peer), seen);
+            }
+            seen.push(peer);
+        }
+        (None, seen)
+    }
+
     /// Whom to look at now, each once.
     fn due(&mut self, mut tokens: Vec<u64>, now: Instant) -> VecDeque<(u64, Arc<DtlsPeer>)> {
         self.round += 1;
@@ -278,7 +311,10 @@ impl Members {
         let object = member.object;
         if status == Status::Handshaking {
             self.shaking_hands.push_back(token);
-        } else if has_packets || member.udp_peer.is_none() && status == Status::Connected {
+        } else if has_packets
+            || member.udp_peer.is_none() && status == Status::Connected
+            || peer.has_restart()
+        {
             self.to_look_at.push(token);
         }
         (has_packets || has_changed).then_some(object)

@@ -1,11 +1,14 @@
 //! What all peers of one DTLS server share.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::collections::VecDeque;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
-use dtls::{CookieJar, Greeting, ServerContext};
+use dtls::{CookieJar, Greeting, ServerContext, Session};
 
+use crate::address_limits::AddressLimits;
 use crate::engine_link::Outbox;
 use crate::link::Link;
 
@@ -13,12 +16,39 @@ use crate::link::Link;
 /// 0.1 ms with an ECDSA key and 0.3 ms with RSA-2048.
 const WITHOUT_THREADS: usize = 4;
 
+/// How many handshakes beside established sessions ([`Session::accept_restart`]) a server keeps at once. When so many
+/// have begun after one, it is dropped.
+const MOST_RESTARTS: u64 = 256;
+
+/// How many sessions of clients that were started again wait for the script to take them, and for how long.
+const MOST_RESTARTED: usize = 256;
+const RESTARTED_WAIT: Duration = Duration::from_secs(60);
+
 /// A server's keys and cookies, and how busy it is.
 pub(crate) struct ServerSide {
     pub(crate) context: ServerContext,
     cookies: Mutex<CookieJar>,
     /// How many of its peers shake hands.
     underway: AtomicUsize,
+    limits: Arc<AddressLimits>,
+    /// How many handshakes beside established sessions have begun.
+    restarts: AtomicU64,
+    /// Oldest first.
+    restarted: Mutex<VecDeque<Restarted>>,
+}
+
+/// The session of a client that was started again, until `take_connection()` is called for its address.
+struct Restarted {
+    address: ClientAddress,
+    since: Instant,
+    session: Session,
+}
+
+/// Where a client's datagrams come from, and to which of the server's ports.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ClientAddress {
+    pub(crate) remote: SocketAddr,
+    pub(crate) local_port: u16,
 }
 
 impl ServerSide {
@@ -27,7 +57,16 @@ impl ServerSide {
             context,
             cookies: Mutex::new(cookies),
             underway: AtomicUsize::new(0),
+            limits: Arc::default(),
+            restarts: AtomicU64::new(0),
+            restarted: Mutex::default(),
         }
+    }
+
+    /// Has it keep to these limits for each address.
+    pub(crate) fn with_limits(mut self, limits: &Arc<AddressLimits>) -> Self {
+        self.limits = Arc::clone(limits);
+        self
     }
 
     /// Whether so many clients shake hands at once that a game would notice if it had to wait for each.
@@ -57,20 +96,89 @@ impl ServerSide {
         }
         Ok(greeting == Greeting::Verified)
     }
+
+    /// Keeps the finished session that `hand_over` gives, for [`take_restarted`](Self::take_restarted); whether it gives
+    /// one. It may show the new peer to other threads, which find the session there.
+    pub(crate) fn keep_restarted(
+        &self,
+        address: ClientAddress,
+        hand_over: impl FnOnce() -> Option<Session>,
+    ) -> bool {
+        let mut restarted = self.restarted();
+        let Some(session) = hand_over() else {
+            return false;
+        };
+        let since = Instant::now();
+        restarted
+            .retain(|it| it.address != address && since.duration_since(it.since) < RESTARTED_WAIT);
+        if restarted.len() >= MOST_RESTARTED {
+            restarted.pop_front();
+        }
+        restarted.push_back(Restarted {
+            address,
+            since,
+            session,
+        });
+        true
+    }
+
+    /// The finished session of a client that was started again at this address.
+    pub(crate) fn take_restarted(&self, address: ClientAddress) -> Option<Session> {
+        let mut restarted = self.restarted();
+        let at = restarted.iter().position(|it| it.address == address)?;
+        let taken = restarted.remove(at)?;
+        (taken.since.elapsed() < RESTARTED_WAIT).then_some(taken.session)
+    }
+
+    fn restarted(&self) -> MutexGuard<'_, VecDeque<Restarted>> {
+        self.restarted
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
-/// Stands for one of a server's peers that shake hands, for as long as it does.
-pub(crate) struct Underway(Arc<ServerSide>);
+/// Stands for one of a server's handshakes, for as long as it is unfinished.
+pub(crate) struct Underway {
+    server: Arc<ServerSide>,
+    client: Option<IpAddr>,
+    /// Of a handshake beside an established session: how many such had begun before.
+    restart: Option<u64>,
+}
 
 impl Underway {
-    pub(crate) fn begin(server: &Arc<ServerSide>) -> Self {
-        server.underway.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::clone(server))
+    /// A handshake with a client at this address; `None` if as many have begun there as may.
+    pub(crate) fn begin(server: &Arc<ServerSide>, client: Option<IpAddr>) -> Option<Self> {
+        let may_begin = client.is_none_or(|client| server.limits.begin(client, Instant::now()));
+        may_begin.then(|| {
+            server.underway.fetch_add(1, Ordering::Relaxed);
+            Self {
+                server: Arc::clone(server),
+                client,
+                restart: None,
+            }
+        })
+    }
+
+    /// As [`begin`](Self::begin), beside an established session.
+    pub(crate) fn begin_restart(server: &Arc<ServerSide>, client: Option<IpAddr>) -> Option<Self> {
+        let mut underway = Self::begin(server, client)?;
+        underway.restart = Some(server.restarts.fetch_add(1, Ordering::Relaxed));
+        Some(underway)
+    }
+
+    /// Whether too many handshakes beside established sessions have begun after this one.
+    pub(crate) fn is_outdated(&self) -> bool {
+        let begun = self.server.restarts.load(Ordering::Relaxed);
+        self.restart
+            .is_some_and(|before| begun - before > MOST_RESTARTS)
     }
 }
 
 impl Drop for Underway {
     fn drop(&mut self) {
-        self.0.underway.fetch_sub(1, Ordering::Relaxed);
+        self.server.underway.fetch_sub(1, Ordering::Relaxed);
+        if let Some(client) = self.client {
+            self.server.limits.finish(client);
+        }
     }
 }

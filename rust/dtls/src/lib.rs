@@ -38,6 +38,7 @@ mod protection;
 mod queue;
 mod records;
 mod replay;
+mod restart;
 mod screen;
 mod secret;
 mod session;
@@ -61,6 +62,7 @@ pub use policy::{
     COOKIE_LIFETIME, HANDSHAKE_LIMIT, LINK_MTU, MAX_DATAGRAM, MAX_PACKET, PACKET_QUEUE_BYTES,
     openssl_version,
 };
+pub use restart::RESTART_SILENCE;
 pub use session::{Session, Status};
 pub use settings::Settings;
 pub use trust::{Roots, Verification};

@@ -18,6 +18,7 @@ use crate::key_block::KeyBlock;
 use crate::policy::{MAX_DATAGRAM, MAX_PACKET, PACKET_QUEUE_BYTES};
 use crate::protection::SealError;
 use crate::queue::Queue;
+use crate::restart::Restart;
 use crate::settings::Settings;
 use crate::suite::Suite;
 use crate::transport::Transport;
@@ -49,6 +50,8 @@ pub struct Session {
     packets: Queue,
     pub(crate) rejected: Rejected,
     agreed: Option<Box<Agreed>>,
+    /// Of a server's established session: its client, started again.
+    pub(crate) restart: Option<Box<Restart>>,
 }
 
 /// What is told of a handshake after it is done.
@@ -137,6 +140,7 @@ impl Session {
             packets: Queue::default(),
             rejected,
             agreed: None,
+            restart: None,
         })
     }
 
@@ -186,9 +190,9 @@ impl Session {
     /// the one that the session began with: the client was started again on the same address and
     /// port, or someone poses as it (RFC 6347 section 4.2.8).
     ///
-    /// Let [`CookieJar::greet`](crate::CookieJar::greet) judge it as a stranger's. Once it is
-    /// verified, the client has no more use for this session. [`handle_datagram`](Self::handle_datagram)
-    /// ignores such hellos.
+    /// Let [`CookieJar::greet`](crate::CookieJar::greet) judge it as an unverified client's. Once it is verified, an
+    /// unfinished handshake can be dropped for it, while an established session is to be kept:
+    /// [`offer_restart`](Self::offer_restart). [`handle_datagram`](Self::handle_datagram) ignores such hellos.
     pub fn is_another_hello(&self, datagram: &[u8]) -> bool {
         let Some(hello) = ClientHello::parse(datagram) else {
             return false;
@@ -222,6 +226,13 @@ impl Session {
         if !self.takes_datagrams() {
             return;
         }
+        match self.restart {
+            Some(_) => self.handle_contested_datagram(datagram, now),
+            None => self.handle_own_datagram(datagram, now),
+        }
+    }
+
+    pub(crate) fn handle_own_datagram(&mut self, datagram: &mut Vec<u8>, now: Instant) {
         match self.phase {
             Phase::Handshaking(_) => self.handle_handshake_records(datagram, 0, now),
             Phase::Connected(_) => self.receive(datagram, now),
@@ -281,13 +292,14 @@ impl Session {
     pub fn timeout(&self) -> Option<Instant> {
         match &self.phase {
             Phase::Handshaking(handshake) => Some(handshake.timeout()),
-            _ => None,
+            _ => self.restart.as_ref().map(|it| it.timeout()),
         }
     }
 
     /// Sends the last flight again, begins anew, or gives up, if it is time; otherwise does nothing.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.handle_handshake_timeout(now);
+        self.handle_restart_timeout(now);
     }
 
     /// Sends the flight that waits for an answer once more as it is, for an owner that knows that it did not arrive. Does
@@ -343,6 +355,7 @@ impl Session {
     /// connected, and forgets packets that were not taken.
     pub fn close(&mut self) {
         self.packets = Queue::default();
+        self.restart = None;
         match self.phase {
             Phase::Connected(_) => self.say_goodbye(),
             Phase::Handshaking(_) => {
@@ -355,12 +368,16 @@ impl Session {
 
     /// Whether datagrams wait to be sent.
     pub fn has_datagrams(&self) -> bool {
-        !self.stream.get_ref().outgoing.is_empty()
+        let of_restart = || self.restart.as_ref().is_some_and(|it| it.has_datagrams());
+        !self.stream.get_ref().outgoing.is_empty() || of_restart()
     }
 
     /// Hands every waiting datagram to `send`, in order, and forgets it.
-    pub fn drain_datagrams(&mut self, send: impl FnMut(&[u8])) {
-        self.stream.get_mut().drain_outgoing(send);
+    pub fn drain_datagrams(&mut self, mut send: impl FnMut(&[u8])) {
+        self.stream.get_mut().drain_outgoing(&mut send);
+        if let Some(session) = self.restart.as_mut().and_then(|it| it.session_mut()) {
+            session.stream.get_mut().drain_outgoing(send);
+        }
     }
 
     fn say_goodbye(&mut self) {
@@ -369,11 +386,13 @@ impl Session {
             let _ = channel.say_goodbye(&mut self.stream.get_mut().outgoing);
         }
         self.phase = Phase::Closed;
+        self.restart = None;
     }
 
     pub(crate) fn end(&mut self, failure: Failure) {
         self.stream.get_mut().end_flights();
         self.phase = Phase::Failed(failure);
+        self.restart = None;
     }
 
     pub(crate) fn explain(&self, error: &ssl::Error) -> Failure {

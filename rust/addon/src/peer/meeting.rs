@@ -20,9 +20,7 @@ impl Peer {
 
     /// Of a poll, what a server does with a client before its cookie holds: that is soon done.
     pub(crate) fn meet(&mut self) -> Notice {
-        self.try_to_meet()
-            .err()
-            .map_or(Notice::None, Notice::ServerRefused)
+        self.try_to_meet().err().unwrap_or(Notice::None)
     }
 
     /// Whether a poll is better left to another thread: it takes long, and so do those of other peers.
@@ -35,10 +33,10 @@ impl Peer {
                 server: Some(server),
                 ..
             } => {
-                session.status() == dtls::Status::Handshaking
-                    && server.is_crowded()
-                    && link.accepted().is_some()
-                    && !link.is_quiet()
+                let is_shaking_hands = session.status() == dtls::Status::Handshaking;
+                let has_work = (is_shaking_hands || session.is_restarting()) && !link.is_quiet()
+                    || session.timeout().is_some() && session.restart_is_due(Instant::now());
+                has_work && server.is_crowded() && link.accepted().is_some()
             }
             _ => false,
         }
@@ -46,7 +44,7 @@ impl Peer {
 
     /// Until its cookie holds, a client is answered and forgotten (RFC 6347 section 4.2.1): the peer
     /// ends in an error, as the engine's does, and the client's next hello makes a new one.
-    pub(super) fn try_to_meet(&mut self) -> Result<(), dtls::ConfigError> {
+    pub(super) fn try_to_meet(&mut self) -> Result<(), Notice> {
         let State::Greeting { link, server } = &mut self.state else {
             return Ok(());
         };
@@ -72,9 +70,13 @@ impl Peer {
         match verdict {
             Some(Ok(true)) => {
                 if let State::Greeting { link, server } = std::mem::replace(&mut self.state, idle) {
+                    let remote = link.remote();
+                    let Some(underway) = Underway::begin(&server, remote.map(|it| it.ip())) else {
+                        return Err(Notice::TooManyBegun(remote));
+                    };
                     self.state = State::Met {
                         link,
-                        underway: Underway::begin(&server),
+                        underway,
                         server,
                         hello,
                     };
@@ -85,11 +87,14 @@ impl Peer {
             None => {}
         }
         DATAGRAM.set(hello);
-        verdict.map_or(Ok(()), |verdict| verdict.map(|_| ()))
+        match verdict {
+            Some(Err(error)) => Err(Notice::ServerRefused(error)),
+            _ => Ok(()),
+        }
     }
 
     /// Begins a server's session with a client whose cookie holds.
-    pub(super) fn begin_session(&mut self) -> Result<(), dtls::ConfigError> {
+    pub(super) fn begin_session(&mut self) -> Result<(), Notice> {
         if !matches!(self.state, State::Met { .. }) {
             return Ok(());
         }
@@ -104,14 +109,15 @@ impl Peer {
             let context = server.context.clone().with_settings(self.timeouts.settings);
             let session = Session::accept(&context, &mut hello, Instant::now());
             DATAGRAM.set(hello);
-            self.go_live(link, session?, Some((server, underway)));
+            let session = session.map_err(Notice::ServerRefused)?;
+            self.go_live(link, session, Some(server), Some(underway));
         }
         Ok(())
     }
 
-    /// Ends a server's handshake, if it is not done: there are too many.
-    pub(crate) fn give_up(&mut self) -> Notice {
-        if self.status() != Status::Handshaking {
+    /// Ends a server's handshake, if it is not done: there are more than the property allows.
+    pub(crate) fn give_up(&mut self, property: &'static str) -> Notice {
+        if self.status() != Status::Handshaking || self.is_established() {
             return Notice::None;
         }
         let remote = match &self.state {
@@ -121,6 +127,6 @@ impl Peer {
             State::Idle(_) => None,
         };
         self.state = State::Idle(Status::Error);
-        Notice::TooManyHandshakes(remote)
+        Notice::TooManyHandshakes(remote, property)
     }
 }

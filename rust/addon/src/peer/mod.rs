@@ -22,6 +22,7 @@ use absence::Absence;
 mod absence;
 mod ending;
 mod meeting;
+mod restart;
 mod traffic;
 
 /// How many datagrams one poll takes at the most, however fast they arrive.
@@ -54,10 +55,13 @@ enum State {
         link: Link,
         session: Session,
         side: Side,
-        /// Of a server's peer, to meet its client again with.
+        /// Of a server's peer, for its client when it is started again.
         server: Option<Arc<ServerSide>>,
-        /// Of a server's peer, until it is connected.
+        /// Of a server's peer, while a handshake is unfinished: its own, or that of its client started again.
         underway: Option<Underway>,
+        /// Whether the script has not polled it yet, to which a peer is handshaking first, although the session was
+        /// established before it was taken.
+        is_unpolled: bool,
         announced: bool,
         broken: Option<Break>,
         absence: Absence,
@@ -106,7 +110,11 @@ impl Peer {
     pub(crate) fn status(&self) -> Status {
         match &self.state {
             State::Idle(status) => *status,
-            State::Greeting { .. } | State::Met { .. } => Status::Handshaking,
+            State::Greeting { .. }
+            | State::Met { .. }
+            | State::Live {
+                is_unpolled: true, ..
+            } => Status::Handshaking,
             State::Live { session, .. } => match session.status() {
                 dtls::Status::Handshaking => Status::Handshaking,
                 dtls::Status::Connected => Status::Connected,
@@ -218,7 +226,7 @@ impl Peer {
     ) -> Result<(), dtls::ConfigError> {
         let context = context.clone().with_settings(self.timeouts.settings);
         let session = Session::connect(&context, host, Instant::now())?;
-        self.go_live(link, session, None);
+        self.go_live(link, session, None, None);
         self.flush();
         Ok(())
     }
@@ -227,9 +235,9 @@ impl Peer {
         &mut self,
         link: Link,
         session: Session,
-        server: Option<(Arc<ServerSide>, Underway)>,
+        server: Option<Arc<ServerSide>>,
+        underway: Option<Underway>,
     ) {
-        let (server, underway) = server.unzip();
         self.state = State::Live {
             link,
             session,
@@ -237,6 +245,8 @@ impl Peer {
                 Some(_) => Side::Server,
                 None => Side::Client,
             },
+            // A server's session that comes without a handshake is that of a client that was started again.
+            is_unpolled: server.is_some() && underway.is_none(),
             server,
             underway,
             announced: false,

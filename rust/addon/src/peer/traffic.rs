@@ -20,12 +20,19 @@ impl Peer {
         if !self.has_something_to_do() {
             return Notice::None;
         }
-        if let Err(error) = self.try_to_meet().and_then(|()| self.begin_session()) {
-            return Notice::ServerRefused(error);
+        if let Err(notice) = self.try_to_meet().and_then(|()| self.begin_session()) {
+            return notice;
+        }
+        if let State::Live { is_unpolled, .. } = &mut self.state {
+            *is_unpolled = false;
         }
         let mut datagram = DATAGRAM.take();
         self.exchange(&mut datagram);
         DATAGRAM.set(datagram);
+        let notice = self.advance_restart();
+        if !matches!(notice, Notice::None) {
+            return notice;
+        }
         self.end_silence().unwrap_or_else(|| self.settle())
     }
 
@@ -33,6 +40,9 @@ impl Peer {
     fn has_something_to_do(&self) -> bool {
         match &self.state {
             State::Idle(_) => false,
+            State::Live {
+                is_unpolled: true, ..
+            } => true,
             State::Live { link, session, .. } => {
                 !rests(session) || !link.is_quiet() || self.is_silent_too_long()
             }
@@ -43,9 +53,12 @@ impl Peer {
     /// The UDP peer of a connection for which a poll does nothing until a datagram comes.
     pub(crate) fn waits_for(&self) -> Option<&udp::Peer> {
         match &self.state {
-            State::Live { link, session, .. } if self.timeouts.idle.is_zero() && rests(session) => {
-                link.accepted()
-            }
+            State::Live {
+                link,
+                session,
+                is_unpolled: false,
+                ..
+            } if self.timeouts.idle.is_zero() && rests(session) => link.accepted(),
             _ => None,
         }
     }
@@ -64,7 +77,12 @@ impl Peer {
 
     /// Sends one packet.
     pub(crate) fn put(&mut self, packet: &[u8]) -> Result<(), PutError> {
-        let State::Live { session, .. } = &mut self.state else {
+        let State::Live {
+            session,
+            is_unpolled: false,
+            ..
+        } = &mut self.state
+        else {
             return Err(PutError::NotConnected);
         };
         let sent = session.send(packet);
@@ -80,7 +98,11 @@ impl Peer {
 
     pub(crate) fn packet_count(&self) -> usize {
         match &self.state {
-            State::Live { session, .. } => session.packet_count(),
+            State::Live {
+                session,
+                is_unpolled: false,
+                ..
+            } => session.packet_count(),
             _ => 0,
         }
     }
@@ -131,23 +153,27 @@ impl Peer {
             }
             match link.receive(datagram) {
                 Arrival::Datagram if session.is_another_hello(datagram) => {
-                    // The client was started again, or somebody poses as it: only who has a cookie
-                    // receives at its address (RFC 6347 section 4.2.8).
-                    let is_restarted = server.as_ref().is_some_and(|server| {
+                    // The client was started again, or somebody poses as it: a cookie tells only that the sender
+                    // can read what is sent to the address (RFC 6347 section 4.2.8).
+                    let is_verified = server.as_ref().is_some_and(|server| {
                         server.greet(link, datagram, *now, &mut self.outbox) == Ok(true)
                     });
-                    if is_restarted && link.give_up_to_newcomer(datagram) {
-                        // Without a goodbye, which the new session could not read.
-                        self.state = State::Idle(match session.status() {
-                            dtls::Status::Handshaking => Status::Error,
-                            _ => Status::Disconnected,
-                        });
+                    if !is_verified {
+                        continue;
+                    }
+                    if session.status() != dtls::Status::Handshaking {
+                        session.offer_restart(datagram, *now);
+                    } else if link.give_up_to_newcomer(datagram) {
+                        self.state = State::Idle(Status::Error);
                         return;
                     }
                 }
                 Arrival::Datagram => {
                     absence.hear_answer();
                     session.handle_datagram(datagram, *now);
+                    if session.is_restarted() {
+                        break;
+                    }
                 }
                 Arrival::Nothing => break,
                 Arrival::Broken(Break::Refused) if is_joining(*side, session) => {

@@ -3,10 +3,12 @@
 
 use std::time::Duration;
 
-use dtls::{CookieJar, Failure, Greeting, HANDSHAKE_LIMIT, Session, Status};
+use dtls::{CookieJar, Failure, Greeting, HANDSHAKE_LIMIT, RESTART_SILENCE, Session, Status};
 
 use crate::hostile::plain;
-use crate::world::{CLIENT_ADDRESS, SERVER_NAME, To, World, client_context, taken};
+use crate::world::{
+    CLIENT_ADDRESS, Faults, SERVER_NAME, To, World, client_context, server_context, taken,
+};
 
 const SOON: Duration = Duration::from_secs(3);
 
@@ -108,28 +110,269 @@ fn a_client_that_is_started_again_is_told_from_its_own_late_hellos() {
     assert!(!world.client.is_another_hello(&hello));
 }
 
+/// A client that nobody in the simulation polls, on the same address as the one that is connected.
+struct Newcomer {
+    session: Session,
+    /// Its hello with a cookie that holds.
+    hello: Vec<u8>,
+}
+
+impl Newcomer {
+    /// Someone who reads what is sent to the client's address, and can send from it.
+    fn new(world: &mut World) -> Self {
+        let now = world.now();
+        let mut session = Session::connect(&client_context(), SERVER_NAME, now).unwrap();
+        let hello = last_datagram(&mut session);
+        let greeting = world.jar.greet(&hello, CLIENT_ADDRESS, now).unwrap();
+        let Greeting::Unverified(request) = greeting else {
+            panic!("a first hello has no cookie: {greeting:?}");
+        };
+        session.handle_datagram(&mut request.as_bytes().to_vec(), now);
+        let hello = last_datagram(&mut session);
+        Self { session, hello }
+    }
+}
+
+fn last_datagram(session: &mut Session) -> Vec<u8> {
+    let mut last = Vec::new();
+    session.drain_datagrams(|datagram| last = datagram.to_vec());
+    last
+}
+
+/// How many datagrams of a handshake the server has sent since so many were sent in all.
+fn flights_since(world: &World, begin: usize) -> usize {
+    let is_flight = |(to, datagram): &&(To, Vec<u8>)| *to == To::Client && datagram[0] == 22;
+    world.sent[begin..].iter().filter(is_flight).count()
+}
+
+/// The client says something, and the server answers.
+fn talk(world: &mut World, text: &[u8]) {
+    world.client.send(text).unwrap();
+    world.settle();
+    assert_eq!(taken(world.server()), [text]);
+    world.server().send(text).unwrap();
+    world.settle();
+    assert_eq!(taken(&mut world.client), [text]);
+}
+
+/// A client's process ends without a goodbye, and another one begins on its address.
+fn start_client_again(world: &mut World) {
+    world.client = Session::connect(&client_context(), SERVER_NAME, world.now()).unwrap();
+}
+
 #[test]
-fn a_client_that_is_started_again_gets_a_session_and_a_stranger_who_poses_as_it_ends_none() {
+fn a_hello_without_a_cookie_changes_nothing_for_an_established_session() {
     let mut world = World::connected();
     let now = world.now();
-    let mut again = Session::connect(&client_context(), SERVER_NAME, now).unwrap();
-    let mut hello = Vec::new();
-    again.drain_datagrams(|datagram| hello = datagram.to_vec());
-
-    // The stranger does not see the cookie, which goes to the client's address.
+    let mut other = Session::connect(&client_context(), SERVER_NAME, now).unwrap();
+    let hello = last_datagram(&mut other);
     let greeting = world.jar.greet(&hello, CLIENT_ADDRESS, now).unwrap();
     assert!(matches!(greeting, Greeting::Unverified(_)));
     world.inject(To::Server, &hello);
     world.settle();
-    world.client.send(b"still me").unwrap();
-    world.settle();
-    assert_eq!(taken(world.server()), [b"still me"]);
+    assert_eq!(world.server().timeout(), None, "nothing is under way");
+    talk(&mut world, b"still me");
+}
 
-    // The client itself does.
-    world.client = Session::connect(&client_context(), SERVER_NAME, world.now()).unwrap();
-    world.run(HANDSHAKE_LIMIT, World::both_connected);
-    world.client.send(b"me again").unwrap();
+/// The sender of the hello sees what is sent to the client and sends from its address.
+#[test]
+fn a_hello_with_a_cookie_that_is_not_the_clients_is_not_answered_while_the_client_speaks() {
+    let mut world = World::connected();
+    let begin = world.sent.len();
+    for round in 0..20_u8 {
+        let newcomer = Newcomer::new(&mut world);
+        world.inject(To::Server, &newcomer.hello);
+        world.run(Duration::from_millis(500), |_| false);
+        world.client.send(&[round]).unwrap();
+        world.run(Duration::from_millis(500), |_| false);
+        assert_eq!(taken(world.server()), [[round]]);
+    }
+    assert_eq!(flights_since(&world, begin), 0);
+    assert_eq!(world.server().timeout(), None, "the newcomer is dropped");
+    assert_eq!(world.restarts, 0);
+}
+
+#[test]
+fn a_handshake_beside_the_session_of_a_silent_client_ends_when_the_client_speaks() {
+    let mut world = World::connected();
+    let begin = world.sent.len();
+    let newcomer = Newcomer::new(&mut world);
+    world.inject(To::Server, &newcomer.hello);
+    world.run(RESTART_SILENCE - Duration::from_millis(1), |_| false);
+    assert_eq!(flights_since(&world, begin), 0, "not answered yet");
+    world.run(Duration::from_secs(8), |_| false);
+    assert!(
+        flights_since(&world, begin) > 0,
+        "answered after the silence"
+    );
+    assert!(world.server().is_restarting());
+    assert_eq!(world.server().status(), Status::Connected);
+    assert_eq!(
+        world.client.status(),
+        Status::Connected,
+        "it ignores the flights"
+    );
+    talk(&mut world, b"I was only thinking");
+    assert!(!world.server().is_restarting(), "the newcomer is dropped");
+    assert_eq!(world.server().timeout(), None);
+
+    // What the newcomer sends now belongs to no handshake.
+    let Newcomer { mut session, hello } = newcomer;
+    let now = world.now();
+    for (_, datagram) in &world.sent[begin..] {
+        session.handle_datagram(&mut datagram.clone(), now);
+    }
+    let mut flight = Vec::new();
+    session.drain_datagrams(|datagram| flight.push(datagram.to_vec()));
+    assert_eq!(session.status(), Status::Handshaking);
+    for datagram in flight.iter().filter(|datagram| **datagram != hello) {
+        world.inject(To::Server, datagram);
+    }
+    talk(&mut world, b"as before");
+    assert_eq!(world.restarts, 0);
+}
+
+#[test]
+fn a_handshake_beside_a_session_that_is_never_finished_is_given_up_and_the_session_stays() {
+    let mut world = World::connected();
+    let newcomer = Newcomer::new(&mut world);
+    world.inject(To::Server, &newcomer.hello);
+    world.run(RESTART_SILENCE + SOON, |_| false);
+    assert!(world.server().is_restarting());
+    world.run(HANDSHAKE_LIMIT, |_| false);
+    assert!(!world.server().is_restarting());
+    assert_eq!(world.server().timeout(), None);
+    talk(&mut world, b"still here");
+}
+
+#[test]
+fn hellos_that_differ_begin_one_handshake_a_second_and_start_no_new_wait() {
+    let mut world = World::connected();
+    let begin = world.sent.len();
+    let mut hellos = Vec::new();
+    for _ in 0..100 {
+        let newcomer = Newcomer::new(&mut world);
+        world.inject(To::Server, &newcomer.hello);
+        hellos.push(newcomer.hello);
+        world.run(Duration::from_millis(100), |_| false);
+    }
+    let server_hellos = world.sent[begin..].iter().filter(|(to, datagram)| {
+        *to == To::Client && datagram[0] == 22 && datagram.get(13) == Some(&2)
+    });
+    // From the second second on, one a second; each is repeated at the most once in its second.
+    let count = server_hellos.count();
+    assert!((8..=16).contains(&count), "{count}");
+    talk(&mut world, b"still me");
+}
+
+#[test]
+fn a_client_that_is_started_again_is_connected_within_three_seconds_while_the_server_sends() {
+    let mut world = World::connected();
+    world.client.send(b"last words").unwrap();
     world.settle();
-    assert_eq!(taken(world.server()), [b"me again"]);
-    assert_eq!(world.client.status(), Status::Connected);
+    start_client_again(&mut world);
+    let begin = world.elapsed();
+    while world.restarts == 0 && world.elapsed() - begin < SOON {
+        // Of the old session, which the client cannot open.
+        world.server().send(&[7; 200]).unwrap();
+        world.run(Duration::from_millis(50), |world| world.restarts > 0);
+    }
+    assert_eq!(world.restarts, 1);
+    world.run(SOON - (world.elapsed() - begin), World::both_connected);
+    assert!(world.both_connected(), "{:?}", world.client.failure());
+    assert!(
+        world.elapsed() - begin < SOON,
+        "{:?}",
+        world.elapsed() - begin
+    );
+    talk(&mut world, b"me again");
+    // And once more, at once.
+    start_client_again(&mut world);
+    world.run(SOON, |world| world.restarts == 2 && world.both_connected());
+    talk(&mut world, b"and again");
+}
+
+#[test]
+fn a_client_that_is_started_again_on_a_bad_network_gets_in() {
+    for seed in 0..20 {
+        let mut world = World::connected();
+        world.seed(seed);
+        world.faults = Faults {
+            lost: 20,
+            doubled: 10,
+            delayed: 20,
+            damaged: 1,
+        };
+        start_client_again(&mut world);
+        world.run(HANDSHAKE_LIMIT, |world| {
+            world.restarts > 0 && world.both_connected()
+        });
+        assert!(
+            world.both_connected(),
+            "seed {seed}: {:?}",
+            world.client.failure()
+        );
+        assert!(world.restarts > 0, "seed {seed}");
+        world.faults = Faults::default();
+        world.settle();
+        talk(&mut world, b"hello again");
+    }
+}
+
+/// A client that began twice, and whose first attempt's hello comes late: its cookie still holds.
+#[test]
+fn a_late_hello_of_an_earlier_attempt_ends_no_session() {
+    let mut world = World::new();
+    let late = Newcomer::new(&mut world);
+    world.run_until_connected();
+    let begin = world.sent.len();
+    for copy in 0..2 {
+        world.inject(To::Server, &late.hello);
+        world.run(Duration::from_secs(1), |_| false);
+        talk(&mut world, &[copy]);
+    }
+    assert_eq!(flights_since(&world, begin), 0);
+    assert_eq!(world.restarts, 0);
+}
+
+/// Datagrams of the client's former life that arrive once the new handshake is finished do not undo it.
+#[test]
+fn a_finished_restart_is_not_dropped_for_a_late_record_of_the_old_session() {
+    let mut world = World::connected();
+    let mut late = Vec::new();
+    world.client.send(b"late").unwrap();
+    world
+        .client
+        .drain_datagrams(|datagram| late = datagram.to_vec());
+    let now = world.now();
+    let mut newcomer = Newcomer::new(&mut world);
+    let mut old = world.server.take().unwrap();
+    old.offer_restart(&newcomer.hello, now);
+    assert!(!old.restart_is_due(now + RESTART_SILENCE - Duration::from_millis(1)));
+    let now = now + RESTART_SILENCE;
+    assert_eq!(old.timeout(), Some(now));
+    assert!(old.restart_is_due(now));
+    old.accept_restart(&server_context(), now).unwrap();
+    assert!(!old.restart_is_due(now));
+    for _ in 0..3 {
+        old.drain_datagrams(|it| newcomer.session.handle_datagram(&mut it.to_vec(), now));
+        let mut answers = Vec::new();
+        newcomer
+            .session
+            .drain_datagrams(|datagram| answers.push(datagram.to_vec()));
+        for mut answer in answers {
+            old.handle_datagram(&mut answer, now);
+        }
+    }
+    assert!(old.is_restarted());
+    old.handle_datagram(&mut late, now);
+    let mut new = old.take_restarted().expect("the new session");
+    assert_eq!(new.status(), Status::Connected);
+    assert_eq!(newcomer.session.status(), Status::Connected);
+    newcomer.session.send(b"me").unwrap();
+    let mut packet = last_datagram(&mut newcomer.session);
+    new.handle_datagram(&mut packet, now);
+    assert_eq!(taken(&mut new), [b"me"]);
+    assert!(old.take_restarted().is_none());
+    assert_eq!(old.status(), Status::Connected, "its owner lets go of it");
 }

@@ -73,6 +73,8 @@ pub(crate) struct World {
     pub(crate) reshape: Option<Reshape>,
     /// Every datagram that was sent, whether it arrived or not.
     pub(crate) sent: Vec<(To, Vec<u8>)>,
+    /// How often a client that was started again took the place of an established session.
+    pub(crate) restarts: u32,
     context: ServerContext,
     began: Instant,
     now: Instant,
@@ -103,6 +105,7 @@ impl World {
             numbers_from_one: false,
             reshape: None,
             sent: Vec::new(),
+            restarts: 0,
             context: server.clone(),
             began: now,
             now,
@@ -180,10 +183,7 @@ impl World {
             };
             self.set_time(next.max(self.now));
             self.arrive();
-            self.client.handle_timeout(self.now);
-            if let Some(server) = &mut self.server {
-                server.handle_timeout(self.now);
-            }
+            self.handle_timeouts();
         }
     }
 
@@ -272,36 +272,62 @@ impl World {
                 To::Server => self.reach_server(datagram),
             }
             // Both are called after every datagram, as an application's poll does.
-            self.client.handle_timeout(self.now);
-            if let Some(server) = &mut self.server {
-                server.handle_timeout(self.now);
-            }
+            self.handle_timeouts();
             self.collect();
         }
     }
 
-    /// What a server does with a datagram: its session's, or a stranger's.
+    /// Does what is due, as an application's poll does.
+    fn handle_timeouts(&mut self) {
+        self.client.handle_timeout(self.now);
+        let Some(server) = &mut self.server else {
+            return;
+        };
+        server.handle_timeout(self.now);
+        if server.restart_is_due(self.now) {
+            server.accept_restart(&self.context, self.now).unwrap();
+        }
+        if server.is_restarted() {
+            self.collect();
+            self.server = self.server().take_restarted();
+            self.restarts += 1;
+        }
+    }
+
+    /// What a server does with a datagram: its session's, or an unverified client's.
     fn reach_server(&mut self, mut datagram: Vec<u8>) {
-        // A client that failed to get in is a stranger again.
-        let is_over = |session: &Session| session.status() == Status::Failed;
         match &mut self.server {
-            Some(session) if !is_over(session) && !session.is_another_hello(&datagram) => {
-                session.handle_datagram(&mut datagram, self.now);
+            Some(session) if session.status() == Status::Failed => self.greet(datagram),
+            Some(session) if session.is_another_hello(&datagram) => {
+                if session.status() == Status::Handshaking {
+                    self.greet(datagram);
+                } else if self.verify_cookie(&datagram) {
+                    let now = self.now;
+                    self.server().offer_restart(&datagram, now);
+                }
             }
-            _ => self.greet(datagram),
+            Some(session) => session.handle_datagram(&mut datagram, self.now),
+            None => self.greet(datagram),
         }
     }
 
     fn greet(&mut self, mut datagram: Vec<u8>) {
-        match self.jar.greet(&datagram, CLIENT_ADDRESS, self.now).unwrap() {
-            Greeting::Noise => {}
-            Greeting::Unverified(request) => self.send(To::Client, request.as_bytes().to_vec()),
-            Greeting::Verified => {
-                let session = Session::accept(&self.context, &mut datagram, self.now);
-                if let Ok(session) = session {
-                    self.server = Some(session);
-                }
+        if self.verify_cookie(&datagram)
+            && let Ok(session) = Session::accept(&self.context, &mut datagram, self.now)
+        {
+            self.server = Some(session);
+        }
+    }
+
+    /// Whether a hello has a cookie that holds; answers it if it has none.
+    fn verify_cookie(&mut self, datagram: &[u8]) -> bool {
+        match self.jar.greet(datagram, CLIENT_ADDRESS, self.now).unwrap() {
+            Greeting::Noise => false,
+            Greeting::Unverified(request) => {
+                self.send(To::Client, request.as_bytes().to_vec());
+                false
             }
+            Greeting::Verified => true,
         }
     }
 
