@@ -5,7 +5,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use godot::builtin::{Array, PackedByteArray};
+use godot::builtin::{Array, GString, PackedByteArray, PackedStringArray};
 use godot::global::Error;
 use godot::meta::Element;
 use godot::obj::{Gd, GodotClass};
@@ -68,6 +68,18 @@ impl AfterPanic for Error {
 impl AfterPanic for Status {
     fn after_panic() -> Self {
         Self::Error
+    }
+}
+
+impl AfterPanic for GString {
+    fn after_panic() -> Self {
+        Self::new()
+    }
+}
+
+impl AfterPanic for PackedStringArray {
+    fn after_panic() -> Self {
+        Self::new()
     }
 }
 

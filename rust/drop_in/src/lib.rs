@@ -11,6 +11,7 @@
 //! assert_eq!(script.renamed(Names::NONE), "var dtls := OpenSSLDTLSServer.new() # a DTLSServer\n");
 //! ```
 
+mod folders;
 mod lexer;
 mod mentions;
 mod names;
@@ -21,7 +22,8 @@ mod script;
 mod structure;
 mod walk;
 
-pub use mentions::{mentions_any, mentions_dtls, renamed_bytes};
-pub use names::{Names, RENAMES};
+pub use folders::changes_project_folders;
+pub use mentions::{mentions_any, mentions_dtls, mentions_toward, renamed_bytes};
+pub use names::{Direction, Names, RENAMES};
 pub use project::{Autoload, Plan, Source, plan};
 pub use script::{Extends, Script};

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use memchr::memmem::Finder;
 
-use crate::names::{Names, RENAMES};
+use crate::names::{Direction, Names, RENAMES};
 use crate::script::Script;
 
 static FINDERS: LazyLock<[Finder<'static>; RENAMES.len()]> =
@@ -23,6 +23,15 @@ pub fn mentions_dtls(text: &[u8]) -> bool {
 /// Only such a script can change.
 pub fn mentions_any(text: &[u8]) -> bool {
     mentions(text, Names::ALL)
+}
+
+/// Whether one of the names that [`Script::scan_toward`] looks for may occur in the bytes.
+pub fn mentions_toward(text: &[u8], direction: Direction) -> bool {
+    static PREFIX: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("OpenSSL"));
+    match direction {
+        Direction::ToAddon => mentions_any(text),
+        Direction::ToEngine => PREFIX.find(text).is_some(),
+    }
 }
 
 fn mentions(text: &[u8], names: Names) -> bool {

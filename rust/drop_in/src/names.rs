@@ -12,6 +12,56 @@ pub const RENAMES: [(&str, &str); 5] = [
     ("TlsOptions", "OpenSSLTLSOptions"),
 ];
 
+/// What [`Direction::ToEngine`] makes of the fifth name. Scripts say `TlsOptions` in the documentation's examples
+/// alone, which the engine does not parse.
+const ENGINE_TLS_OPTIONS: &str = "TLSOptions";
+
+/// Which way names are changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Direction {
+    /// From the engine's names to the addon's.
+    #[default]
+    ToAddon,
+    /// From the addon's names to the engine's, `OpenSSLTLSOptions` to `TLSOptions`.
+    ToEngine,
+}
+
+impl Direction {
+    /// Those of the names whose use in any script makes a project change at all; see [`plan`](crate::plan).
+    pub(crate) fn decisive(self) -> Names {
+        match self {
+            Self::ToAddon => Names::DTLS,
+            Self::ToEngine => Names::ALL,
+        }
+    }
+
+    /// What the name at that place is called before and after.
+    pub(crate) fn rename(self, index: usize) -> (&'static str, &'static str) {
+        let (engine, addon) = RENAMES[index];
+        match self {
+            Self::ToAddon => (engine, addon),
+            Self::ToEngine if index + 1 == RENAMES.len() => (addon, ENGINE_TLS_OPTIONS),
+            Self::ToEngine => (addon, engine),
+        }
+    }
+
+    /// The place of `text` among the names before the change.
+    pub(crate) fn index_of(self, text: &str) -> Option<usize> {
+        (0..RENAMES.len()).find(|&index| text == self.rename(index).0)
+    }
+
+    /// What a declaration of `text` takes away. One of the replacements counts as well: renaming into a name that the
+    /// script uses for something else would change its meaning.
+    pub(crate) fn taken_by(self, text: &str) -> Names {
+        (0..RENAMES.len())
+            .find(|&index| {
+                let (from, to) = self.rename(index);
+                text == from || text == to
+            })
+            .map_or(Names::NONE, Names::at)
+    }
+}
+
 /// A set of the names in [`RENAMES`].
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Names(u8);
@@ -26,7 +76,8 @@ impl Names {
 
     /// The set that holds the given name alone; empty if `text` is none of the five.
     pub fn named(text: &str) -> Self {
-        index_of(text).map_or(Self::NONE, Self::at)
+        let index = RENAMES.iter().position(|(from, _)| text == *from);
+        index.map_or(Self::NONE, Self::at)
     }
 
     /// Whether the set is empty.
@@ -71,24 +122,10 @@ impl Names {
     pub(crate) fn has(self, index: usize) -> bool {
         self.contains(Self::at(index))
     }
-
-    /// What a declaration of `text` takes away. One of the replacements counts as well: renaming into a name that the
-    /// script uses for something else would change its meaning.
-    pub(crate) fn taken_by(text: &str) -> Self {
-        RENAMES
-            .iter()
-            .position(|(from, to)| text == *from || text == *to)
-            .map_or(Self::NONE, Self::at)
-    }
 }
 
 impl fmt::Debug for Names {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.iter()).finish()
     }
-}
-
-/// The place of `text` in [`RENAMES`].
-pub(crate) fn index_of(text: &str) -> Option<usize> {
-    RENAMES.iter().position(|(from, _)| text == *from)
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::names::Names;
+use crate::names::{Direction, Names};
 use crate::script::{Extends, Script};
 
 /// A script of a project.
@@ -33,9 +33,15 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Whether the project uses DTLS. If not, nothing is renamed.
+    /// Whether the project uses DTLS, or any name of the addon's on the way back. If not, nothing is renamed.
     pub fn uses_dtls(&self) -> bool {
         self.uses_dtls
+    }
+
+    /// The names that the script at that place keeps because something else bears them, whether or not the project uses
+    /// DTLS.
+    pub fn own(&self, index: usize) -> Names {
+        self.kept[index]
     }
 
     /// The names that the script at that place keeps; all of them, if the project does not use DTLS.
@@ -51,14 +57,18 @@ impl Plan {
 /// Decides for a project as a whole.
 ///
 /// Renaming is all or nothing, because peers travel between scripts: if any script uses DTLSServer, PacketPeerDTLS or
-/// TlsOptions as the engine's, the five names are renamed everywhere. A script keeps a name
+/// TlsOptions as the engine's, the five names are renamed everywhere; [`Direction::ToEngine`], any of the addon's names is
+/// enough. All scripts are read in one direction. A script keeps a name
 /// - that it declares itself or that a script it extends declares, at any distance;
 /// - that the project gives to a global class (`class_name`) or to an autoload.
 ///
 /// `sources` may leave out scripts that mention none of the names, but not those that stand between two others in a
 /// chain of `extends`: where a script that [`Script::declares`] a name exists, give all.
 pub fn plan(sources: &[Source<'_, '_>], autoloads: &[Autoload<'_>]) -> Plan {
-    let global = global_names(sources, autoloads);
+    let direction = sources
+        .first()
+        .map_or(Direction::default(), |source| source.script.direction());
+    let global = global_names(sources, autoloads, direction);
     let inherited = inherited_names(sources, autoloads);
     let kept: Vec<Names> = inherited
         .into_iter()
@@ -66,18 +76,22 @@ pub fn plan(sources: &[Source<'_, '_>], autoloads: &[Autoload<'_>]) -> Plan {
         .collect();
     let uses_dtls = sources.iter().zip(&kept).any(|(source, kept)| {
         let renamed = source.script.uses().without(*kept);
-        !renamed.intersection(Names::DTLS).is_empty()
+        !renamed.intersection(direction.decisive()).is_empty()
     });
     Plan { uses_dtls, kept }
 }
 
-fn global_names(sources: &[Source<'_, '_>], autoloads: &[Autoload<'_>]) -> Names {
+fn global_names(
+    sources: &[Source<'_, '_>],
+    autoloads: &[Autoload<'_>],
+    direction: Direction,
+) -> Names {
     let classes = sources
         .iter()
         .filter_map(|source| source.script.class_name());
     let singletons = autoloads.iter().map(|autoload| autoload.name);
     classes.chain(singletons).fold(Names::NONE, |names, name| {
-        names.union(Names::taken_by(name))
+        names.union(direction.taken_by(name))
     })
 }
 

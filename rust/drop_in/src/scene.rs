@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use crate::names::Names;
+use crate::names::{Direction, Names};
 use crate::script::{Script, replaced};
 
 /// A scene or resource file and the scripts built into it.
@@ -31,8 +31,14 @@ impl<'a> Scene<'a> {
     ///
     /// A script whose text the engine could not read, as with a broken escape, is not among them.
     pub fn scan(text: &'a str) -> Self {
+        Self::scan_toward(Direction::ToAddon, text)
+    }
+
+    /// As [`Scene::scan`], for names that are changed that way.
+    pub fn scan_toward(direction: Direction, text: &'a str) -> Self {
         let mut reader = Reader {
             text,
+            direction,
             at: 0,
             scripts: Vec::new(),
         };
@@ -149,6 +155,7 @@ fn hexadecimal(text: &str) -> Option<(u32, &str)> {
 /// Walks through the file: tags in brackets, and assignments of values to keys.
 struct Reader<'a> {
     text: &'a str,
+    direction: Direction,
     at: usize,
     scripts: Vec<BuiltIn<'a>>,
 }
@@ -199,7 +206,7 @@ impl<'a> Reader<'a> {
         if let Some((value, anchors)) = unescape(self.text, contents) {
             self.scripts.push(BuiltIn {
                 id,
-                script: Script::scan(value),
+                script: Script::scan_toward(self.direction, value),
                 anchors,
             });
         }

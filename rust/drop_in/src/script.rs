@@ -3,13 +3,14 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use crate::names::{Names, RENAMES};
+use crate::names::{Direction, Names};
 use crate::walk;
 
 /// A GDScript file, or the text of one that is built into a scene.
 #[derive(Clone, Debug)]
 pub struct Script<'a> {
     text: Cow<'a, str>,
+    direction: Direction,
     facts: Facts,
 }
 
@@ -57,9 +58,24 @@ pub(crate) struct PreloadAt {
 impl<'a> Script<'a> {
     /// Reads a script. Costs time and memory in proportion to its length; broken scripts are read as well as may be.
     pub fn scan(text: impl Into<Cow<'a, str>>) -> Self {
+        Self::scan_toward(Direction::ToAddon, text)
+    }
+
+    /// As [`Script::scan`], for names that are changed that way: the addon's names count as [`Script::scan`] counts the
+    /// engine's, under the engine's names.
+    pub fn scan_toward(direction: Direction, text: impl Into<Cow<'a, str>>) -> Self {
         let text = text.into();
-        let facts = walk::facts(&text);
-        Self { text, facts }
+        let facts = walk::facts(&text, direction);
+        Self {
+            text,
+            direction,
+            facts,
+        }
+    }
+
+    /// Which way its names are changed.
+    pub fn direction(&self) -> Direction {
+        self.direction
     }
 
     /// The script's text.
@@ -78,7 +94,7 @@ impl<'a> Script<'a> {
     /// enum, or value of an unnamed enum. They keep their meaning in the whole script and in those that extend it.
     ///
     /// Local variables and parameters are not among them: they matter to the function that declares them alone.
-    /// A declaration of a name that [`RENAMES`] leads to counts as one of the name it comes from.
+    /// A declaration of a name that [`RENAMES`](crate::RENAMES) leads to counts as one of the name it comes from.
     pub fn declares(&self) -> Names {
         self.facts.declared
     }
@@ -122,7 +138,7 @@ impl<'a> Script<'a> {
             .iter()
             .filter(move |found| !kept.has(found.name))
             .map(|found| {
-                let (from, to) = RENAMES[found.name];
+                let (from, to) = self.direction.rename(found.name);
                 (found.start..found.start + from.len(), to)
             })
     }

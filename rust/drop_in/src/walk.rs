@@ -5,7 +5,7 @@
 //! whether a declaration, a key, an attribute, a part of a node path or an operand stands there.
 
 use crate::lexer::{self, Kind, Token};
-use crate::names::{self, Names};
+use crate::names::{Direction, Names};
 use crate::references;
 use crate::script::{Facts, Use};
 use crate::structure::{Blocks, Bracket, BracketKind, Lambda, Locals};
@@ -15,10 +15,11 @@ use crate::structure::{Blocks, Bracket, BracketKind, Lambda, Locals};
 /// Each declaration of a class body, with all that belongs to it, is an *item*. A local variable, parameter, loop
 /// variable or pattern's binding takes its name away from the engine's class from there on in its item; that is more
 /// than its scope, and never less.
-pub(crate) fn facts(text: &str) -> Facts {
+pub(crate) fn facts(text: &str, direction: Direction) -> Facts {
     let tokens = lexer::tokens(text);
     let mut walk = Walk {
         text,
+        direction,
         tokens: &tokens,
         facts: Facts::default(),
         locals: vec![Locals::default()],
@@ -49,6 +50,7 @@ pub(crate) fn facts(text: &str) -> Facts {
 
 struct Walk<'t> {
     text: &'t str,
+    direction: Direction,
     tokens: &'t [Token],
     facts: Facts,
     /// By item.
@@ -286,7 +288,7 @@ impl Walk<'_> {
         if let Some(before) = self.keyword(word, index) {
             return before;
         }
-        if let Some(name) = names::index_of(word) {
+        if let Some(name) = self.direction.index_of(word) {
             self.facts.uses.push(Use {
                 start: range.start,
                 name,
@@ -303,7 +305,7 @@ impl Walk<'_> {
             return false;
         }
         let Token { start, end, .. } = self.tokens[index];
-        let taken = Names::taken_by(&self.text[start..end]);
+        let taken = self.direction.taken_by(&self.text[start..end]);
         let next = self.kinds_after(index).next();
         match self.brackets.last_mut().map(|bracket| &mut bracket.kind) {
             Some(BracketKind::Parameters) => self.declare_local(taken, start),
@@ -329,7 +331,7 @@ impl Walk<'_> {
                 .find(|token| token.kind == Kind::Word)
         {
             self.declare_local(
-                Names::taken_by(&self.text[parameter.range()]),
+                self.direction.taken_by(&self.text[parameter.range()]),
                 parameter.start,
             );
         }
@@ -381,7 +383,7 @@ impl Walk<'_> {
 
     fn declare(&mut self, declaration: Declaration, index: usize) {
         let range = self.tokens[index].range();
-        let taken = Names::taken_by(&self.text[range.clone()]);
+        let taken = self.direction.taken_by(&self.text[range.clone()]);
         match declaration {
             Declaration::LambdaFunction => {}
             Declaration::Loop => self.declare_local(taken, range.start),

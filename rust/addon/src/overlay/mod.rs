@@ -8,12 +8,13 @@ mod staging;
 
 use std::path::Path;
 
+use drop_in::Direction;
 use godot::classes::Engine;
 use godot::global::{godot_error, godot_print};
 use godot::obj::Singleton;
 
-use crate::project::{self, Changed, Scripts};
-use crate::settings;
+use crate::project::{self, Changed, Extent, Renamed, Scripts};
+use crate::{convert, settings};
 
 /// Lays the renamed scripts over a project that is being run. Does nothing in the editor, with the
 /// setting off, and in a project that does not use DTLS.
@@ -25,17 +26,30 @@ pub(crate) fn apply() {
         // An exported game: its scripts were renamed when it was exported.
         return;
     };
-    if project::has_csharp(&root) {
+    let is_converter = convert::is_running();
+    if project::has_csharp(&root) && !is_converter {
         godot_print!(
             "OpenSSL DTLS: this project has C# scripts; they stay on the engine's DTLS classes, and only GDScript is renamed."
         );
     }
-    let changed = project::changed_files(&root);
+    let Renamed {
+        changed,
+        changes_folders,
+        ..
+    } = project::renamed(&root, Direction::ToAddon, Extent::Quick);
     if changed.is_empty() {
         return;
     }
     match lay_over(&root, &changed) {
-        Ok(()) => godot_print!("OpenSSL DTLS: {}", summary(&changed)),
+        Ok(()) if is_converter => {}
+        Ok(()) => {
+            godot_print!("OpenSSL DTLS: {}", summary(&changed));
+            if let Some(path) = changes_folders {
+                godot_print!(
+                    "OpenSSL DTLS: while this project runs, DirAccess cannot change folders under res://, as {path} seems to do; give it ProjectSettings.globalize_path(\"res://...\"), or convert the project (Project > Tools > Use OpenSSL DTLS names)."
+                );
+            }
+        }
         Err(why) => godot_error!(
             "OpenSSL DTLS: this project's scripts run on the engine's own DTLS classes, since their renamed copies could not be laid over them: {why}."
         ),

@@ -7,23 +7,39 @@ mod autoloads;
 mod scan;
 mod walk;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use drop_in::scene::Scene;
-use drop_in::{Autoload, Names, Script, Source};
+use drop_in::{Autoload, Direction, Names, Script, Source};
 
+pub(crate) use autoloads::globals as autoloads;
 use scan::File;
-pub(crate) use scan::{has_csharp, project_folder};
+pub(crate) use scan::{Extent, has_csharp, project_folder};
 pub(crate) use walk::endless_link;
 
 /// A file whose text is replaced.
 pub(crate) struct Changed {
     /// `res://…`
     pub(crate) path: String,
+    /// Where it is, links unresolved.
+    pub(crate) on_disk: PathBuf,
+    /// What it says.
+    pub(crate) before: String,
     /// What it says with the names renamed.
     pub(crate) text: String,
     /// The scripts in it that are renamed.
     pub(crate) scripts: Scripts,
+}
+
+/// What renaming makes of a project's files.
+#[derive(Default)]
+pub(crate) struct Renamed {
+    /// Those that read otherwise.
+    pub(crate) changed: Vec<Changed>,
+    /// Those that mention one of the names and cannot be renamed: `res://…` and why.
+    pub(crate) unreadable: Vec<(String, &'static str)>,
+    /// A script that looks as if it changed folders under `res://`.
+    pub(crate) changes_folders: Option<String>,
 }
 
 /// How many scripts are renamed, and why.
@@ -68,12 +84,17 @@ enum Scanned<'f> {
 
 /// Every file of the project in that folder that reads otherwise with the names renamed.
 pub(crate) fn changed_files(root: &Path) -> Vec<Changed> {
-    let mut project = scan::read(root);
-    if !project.mentions_dtls {
-        return Vec::new();
+    renamed(root, Direction::ToAddon, Extent::Quick).changed
+}
+
+/// What becomes of the project in that folder with its names renamed that way.
+pub(crate) fn renamed(root: &Path, direction: Direction, extent: Extent) -> Renamed {
+    let mut project = scan::read(root, direction, extent);
+    if !project.can_change {
+        return Renamed::default();
     }
     let names_of = |files: &[File]| {
-        let scripts = scanned(files);
+        let scripts = scanned(files, direction);
         units(files, &scripts)
             .iter()
             .fold(Names::NONE, |all, unit| all.union(unit.script.declares()))
@@ -85,7 +106,7 @@ pub(crate) fn changed_files(root: &Path) -> Vec<Changed> {
     }
 
     let files = &project.files;
-    let scanned = scanned(files);
+    let scanned = scanned(files, direction);
     let units = units(files, &scanned);
     let sources: Vec<Source<'_, '_>> = units
         .iter()
@@ -120,20 +141,30 @@ pub(crate) fn changed_files(root: &Path) -> Vec<Changed> {
         if text != file.text {
             changed.push(Changed {
                 path: file.path.clone(),
+                on_disk: file.on_disk.clone(),
+                before: file.text.clone(),
                 text: text.into_owned(),
                 scripts,
             });
         }
     }
-    changed
+    Renamed {
+        changed,
+        unreadable: project.unreadable,
+        changes_folders: project.changes_folders,
+    }
 }
 
-fn scanned(files: &[File]) -> Vec<Scanned<'_>> {
+fn scanned(files: &[File], direction: Direction) -> Vec<Scanned<'_>> {
     files
         .iter()
         .map(|file| match file.kind {
-            scan::Kind::Script => Scanned::Script(Script::scan(file.text.as_str())),
-            scan::Kind::Scene => Scanned::Scene(Scene::scan(&file.text)),
+            scan::Kind::Script => {
+                Scanned::Script(Script::scan_toward(direction, file.text.as_str()))
+            }
+            scan::Kind::Scene | scan::Kind::Binary => {
+                Scanned::Scene(Scene::scan_toward(direction, &file.text))
+            }
         })
         .collect()
 }

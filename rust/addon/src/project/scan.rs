@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use drop_in::Direction;
 use godot::classes::ProjectSettings;
 use godot::obj::Singleton;
 
@@ -29,6 +30,8 @@ pub(crate) enum Kind {
     Script,
     /// A `.tscn` or `.tres`, which may have scripts built in.
     Scene,
+    /// A `.scn` or `.res`, which may have scripts built in that are not renamed.
+    Binary,
 }
 
 impl Kind {
@@ -36,6 +39,7 @@ impl Kind {
         match path.extension()?.to_str()? {
             "gd" => Some(Self::Script),
             "tscn" | "tres" => Some(Self::Scene),
+            "scn" | "res" => Some(Self::Binary),
             _ => None,
         }
     }
@@ -60,10 +64,24 @@ impl File {
     }
 }
 
-/// The project's scripts that mention the engine's DTLS and UDP classes, be it in a comment.
+/// Which files are read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// What a start or an export can wait for.
+    Quick,
+    /// All.
+    Everything,
+}
+
+/// The project's scripts that mention one of the names to be changed, be it in a comment.
 pub(crate) struct Project {
     pub(crate) files: Vec<File>,
-    pub(crate) mentions_dtls: bool,
+    /// Whether a name is mentioned without which nothing is renamed.
+    pub(crate) can_change: bool,
+    /// Files that mention one of the names and cannot be renamed: `res://…` and why.
+    pub(crate) unreadable: Vec<(String, &'static str)>,
+    /// The first script that looks as if it changed folders under `res://`.
+    pub(crate) changes_folders: Option<String>,
     /// Scripts that mention none of them.
     others: Vec<(PathBuf, String)>,
 }
@@ -84,13 +102,16 @@ impl Project {
     }
 }
 
-/// Reads every script of the project; files that are not text are not scripts.
-pub(crate) fn read(root: &Path) -> Project {
+/// Reads every script of the project, the addon's own excepted; files that are not text are not scripts.
+pub(crate) fn read(root: &Path, direction: Direction, extent: Extent) -> Project {
     /// Scenes of this size hold meshes and pictures as text; reading them would cost start-up time.
     const LARGEST_SCENE: u64 = 16 << 20;
+    const OWN_FOLDER: &str = "res://addons/openssl_dtls/";
     let mut project = Project {
         files: Vec::new(),
-        mentions_dtls: false,
+        can_change: false,
+        unreadable: Vec::new(),
+        changes_folders: None,
         others: Vec::new(),
     };
     walk::files(root, &mut |on_disk, path| {
@@ -101,26 +122,41 @@ pub(crate) fn read(root: &Path) -> Project {
             return;
         };
         // To read from a pipe would wait for someone to write.
-        if !metadata.is_file() || kind == Kind::Scene && metadata.len() > LARGEST_SCENE {
+        if !metadata.is_file() || path.starts_with(OWN_FOLDER) {
+            return;
+        }
+        let is_large = kind != Kind::Script && metadata.len() > LARGEST_SCENE;
+        if extent == Extent::Quick && (is_large || kind == Kind::Binary) {
             return;
         }
         let Ok(bytes) = fs::read(&on_disk) else {
             return;
         };
-        if !drop_in::mentions_any(&bytes) {
+        if kind == Kind::Script
+            && std::str::from_utf8(&bytes).is_ok_and(drop_in::changes_project_folders)
+        {
+            let first = project.changes_folders.take();
+            project.changes_folders = first.filter(|first| *first < path).or(Some(path.clone()));
+        }
+        if !drop_in::mentions_toward(&bytes, direction) {
             if kind == Kind::Script {
                 project.others.push((on_disk, path));
             }
             return;
         }
-        project.mentions_dtls |= drop_in::mentions_dtls(&bytes);
-        if let Ok(text) = String::from_utf8(bytes) {
-            project.files.push(File {
+        if kind == Kind::Binary {
+            let why = "it is in binary form; save it as .tscn or .tres";
+            return project.unreadable.push((path, why));
+        }
+        project.can_change |= direction == Direction::ToEngine || drop_in::mentions_dtls(&bytes);
+        match String::from_utf8(bytes) {
+            Ok(text) => project.files.push(File {
                 on_disk,
                 path,
                 kind,
                 text,
-            });
+            }),
+            Err(_) => project.unreadable.push((path, "it is not UTF-8")),
         }
     });
     // The order in which a folder is listed varies; the pack's contents must not.

@@ -6,3 +6,4 @@ mod marked;
 mod projects;
 mod renaming;
 mod scenes;
+mod way_back;

@@ -22,7 +22,12 @@ mod notices;
 const FOLDER: &str = "addons/openssl_dtls";
 
 /// The files of `addons/openssl_dtls` that are packed as they are.
-const OWN_FILES: &[&str] = &["LICENSE", "README.md", "openssl_dtls.gdextension"];
+const OWN_FILES: &[&str] = &[
+    "LICENSE",
+    "README.md",
+    "convert.gd",
+    "openssl_dtls.gdextension",
+];
 
 /// Packs the addon into `dist`.
 pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {

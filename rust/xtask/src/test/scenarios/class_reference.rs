@@ -10,7 +10,8 @@ use crate::project::list_the_addon;
 use crate::test::fixture::Fixture;
 
 /// The names of the classes, each with something that only its reference says.
-const CLASSES: [(&str, &str); 5] = [
+const CLASSES: [(&str, &str); 6] = [
+    ("OpenSSLDropIn", "Lines stay lines"),
     ("OpenSSLDTLSServer", "RFC 6347 section 4.2.1"),
     ("OpenSSLPacketPeerDTLS", "Packets can be sent and taken."),
     (

@@ -7,6 +7,7 @@ use super::Context;
 mod bad_link;
 mod class_reference;
 mod contexts;
+mod convert;
 mod cost;
 mod documented;
 mod drop_in;
@@ -89,9 +90,20 @@ const SCENARIOS: &[(&str, Scenario)] = &[
         project_scan::links,
     ),
     (
+        "drop_in_says_that_folders_cannot_be_changed",
+        project_scan::changed_folders,
+    ),
+    (
         "drop_in_removes_what_killed_starts_left",
         project_scan::killed_starts,
     ),
+    ("a_project_is_converted_and_back", convert::there_and_back),
+    ("the_documented_pair_is_converted", convert::documented_pair),
+    (
+        "what_cannot_be_converted_is_said",
+        convert::says_what_it_cannot,
+    ),
+    ("the_editor_converts_a_project", convert::from_the_menu),
     ("exported_games_run_on_openssl", export::every_preset),
     ("exported_packs_run_on_openssl", export::pack),
     ("exports_are_not_stale_after_an_edit", export::after_an_edit),

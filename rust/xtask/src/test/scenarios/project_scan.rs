@@ -104,6 +104,45 @@ pub(crate) fn links(context: &Context) -> Result<()> {
     Ok(())
 }
 
+/// While the overlay lies over a project, DirAccess cannot change it: a line says so where a script seems to, and the ways
+/// that the line names work.
+pub(crate) fn changed_folders(context: &Context) -> Result<()> {
+    let main = |class: &str, path: &str| {
+        format!(
+            "extends Node\nfunc _ready() -> void:\n\tprint(\"kind main: \", {class}.new().get_class())\n\tprint(\"made: \", DirAccess.make_dir_absolute({path}) == OK)\n\tget_tree().quit()\n"
+        )
+    };
+    let project =
+        Fixture::empty()?.with_main_script("Folders", &main("DTLSServer", "\"res://one\""))?;
+    project.import(context)?;
+    let run = |class: &str, path: &str| {
+        fs::write(project.path().join("main.gd"), main(class, path))?;
+        let finished = kinds::run(context.godot.command(project.path()), &[])?;
+        kinds::check_each(&finished.lines, Classes::OpenSsl, 1)?;
+        Ok::<_, anyhow::Error>(finished.lines)
+    };
+    let lines = run("DTLSServer", "\"res://one\"")?;
+    kinds::has(&lines, "made: false")?;
+    let said = kinds::own_lines(&lines);
+    ensure!(
+        said.len() == 2 && said[1].contains("res://main.gd seems to do"),
+        "it said {said:?}"
+    );
+
+    let lines = run(
+        "DTLSServer",
+        "ProjectSettings.globalize_path(\"res://two\")",
+    )?;
+    kinds::has(&lines, "made: true")?;
+    ensure!(kinds::own_lines(&lines).len() == 1);
+
+    // Converted, it needs no overlay, and res:// is the folder that it is.
+    let lines = run("OpenSSLDTLSServer", "\"res://three\"")?;
+    kinds::has(&lines, "made: true")?;
+    ensure!(kinds::own_lines(&lines).is_empty());
+    Ok(())
+}
+
 /// A start that is killed while it makes a pack leaves a folder behind; a later start removes it.
 pub(crate) fn killed_starts(context: &Context) -> Result<()> {
     let project = Fixture::empty()?.with_main_script("Killed", MAIN)?;

@@ -1,0 +1,125 @@
+//! The converter in the editor: two items of Project > Tools.
+
+use std::collections::HashSet;
+
+use drop_in::Direction;
+use godot::builtin::{GString, Vector2i};
+use godot::classes::{AcceptDialog, ConfirmationDialog, EditorInterface, EditorPlugin, TextEdit};
+use godot::global::{godot_error, godot_print};
+use godot::obj::{Base, Gd, NewAlloc, Singleton, WithBaseField};
+use godot::register::{GodotClass, godot_api};
+
+use super::Conversion;
+use crate::project;
+
+const TO_ADDON: &str = "Use OpenSSL DTLS names...";
+const TO_ENGINE: &str = "Use the engine's DTLS names...";
+
+/// Shows what a conversion would change, and writes it once that is confirmed.
+#[derive(GodotClass)]
+#[class(tool, init, internal, rename = OpenSSLDTLSConvertMenu)]
+pub(crate) struct ConvertMenu {
+    shown: Option<(Conversion, Gd<ConfirmationDialog>)>,
+    base: Base<godot::classes::RefCounted>,
+}
+
+#[godot_api]
+impl ConvertMenu {
+    /// Adds the items to the menu.
+    pub(crate) fn add_to(menu: &Gd<Self>, plugin: &mut Gd<EditorPlugin>) {
+        plugin.add_tool_menu_item(TO_ADDON, &menu.callable("offer_addon_names"));
+        plugin.add_tool_menu_item(TO_ENGINE, &menu.callable("offer_engine_names"));
+    }
+
+    /// Removes the items and what is shown.
+    pub(crate) fn remove_from(menu: &mut Gd<Self>, plugin: &mut Gd<EditorPlugin>) {
+        plugin.remove_tool_menu_item(TO_ADDON);
+        plugin.remove_tool_menu_item(TO_ENGINE);
+        menu.bind_mut().dismiss();
+    }
+
+    #[func]
+    fn offer_addon_names(&mut self) {
+        self.offer(Direction::ToAddon, TO_ADDON);
+    }
+
+    #[func]
+    fn offer_engine_names(&mut self) {
+        self.offer(Direction::ToEngine, TO_ENGINE);
+    }
+
+    fn offer(&mut self, direction: Direction, title: &str) {
+        self.dismiss();
+        let Some(root) = project::project_folder() else {
+            return;
+        };
+        let conversion = Conversion::of(&root, direction);
+        let mut text = TextEdit::new_alloc();
+        text.set_text(&conversion.listing().join("\n"));
+        text.set_editable(false);
+        let mut dialog = ConfirmationDialog::new_alloc();
+        dialog.set_title(title.trim_end_matches('.'));
+        dialog.set_ok_button_text("Write these changes (save all open scripts and scenes first)");
+        if let Some(mut button) = dialog.get_ok_button() {
+            button.set_disabled(conversion.is_empty());
+        }
+        dialog.add_child(&text);
+        dialog.connect("confirmed", &self.to_gd().callable("write"));
+        let base = EditorInterface::singleton().get_base_control();
+        let Some(mut base) = base else {
+            dialog.free();
+            return;
+        };
+        base.add_child(&dialog);
+        let mut window = dialog.clone().upcast::<AcceptDialog>();
+        window
+            .popup_centered_ex()
+            .minsize(Vector2i::new(900, 600))
+            .done();
+        self.shown = Some((conversion, dialog));
+    }
+
+    #[func]
+    fn write(&mut self) {
+        let Some((conversion, _)) = &self.shown else {
+            return;
+        };
+        match conversion.write() {
+            Ok(()) => {
+                for line in conversion.listing() {
+                    godot_print!("{line}");
+                }
+                show_new_texts(&conversion.paths().collect());
+            }
+            Err(why) => godot_error!("OpenSSL DTLS: the project was not converted: {why}."),
+        }
+        self.dismiss();
+    }
+
+    fn dismiss(&mut self) {
+        if let Some((_, mut dialog)) = self.shown.take() {
+            dialog.queue_free();
+        }
+    }
+}
+
+/// Has the editor read converted files again, open ones too.
+fn show_new_texts(paths: &HashSet<&str>) {
+    let mut editor = EditorInterface::singleton();
+    if let Some(mut files) = editor.get_resource_filesystem() {
+        for path in paths {
+            files.update_file(*path);
+        }
+    }
+    let open = editor.get_open_scenes();
+    let open: Vec<GString> = open.as_slice().to_vec();
+    for scene in open {
+        if paths.contains(scene.to_string().as_str()) {
+            editor.reload_scene_from_path(&scene);
+        }
+    }
+    // The script editor looks for files that were changed from outside when its window gets the focus.
+    if let Some(mut scripts) = editor.get_script_editor() {
+        scripts.notify(godot::classes::notify::ContainerNotification::APPLICATION_FOCUS_IN);
+    }
+}

@@ -1,0 +1,88 @@
+//! Whether a script changes folders of its own project, which it cannot while an overlay lies over it.
+
+use crate::lexer::{self, Kind};
+
+/// Methods of the engine's DirAccess that fail on `res://` once a resource pack is loaded.
+const CHANGES: [&str; 8] = [
+    "make_dir",
+    "make_dir_absolute",
+    "make_dir_recursive",
+    "make_dir_recursive_absolute",
+    "remove",
+    "remove_absolute",
+    "rename",
+    "rename_absolute",
+];
+
+/// Whether a script looks as if it changed folders under `res://` when the project runs: it names DirAccess, calls a
+/// method of it that makes, moves or removes, has a string with `res://` in it, does not take such paths to the file
+/// system's with `globalize_path`, and extends no class of the editor.
+///
+/// What belongs together is not looked into, so that a script can be found that does nothing of the kind, and one that
+/// gets its path from elsewhere is not.
+pub fn changes_project_folders(text: &str) -> bool {
+    if !["DirAccess", "res://"]
+        .iter()
+        .all(|part| text.contains(part))
+    {
+        return false;
+    }
+    let tokens = lexer::tokens(text);
+    let words = |index: usize| &text[tokens[index].range()];
+    let is_word = |index: usize, word: &str| {
+        tokens
+            .get(index)
+            .is_some_and(|token| token.kind == Kind::Word)
+            && words(index) == word
+    };
+    let mut names_it = false;
+    let mut changes = false;
+    let mut has_path = false;
+    for (index, token) in tokens.iter().enumerate() {
+        match token.kind {
+            Kind::String => has_path |= words(index).contains("res://"),
+            Kind::Word if words(index) == "extends" => {
+                let base = tokens.get(index + 1).map_or("", |_| words(index + 1));
+                if base.starts_with("Editor") {
+                    return false;
+                }
+            }
+            Kind::Word if words(index) == "globalize_path" => return false,
+            Kind::Word => names_it |= words(index) == "DirAccess",
+            Kind::Period => changes |= CHANGES.iter().any(|call| is_word(index + 1, call)),
+            _ => {}
+        }
+    }
+    names_it && changes && has_path
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scripts_that_change_folders_of_the_project_are_found() {
+        for text in [
+            "func f():\n\tDirAccess.make_dir_absolute(\"res://levels\")",
+            "extends Node\nvar d := DirAccess.open('res://')\nfunc f():\n\td.remove(\"a\")",
+            "const P = \"res://x\"\nfunc f(): DirAccess.rename_absolute(P + \"/a\", P)",
+        ] {
+            assert!(changes_project_folders(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn others_are_not() {
+        for text in [
+            "func f():\n\tDirAccess.make_dir_absolute(\"user://levels\")",
+            "DirAccess.make_dir_absolute(ProjectSettings.globalize_path(\"res://levels\"))",
+            "# DirAccess.make_dir_absolute(\"res://levels\")",
+            "var d := DirAccess.open(\"res://\").get_files()",
+            "func f(a: Array):\n\ta.remove_at(1)\n\tload(\"res://a\")\n\tDirAccess.open(\"user://\")",
+            "@tool\nextends EditorPlugin\nfunc f():\n\tDirAccess.make_dir_absolute(\"res://levels\")",
+            "",
+        ] {
+            assert!(!changes_project_folders(text), "{text}");
+        }
+    }
+}
