@@ -18,7 +18,7 @@ use crate::context::ClientContext;
 use crate::early::Early;
 use crate::error::{ConfigError, forget_earlier_errors};
 use crate::failure::Failure;
-use crate::hello::ClientHello;
+use crate::hello::{ClientHello, RANDOM};
 use crate::policy::longest_retransmission;
 use crate::queue::Queue;
 use crate::records::{self, Record};
@@ -116,6 +116,10 @@ impl Handshake {
 
     fn is_client(&self) -> bool {
         self.client.is_some()
+    }
+
+    pub(crate) fn client_random(&self) -> Option<&[u8; RANDOM]> {
+        self.screen.client_random()
     }
 
     /// When a client stops to wait for this attempt.

@@ -6,7 +6,7 @@
 //! point, in the shape that it must have.
 
 use crate::bytes::Reader;
-use crate::hello::ClientHello;
+use crate::hello::{ClientHello, RANDOM};
 use crate::records::{Record, big_endian};
 
 /// What is to be done with a record.
@@ -41,6 +41,7 @@ pub(crate) struct Server {
 
 /// What a server knows of its client.
 pub(crate) struct Client {
+    random: [u8; RANDOM],
     /// The number of the record with the client's hello.
     floor: u64,
     message_number: usize,
@@ -91,11 +92,20 @@ impl Screen {
     /// For a server that has just begun with this datagram.
     pub(crate) fn for_server(hello: &ClientHello<'_>) -> Self {
         Self::Server(Client {
+            random: hello.random.try_into().unwrap_or([0; RANDOM]),
             floor: big_endian(&hello.record_number[2..]),
             message_number: hello.message_number,
             length: hello.length,
             is_fragmented: hello.is_fragmented,
         })
+    }
+
+    /// The random of the hello that a server's session began with. OpenSSL tells it only once it has all fragments.
+    pub(crate) fn client_random(&self) -> Option<&[u8; RANDOM]> {
+        match self {
+            Self::Client(_) => None,
+            Self::Server(client) => Some(&client.random),
+        }
     }
 
     /// Whether a server has refused the cookie that it gave before: it was started anew, or
@@ -241,7 +251,6 @@ mod tests {
     use std::collections::HashMap;
 
     use super::*;
-    use crate::hello::RANDOM;
 
     fn client_hello(is_fragmented: bool) -> ClientHello<'static> {
         ClientHello {

@@ -200,6 +200,11 @@ impl Session {
         if let Some(agreed) = &self.agreed {
             return agreed.is_server && hello.random != agreed.client_random;
         }
+        if let Phase::Handshaking(handshake) = &self.phase {
+            return handshake
+                .client_random()
+                .is_some_and(|random| hello.random != *random);
+        }
         let mut random = [0; RANDOM];
         self.stream.ssl().is_some_and(|ssl| {
             ssl.is_server() && ssl.client_random(&mut random) == RANDOM && hello.random != random

@@ -139,6 +139,25 @@ fn a_hello_in_fragments_that_share_a_datagram_is_taken() {
     assert!(is_answered(vec![cut(&hello, 70).concat()]));
 }
 
+/// Not only once its last fragment has come.
+#[test]
+fn a_hello_in_fragments_is_told_from_another_clients() {
+    let mut world = World::new();
+    let now = world.now();
+    let hello = Hello::first().with_cookie(&mut world.jar, now).datagram();
+    let pieces = cut(&hello, 70);
+    let mut session = Session::accept(&server_context(), &mut pieces[0].clone(), now).unwrap();
+    let mut other = pieces[0].clone();
+    other[25 + 2] ^= 1;
+    for piece in &pieces {
+        assert!(!session.is_another_hello(&pieces[0]));
+        assert!(session.is_another_hello(&other));
+        session.handle_datagram(&mut piece.clone(), now);
+    }
+    assert!(session.has_datagrams());
+    assert!(!session.is_another_hello(&hello) && session.is_another_hello(&other));
+}
+
 #[test]
 fn a_hello_longer_than_4_kilobytes_is_noise() {
     let mut world = World::new();
