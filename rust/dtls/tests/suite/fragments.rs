@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use dtls::{Greeting, ServerContext, Session, Settings};
+use dtls::{Greeting, ServerContext, Session, Settings, Status};
 use pki::{KeyKind, Leaf};
 
 use crate::hellos::{Hello, cut, message};
 use crate::hostile::plain;
 use crate::world::{
-    CLIENT_ADDRESS, To, World, authority, client_context, identity, server_context,
+    CLIENT_ADDRESS, SERVER_NAME, To, World, authority, client_context, identity, server_context,
+    taken,
 };
 
 /// The number of a hello's message; `None` for other datagrams.
@@ -49,6 +50,30 @@ fn a_client_connects_whichever_of_its_hellos_is_cut_and_in_whatever_order_it_arr
                     "pieces of {first} and {second}, order {which}"
                 );
             }
+        }
+    }
+}
+
+/// RFC 6347 section 4.2.8.
+#[test]
+fn a_client_that_was_started_again_gets_in_whatever_becomes_of_its_hellos() {
+    for size in [70, 150] {
+        for (which, order) in ORDERS.into_iter().enumerate() {
+            let mut world = World::connected();
+            world.reshape = Some(Box::new(move |datagram| match hello_number(&datagram) {
+                Some(_) => order(cut(&datagram, size)),
+                None => vec![datagram],
+            }));
+            let now = world.now();
+            world.client = Session::connect(&client_context(), SERVER_NAME, now).unwrap();
+            world.run(Duration::from_secs(5), |world| {
+                world.client.status() == Status::Connected
+            });
+            let case = format!("pieces of {size}, order {which}");
+            assert_eq!(world.client.status(), Status::Connected, "{case}");
+            world.client.send(b"again").unwrap();
+            world.settle();
+            assert_eq!(taken(world.server()), [b"again"], "{case}");
         }
     }
 }
