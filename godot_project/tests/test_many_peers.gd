@@ -143,6 +143,64 @@ func test_unfinished_handshakes_are_bounded_and_the_oldest_goes_first() -> void:
 	_served[0].get_packet()
 
 
+## Begins handshakes that are not gone on with; the statuses of the server's peers then.
+func _statuses_of_stuck(clients: int) -> Array:
+	var stuck: Array[OpenSSLPacketPeerDTLS] = []
+	for i in clients:
+		var client := _client()
+		stuck.append(client)
+		var before := _served.size()
+		check(await until(func() -> bool:
+			if _served.size() == before:
+				client.poll()
+			_step()
+			return _served.size() > before), "client %d has begun" % i)
+	return _served.map(func(peer: OpenSSLPacketPeerDTLS) -> int: return peer.get_status())
+
+
+func test_unfinished_handshakes_of_one_address_are_bounded_and_its_oldest_goes_first() -> void:
+	_start()
+	_dtls_server.max_handshakes_per_address = 3
+	equal(await _statuses_of_stuck(5), [3, 3, 1, 1, 1], "the two that took longest were dropped")
+	_start()
+	_dtls_server.max_handshakes_per_address = 0
+	equal(await _statuses_of_stuck(5), [1, 1, 1, 1, 1], "no limit")
+
+
+func test_a_client_that_is_connected_does_not_count_for_its_address() -> void:
+	var clients: Array[OpenSSLPacketPeerDTLS] = await _connected(4)
+	equal(clients.size(), 4, "connected")
+	_dtls_server.max_handshakes_per_address = 2
+	equal(await _statuses_of_stuck(2), [2, 2, 2, 2, 1, 1], "none is dropped")
+
+
+func test_handshakes_of_one_address_begin_at_the_rate_that_is_set_and_nobody_is_kept_out() -> void:
+	_start()
+	_dtls_server.max_handshake_rate_per_address = 4
+	var clients: Array[OpenSSLPacketPeerDTLS] = []
+	for i in 8:
+		clients.append(_client())
+	var begin := Time.get_ticks_msec()
+	while Time.get_ticks_msec() < begin + 300:
+		for client in clients:
+			client.poll()
+		_step()
+		await get_tree().process_frame
+	check(_served.size() >= 4 and _served.size() <= 6, "%d in the first 0.3 s" % _served.size())
+	check(await _until_connected(clients), "the others come in when they try again")
+
+
+func test_the_limits_of_an_address_as_properties() -> void:
+	var server := OpenSSLDTLSServer.new()
+	equal(server.max_handshakes_per_address, 256, "default")
+	equal(server.max_handshake_rate_per_address, 200, "default")
+	for property: String in ["max_handshakes_per_address", "max_handshake_rate_per_address"]:
+		expect_error("the value must be 0 (no limit) or more")
+		server.set(property, -1)
+		server.set(property, 7)
+		equal(server.get(property), 7, property)
+
+
 func test_max_handshakes_takes_numbers_from_one_on() -> void:
 	expect_error("the value must be 1 or more")
 	var server := OpenSSLDTLSServer.new()

@@ -51,7 +51,7 @@ pub(crate) struct OpenSslDtlsServer {
     #[init(val = PhantomVar::default())]
     retransmission_timeout: PhantomVar<f64>,
 
-    /// How long a connected client may be silent, in seconds: see [member OpenSSLPacketPeerDTLS.idle_timeout]. 0 is for ever. Peers get it from the server when they are taken.
+    /// How long a connected client may be silent, in seconds: see [member OpenSSLPacketPeerDTLS.idle_timeout]. 0 is for ever, as with the engine's class; 30 seconds suit a server on the internet, where clients crash, lose their network or change their port and say no goodbye. Peers get it from the server when they are taken.
     #[var(get = get_idle_timeout, set = set_idle_timeout, hint = RANGE, hint_string = "0,3600,0.1,or_greater,suffix:s", usage_flags = [DEFAULT])]
     #[init(val = PhantomVar::default())]
     idle_timeout: PhantomVar<f64>,

@@ -312,8 +312,8 @@ impl Peer {
     /// Gives the remote's address up to a newcomer: a client that was restarted sends from the address that it had, and is
     /// to be met as if it came for the first time (RFC 6347, 4.2.8).
     ///
-    /// A new peer of the same address becomes pending in the listener. Its first datagram is `first`, which the caller
-    /// has taken from this peer; what is still queued here came later and follows it, and so does whatever arrives
+    /// A new peer of the same address becomes pending in the listener. Its first datagram is `first`, such as one that the
+    /// caller has taken from this peer, or an empty one; what is still queued here came later and follows it, and so does whatever arrives
     /// from now on. This peer changes in nothing else: it is open and connected and can send until it is closed or the
     /// listener stops, and receives nothing any more. Closing it does not touch the newcomer.
     ///

@@ -42,7 +42,7 @@ pub(crate) struct OpenSslPacketPeerDtls {
     #[init(val = PhantomVar::default())]
     retransmission_timeout: PhantomVar<f64>,
 
-    /// How long the other side may be silent once it is connected, in seconds; after that the connection ends in [constant STATUS_ERROR]. 0 is for ever, as with the engine's class. A side that vanishes (a crash, a lost network) says no goodbye, so servers should set this, and let clients that have nothing to say send something now and then. Only packets that the other side has sealed count, see [method get_idle_time].
+    /// How long the other side may be silent once it is connected, in seconds; after that the connection ends in [constant STATUS_ERROR]. 0 is for ever, as with the engine's class. A side that vanishes (a crash, a lost network, a NAT that forgets the connection and gives it another port) says no goodbye, so servers and clients should set this, to some 30 seconds, and let clients that have nothing to say send something now and then. Only packets that the other side has sealed count, see [method get_idle_time].
     #[var(get = get_idle_timeout, set = set_idle_timeout, hint = RANGE, hint_string = "0,3600,0.1,or_greater,suffix:s", usage_flags = [DEFAULT])]
     #[init(val = PhantomVar::default())]
     idle_timeout: PhantomVar<f64>,

@@ -1,11 +1,17 @@
 //! How a connection ends, and what is said of it.
 
+use std::time::Duration;
+
 use dtls::Failure;
 
 use super::absence::Absence;
 use super::{Peer, Side, State};
 use crate::notice::Notice;
 use crate::status::Status;
+
+/// How much longer a silent session is kept whose client may have been started again, so that the new handshake, which
+/// takes the session's place, can be finished.
+const RESTART_GRACE: Duration = Duration::from_secs(10);
 
 impl Peer {
     /// Ends the connection, with a word to the other side if there is a session.
@@ -28,7 +34,14 @@ impl Peer {
 
     pub(super) fn is_silent_too_long(&self) -> bool {
         let limit = self.timeouts.idle;
-        !limit.is_zero() && self.last_heard().is_some_and(|at| at.elapsed() > limit)
+        let grace = match self.has_restart() {
+            true => RESTART_GRACE,
+            false => Duration::ZERO,
+        };
+        !limit.is_zero()
+            && self
+                .last_heard()
+                .is_some_and(|at| at.elapsed() > limit + grace)
     }
 
     /// Ends a connection whose other side has been silent for too long.
