@@ -182,3 +182,100 @@ impl Drop for Underway {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use dtls::{ClientContext, Identity, Verification};
+    use pki::{Authority, Leaf};
+
+    use super::*;
+
+    const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7));
+
+    fn server() -> Arc<ServerSide> {
+        let identity = Authority::new("Test root").unwrap();
+        let identity = identity.issue(&Leaf::localhost()).unwrap();
+        let (key, chain) = (identity.key_pem().unwrap(), identity.chain_pem().unwrap());
+        let identity = Identity::from_pem(&key, &chain, None).unwrap();
+        let cookies = CookieJar::new(Instant::now()).unwrap();
+        let context = ServerContext::new(&identity).unwrap();
+        Arc::new(ServerSide::new(context, cookies))
+    }
+
+    /// Any session does.
+    fn session() -> Session {
+        let context = ClientContext::new(Verification::DangerousNone).unwrap();
+        Session::connect(&context, "localhost", Instant::now()).unwrap()
+    }
+
+    fn address(port: u16) -> ClientAddress {
+        ClientAddress {
+            remote: SocketAddr::new(CLIENT, port),
+            local_port: 4242,
+        }
+    }
+
+    #[test]
+    fn the_oldest_of_too_many_handshakes_beside_sessions_is_outdated() {
+        let server = server();
+        server.limits.set_a_second(0);
+        let first = Underway::begin_restart(&server, Some(CLIENT)).unwrap();
+        let second = Underway::begin_restart(&server, Some(CLIENT)).unwrap();
+        for _ in 2..=MOST_RESTARTS {
+            drop(Underway::begin_restart(&server, Some(CLIENT)).unwrap());
+        }
+        assert!(first.is_outdated());
+        assert!(!second.is_outdated());
+        let ordinary = Underway::begin(&server, Some(CLIENT)).unwrap();
+        assert!(!ordinary.is_outdated());
+    }
+
+    #[test]
+    fn handshakes_are_counted_for_their_address_as_long_as_they_are_unfinished() {
+        let server = server();
+        server.limits.set_unfinished(1);
+        let first = Underway::begin(&server, Some(CLIENT)).unwrap();
+        assert!(!server.limits.is_exceeded(CLIENT));
+        let second = Underway::begin_restart(&server, Some(CLIENT)).unwrap();
+        assert!(server.limits.is_exceeded(CLIENT));
+        drop(first);
+        assert!(!server.limits.is_exceeded(CLIENT));
+        drop(second);
+        server.limits.set_a_second(1);
+        // The allowance of the default is cut down to one.
+        assert!(Underway::begin(&server, Some(CLIENT)).is_some());
+        assert!(Underway::begin(&server, Some(CLIENT)).is_none());
+    }
+
+    #[test]
+    fn a_restarted_clients_session_waits_for_its_address_and_port_alone() {
+        let server = server();
+        assert!(
+            !server.keep_restarted(address(1), || None),
+            "not handed over"
+        );
+        assert!(server.take_restarted(address(1)).is_none());
+        assert!(server.keep_restarted(address(1), || Some(session())));
+        assert!(server.take_restarted(address(2)).is_none());
+        let other_port = ClientAddress {
+            local_port: 1,
+            ..address(1)
+        };
+        assert!(server.take_restarted(other_port).is_none());
+        assert!(server.take_restarted(address(1)).is_some());
+        assert!(server.take_restarted(address(1)).is_none(), "once");
+    }
+
+    #[test]
+    fn sessions_that_nobody_takes_are_bounded_and_the_oldest_goes_first() {
+        let server = server();
+        for port in 0..=MOST_RESTARTED as u16 {
+            server.keep_restarted(address(port), || Some(session()));
+            assert!(server.restarted().len() <= MOST_RESTARTED);
+        }
+        assert!(server.take_restarted(address(0)).is_none());
+        assert!(server.take_restarted(address(1)).is_some());
+    }
+}

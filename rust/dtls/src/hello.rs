@@ -4,7 +4,7 @@
 use crate::bytes::Reader;
 
 const HANDSHAKE_RECORD: usize = 22;
-const CLIENT_HELLO: usize = 1;
+pub(crate) const CLIENT_HELLO: u8 = 1;
 const HELLO_VERIFY_REQUEST: u8 = 3;
 /// The major version of every DTLS, as on the wire (one's complement of 1).
 const DTLS_MAJOR: u8 = 254;
@@ -63,7 +63,7 @@ impl<'a> ClientHello<'a> {
 
         let mut message = Reader(record.vector(2)?);
         let record_bytes = datagram.len() - record.0.len();
-        if message.number(1)? != CLIENT_HELLO {
+        if message.number(1)? != usize::from(CLIENT_HELLO) {
             return None;
         }
         let length = message.number(3)?;

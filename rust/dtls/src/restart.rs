@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::context::ServerContext;
 use crate::error::ConfigError;
-use crate::hello::{ClientHello, RANDOM};
+use crate::hello::{CLIENT_HELLO, ClientHello, RANDOM};
 use crate::queue::Queue;
 use crate::records::{self, Record};
 use crate::session::{Phase, Session, Status};
@@ -82,10 +82,13 @@ impl Restart {
     fn handle_datagram(&mut self, datagram: &mut Vec<u8>, now: Instant) {
         match &mut self.stage {
             Stage::Waiting(datagrams) => {
-                let is_handshake = Record::read(datagram, 0).is_some_and(|record| {
-                    record.epoch == 0 && record.content_type == records::HANDSHAKE
+                // A client has sent nothing else by now.
+                let is_hello = Record::read(datagram, 0).is_some_and(|record| {
+                    record.epoch == 0
+                        && record.content_type == records::HANDSHAKE
+                        && record.body.first() == Some(&CLIENT_HELLO)
                 });
-                if is_handshake && datagrams.bytes() + datagram.len() <= WAITING_BYTES {
+                if is_hello && datagrams.bytes() + datagram.len() <= WAITING_BYTES {
                     datagrams.push(datagram);
                 }
             }

@@ -24,10 +24,10 @@ use std::ffi::{c_char, c_int, c_void};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
-use dtls::{Session, Status};
+use dtls::{RESTART_SILENCE, Session, Status};
 
 use crate::hostile::{Hostile, plain};
-use crate::world::{World, taken};
+use crate::world::{World, server_context, taken};
 
 /// Bytes that this program and OpenSSL hold, and the most that they held.
 pub(crate) static HELD: AtomicUsize = AtomicUsize::new(0);
@@ -211,6 +211,32 @@ fn strangers_cannot_make_a_session_hold_more_than_a_few_records() {
     results.push((
         "connected server",
         bombard(world.server(), now, &own, count),
+    ));
+
+    // Somebody at the client's address has a cookie and begins again: a handshake as any other, beside the session.
+    let context = server_context();
+    let held_before = HELD.load(Relaxed);
+    let first = hellos::Hello::first();
+    let hello = first.with_cookie(&mut world.jar, now).datagram();
+    world.server().offer_restart(&hello, now);
+    results.push((
+        "connected server with a newcomer that waits",
+        bombard(world.server(), now, &most, count),
+    ));
+    assert!(HELD.load(Relaxed) - held_before < 16_384);
+    world.server().offer_restart(&hello, now);
+    let now = now + RESTART_SILENCE;
+    world.server().accept_restart(&context, now).unwrap();
+    assert!(world.server().is_restarting());
+    let begun = HELD.load(Relaxed) - held_before;
+    let shaking_hands = bombard(world.server(), now, &most, count);
+    let most_held = begun + shaking_hands.0;
+    println!("newcomer: {begun} bytes as it begins, {most_held} at most");
+    // As a handshake without a session beside it.
+    assert!(most_held < 68_000 + 34_000, "{most_held} bytes");
+    results.push((
+        "connected server that shakes hands with a newcomer",
+        shaking_hands,
     ));
 
     for (who, (peak, end)) in &results {

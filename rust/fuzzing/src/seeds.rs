@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use dtls::Status;
+use dtls::{RESTART_SILENCE, Status};
 use pki::{Authority, KeyKind, Leaf};
 
 use crate::credentials::{CERTIFICATE, KEY};
@@ -64,7 +64,39 @@ fn capture() -> Result<Vec<(To, Vec<u8>)>> {
     Ok(network.history)
 }
 
+/// What a server is sent by a client that is started again after its first packet, and says another one then.
+fn capture_restart() -> Result<Vec<u8>> {
+    let silence = RESTART_SILENCE;
+    let mut network = Network::new();
+    network.settle();
+    network.send(To::Server, 60);
+    network.start_client_again();
+    network.settle();
+    let before = network.history.len();
+    network.wait(silence);
+    network.settle();
+    let connected = Some(Status::Connected);
+    ensure!(network.client.status() == connected && network.server.status() == connected);
+    network.send(To::Server, 1000);
+    network.settle();
+    ensure!(network.take(To::Server) == 1);
+
+    let mut bytes = vec![0];
+    for (at, (to, datagram)) in network.history.iter().enumerate() {
+        if at == before {
+            Step::Take.write(&mut bytes);
+            Step::Wait(silence).write(&mut bytes);
+        }
+        if *to == To::Server {
+            Step::Datagram(datagram).write(&mut bytes);
+        }
+    }
+    Step::Take.write(&mut bytes);
+    Ok(bytes)
+}
+
 fn conversations(seeds: &mut Vec<Seed>) -> Result<()> {
+    seeds.push(("server", "restarted".to_owned(), capture_restart()?));
     let history = capture()?;
     let [hello, second]: [&[u8]; 2] = {
         let mut of_client = history.iter().filter(|(to, _)| *to == To::Server);
@@ -195,7 +227,8 @@ fn hellos(seeds: &mut Vec<Seed>, history: &[(To, Vec<u8>)]) {
 
 fn networks(seeds: &mut Vec<Seed>) {
     use event::{
-        CLOSE, CUT, DELAY, DOUBLE, DROP, FLIP, JOIN, REFLECT, REPLAY, SEND, SETTLE, TAKE, WAIT,
+        CLOSE, CUT, DELAY, DOUBLE, DROP, FLIP, JOIN, REFLECT, REPLAY, SEND, SETTLE, START_AGAIN,
+        TAKE, WAIT,
     };
     let talk = [SEND, 0, 0, 50, SEND, 1, 4, 0, SETTLE, TAKE, 0, TAKE, 1];
     let mut push = |name: &str, before: &[u8], after: &[u8]| {
@@ -244,6 +277,24 @@ fn networks(seeds: &mut Vec<Seed>) {
     push("changed_hello", &[FLIP, 0, 200, WAIT, 11], &[]);
     push("changed_flight", &[0, 0, 0, FLIP, 1, 77, WAIT, 11], &[]);
     push("cut_flight", &[0, 0, 0, CUT, 0, 90, WAIT, 11], &[]);
+    push(
+        "restarted",
+        &[],
+        &[
+            START_AGAIN,
+            SETTLE,
+            WAIT,
+            21,
+            SETTLE,
+            SEND,
+            1,
+            0,
+            9,
+            SETTLE,
+            TAKE,
+            1,
+        ],
+    );
     let mut burst = Vec::new();
     for _ in 0..40 {
         burst.extend([SEND, 1, 16, 0, 0]);

@@ -17,6 +17,9 @@ static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 /// What OpenSSL's clock says at [`START`].
 const START_SINCE_1970: Duration = Duration::from_secs(1_800_000_000);
 
+/// Where a datagram that begins with a hello has the lower byte of the message's number.
+const MESSAGE_NUMBER: usize = 18;
+
 /// How often a session may ask to be looked at in one moment.
 const MOST_DUE: usize = 8;
 
@@ -98,8 +101,22 @@ impl Side {
         random::select(self.stream);
         let mut lent = datagram.to_vec();
         match (&mut self.session, &mut self.jar) {
+            (Some(session), Some(jar))
+                if session.status() == Status::Connected && session.is_another_hello(datagram) =>
+            {
+                // Anyone who owns an address has a cookie for any hello, as in `begin_with`; a second one has a cookie.
+                let is_second = datagram.get(MESSAGE_NUMBER) == Some(&1);
+                match jar.greet(datagram, CLIENT_ADDRESS, time.now()) {
+                    Ok(Greeting::Unverified(request)) if !is_second => {
+                        self.answers.push(request.as_bytes().to_vec());
+                    }
+                    _ => session.offer_restart(datagram, time.now()),
+                }
+            }
             (Some(session), _) => {
-                let was_connected = session.status() == Status::Connected;
+                // What a handshake beside the session sends is a flight.
+                let was_connected =
+                    session.status() == Status::Connected && !session.is_restarting();
                 let before = self.answers.len();
                 session.handle_datagram(&mut lent, time.now());
                 if was_connected {
@@ -122,7 +139,23 @@ impl Side {
             (None, None) => {}
         }
         assert_eq!(lent, datagram, "a datagram is lent, not changed");
+        self.take_restarted();
         self.check();
+    }
+
+    /// Goes on with the session of a client that was started again, once its handshake is finished.
+    fn take_restarted(&mut self) {
+        if let Some(session) = &mut self.session
+            && session.is_restarted()
+        {
+            assert_eq!(
+                session.status(),
+                Status::Connected,
+                "the old session stays until then"
+            );
+            let restarted = session.take_restarted();
+            self.session = Some(restarted.expect("a finished session is there to be taken"));
+        }
     }
 
     /// Begins a server's session with a hello as if its cookie held. Anyone who owns an address gets one for any hello.
@@ -143,10 +176,17 @@ impl Side {
         if let Some(session) = &mut self.session {
             // Several things may be due at once.
             for _ in 0..MOST_DUE {
+                if session.restart_is_due(time.now()) {
+                    let context = credentials::server_context();
+                    // OpenSSL may refuse the hello; the session stays all the same.
+                    let _ = session.accept_restart(context, time.now());
+                    assert_eq!(session.status(), Status::Connected);
+                }
                 if is_due(session) {
                     session.handle_timeout(time.now());
                 }
             }
+            assert!(!session.is_restarted(), "a datagram finishes a handshake");
             assert!(!is_due(session), "time goes on");
         }
         self.check();

@@ -55,6 +55,13 @@ fn hellos_in_fragments_and_with_more_behind_them_lead_through_a_whole_session() 
 }
 
 #[test]
+fn captured_datagrams_lead_a_server_through_a_restart_of_its_client() {
+    let input = fs::read(seeds_of("server").join("restarted")).unwrap();
+    let lengths: Vec<usize> = server::talk(&input).iter().map(Vec::len).collect();
+    assert_eq!(lengths, [60, 1000], "{STALE}");
+}
+
+#[test]
 fn the_seeds_of_sessions_are_what_the_program_makes() {
     let made = seeds::make().unwrap();
     for (target, name, bytes) in made.iter().filter(|(target, ..)| *target != "pem") {

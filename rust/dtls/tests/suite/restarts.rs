@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use dtls::{CookieJar, Failure, Greeting, HANDSHAKE_LIMIT, RESTART_SILENCE, Session, Status};
 
+use crate::hellos;
 use crate::hostile::plain;
 use crate::world::{
     CLIENT_ADDRESS, Faults, SERVER_NAME, To, World, client_context, server_context, taken,
@@ -290,6 +291,41 @@ fn a_client_that_is_started_again_is_connected_within_three_seconds_while_the_se
     start_client_again(&mut world);
     world.run(SOON, |world| world.restarts == 2 && world.both_connected());
     talk(&mut world, b"and again");
+}
+
+/// Its hello comes in pieces, of which those behind the first have no cookie.
+#[test]
+fn a_client_that_is_started_again_and_cuts_its_hello_is_connected_within_three_seconds() {
+    let mut world = World::connected();
+    let begin = world.elapsed();
+    start_client_again(&mut world);
+    let now = world.now();
+    let mut newcomer = Newcomer::new(&mut world);
+    let pieces = hellos::cut(&newcomer.hello, 80);
+    assert!(pieces.len() > 1);
+    for piece in &pieces {
+        world.inject(To::Server, piece);
+    }
+    // The client in the simulation is silent.
+    world.client.close();
+    let sent = world.sent.len();
+    world.run(RESTART_SILENCE, |_| false);
+    world.run(Duration::from_millis(1), |_| false);
+    for round in [sent, sent + 1] {
+        for (_, datagram) in &world.sent[round..] {
+            newcomer.session.handle_datagram(&mut datagram.clone(), now);
+        }
+        newcomer
+            .session
+            .drain_datagrams(|datagram| world.inject(To::Server, datagram));
+        world.run(Duration::from_millis(100), |_| false);
+    }
+    assert_eq!(world.restarts, 1);
+    assert!(
+        world.elapsed() - begin < SOON,
+        "{:?}",
+        world.elapsed() - begin
+    );
 }
 
 #[test]

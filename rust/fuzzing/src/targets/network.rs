@@ -54,7 +54,8 @@ pub(crate) mod event {
     pub(crate) const JOIN: u8 = 28;
     pub(crate) const SETTLE: u8 = 29;
     pub(crate) const OVERWRITE: u8 = 30;
-    pub(crate) const COUNT: u8 = 31;
+    pub(crate) const START_AGAIN: u8 = 31;
+    pub(crate) const COUNT: u8 = 32;
 }
 
 pub(crate) struct Network {
@@ -135,6 +136,12 @@ impl Network {
         let time = self.time;
         self.client.look_at_clock(time);
         self.server.look_at_clock(time);
+        self.collect();
+    }
+
+    /// The client's program ends without a goodbye, and another one begins at its address.
+    pub(crate) fn start_client_again(&mut self) {
+        self.client = Side::client(self.time);
         self.collect();
     }
 
@@ -238,6 +245,7 @@ impl Network {
                 }
             }
             event::SETTLE => self.settle(),
+            event::START_AGAIN => self.start_client_again(),
             _ => {
                 self.carry();
             }
