@@ -78,21 +78,22 @@ pub(crate) fn restore(certificate: X509, der: &[u8]) -> Option<X509> {
     let serial = &der[padded_serial(der)?];
     let x509 = certificate.as_ptr();
     // SAFETY: the certificate is alive and not shared with anyone yet, its serial number lives as long as it does, and
-    // OpenSSL copies the bytes, which are as many as is said. To set a serial number that it has already marks the
-    // certificate as changed, upon which it is encoded anew.
+    // OpenSSL copies the bytes, which are as many as is said. The second call writes nothing to a null pointer, and has
+    // the certificate encoded anew from then on.
     let is_set = unsafe {
         let number = openssl_sys::X509_get_serialNumber(x509);
         let bytes = serial.as_ptr().cast::<c_void>();
         openssl_sys::ASN1_STRING_set(number.cast(), bytes, serial.len() as c_int) == 1
-            && openssl_sys::X509_set_serialNumber(x509, number) == 1
+            && i2d_re_X509_tbs(x509, std::ptr::null_mut()) > 0
     };
     // The signature covers every byte, and OpenSSL encodes nothing but DER.
     let is_same = certificate.to_der().is_ok_and(|encoded| encoded == der);
     (is_set && is_same).then_some(certificate)
 }
 
-// openssl/ssl.h
+// openssl/x509.h and openssl/ssl.h
 unsafe extern "C" {
+    fn i2d_re_X509_tbs(certificate: *mut openssl_sys::X509, into: *mut *mut u8) -> c_int;
     fn SSL_CTX_set_msg_callback(
         context: *mut SSL_CTX,
         callback: Option<

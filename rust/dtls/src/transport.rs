@@ -8,6 +8,10 @@ use openssl_sys::SSL;
 
 use crate::wire::Wire;
 
+/// OpenSSL 3.2: from there on, a record that is written finds or makes its buffer. Before, a retransmission
+/// (`DTLS_CTRL_HANDLE_TIMEOUT`) writes to the one that was freed.
+const MAKES_BUFFERS_ANEW: i64 = 0x3020_0000;
+
 unsafe extern "C" {
     fn SSL_free_buffers(ssl: *mut SSL) -> c_int;
 }
@@ -37,10 +41,12 @@ impl Transport {
             return None;
         };
         let result = stream.do_handshake();
-        // `SSL_MODE_RELEASE_BUFFERS` does not cover the read buffer: the read that finds nothing makes it anew.
-        // SAFETY: the session is alive, and in use by no other thread (`Ssl` is not cloned). Buffers with something in
-        // them stay.
-        unsafe { SSL_free_buffers(stream.ssl().as_ptr()) };
+        if openssl::version::number() >= MAKES_BUFFERS_ANEW {
+            // `SSL_MODE_RELEASE_BUFFERS` does not cover the read buffer: the read that finds nothing makes it anew.
+            // SAFETY: the session is alive, and in use by no other thread (`Ssl` is not cloned). Buffers with something
+            // in them stay.
+            unsafe { SSL_free_buffers(stream.ssl().as_ptr()) };
+        }
         Some(result)
     }
 
