@@ -354,6 +354,24 @@ func _be_refused(kit: Kit) -> void:
 	kit.note("connected", pair.until(pair.is_connected_through))
 
 
+func test_a_server_on_every_address_is_reached_at_each() -> void:
+	if OS.get_name() != "Linux":
+		print("only Linux has all of 127.0.0.0/8: not checked")
+		return
+	var kit := Kit.new(true)
+	var pair := Pair.new(kit)
+	pair.udp_server.stop()
+	equal(pair.udp_server.listen(0), OK, "listen")
+	var port: int = pair.udp_server.get_local_port()
+	for address: String in ["127.0.0.5", "127.0.0.1", "127.8.0.1"]:
+		pair.client_udp = kit.connected_peer(port, address)
+		pair.client = kit.dtls_peer()
+		pair.served = null
+		check(pair.establish(), "connected to %s" % address)
+		pair.served.put_packet(Kit.bytes(9))
+		equal(pair.packet_of(pair.client), Kit.bytes(9), "from %s" % address)
+
+
 ## How often a client sends its hello again; what it makes of refusals does not depend on it.
 const RETRANSMISSION_TIMEOUTS: Array[float] = [0.05, 1.0, 60.0]
 

@@ -270,6 +270,31 @@ func _mix_families(kit: Kit) -> void:
 				kit.note("%s: answered" % place, Kit.arrived(client, 1, 20))
 
 
+func test_answers_come_from_the_address_that_was_asked() -> void:
+	if OS.get_name() != "Linux":
+		print("only Linux has all of 127.0.0.0/8: not checked")
+		return
+	const PREFERRED := "the engine's server answers from the address that the system prefers, which a connected client does not hear"
+	await compare(_ask_another_address, {
+		"the answer, *": [PackedByteArray(), Kit.bytes(5, 7), PREFERRED],
+		"the answer, 0.0.0.0": [PackedByteArray(), Kit.bytes(5, 7), PREFERRED],
+	})
+
+
+func _ask_another_address(kit: Kit) -> void:
+	for address: String in ["*", "0.0.0.0"]:
+		var server := kit.listening_server(address)
+		var client := kit.connected_peer(server.get_local_port(), "127.0.0.5")
+		client.put_packet(Kit.bytes(3))
+		Kit.settle()
+		server.poll()
+		var peer: PacketPeer = server.take_connection()
+		kit.note("the packet, %s" % address, peer.get_packet())
+		peer.put_packet(Kit.bytes(5, 7))
+		var count := Kit.arrived(client, 1, 100)
+		kit.note("the answer, %s" % address, client.get_packet() if count > 0 else PackedByteArray())
+
+
 func test_large_packets() -> void:
 	await compare(func(kit: Kit) -> void:
 		var server := kit.listening_server()

@@ -156,6 +156,22 @@ impl Link {
         }
     }
 
+    /// Sends the answer to the datagram that was received last, from the address that it came to.
+    pub(crate) fn answer(&mut self, datagram: &[u8], outbox: &mut Outbox) {
+        match self {
+            // What the network does not take is lost, and the other side asks again.
+            Self::Ours(peer) => drop(peer.answer_soon(datagram)),
+            Self::Engine(link) => outbox.push(link, datagram),
+        }
+    }
+
+    /// Has a server's peer send from the address that the datagram received last came to: its sender is verified.
+    pub(crate) fn keep_local_address(&self) {
+        if let Self::Ours(peer) = self {
+            peer.keep_local_address();
+        }
+    }
+
     /// Sends one datagram. What the network does not take is lost, as datagrams may be; that nobody
     /// listens at the other end is worth knowing. What goes to an engine's peer waits in the outbox.
     pub(crate) fn send(&mut self, datagram: &[u8], outbox: &mut Outbox) -> Result<(), Break> {

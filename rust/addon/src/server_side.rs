@@ -92,7 +92,7 @@ impl ServerSide {
             .greet(datagram, client, now)?;
         if let Greeting::Unverified(request) = &greeting {
             // A client that is gone by now is forgotten all the same.
-            let _ = link.send(request.as_bytes(), outbox);
+            link.answer(request.as_bytes(), outbox);
         }
         Ok(greeting == Greeting::Verified)
     }

@@ -38,6 +38,30 @@ fn deliver(bencher: Bencher<'_, '_>, count: usize) {
         });
 }
 
+/// As [`deliver`], and an answer to each, for a listener on one address and one on every address: the latter learns with
+/// each datagram where it came to, and says with each answer where it is from.
+#[divan::bench(args = [false, true], sample_size = 1, sample_count = 1000)]
+fn echo_on_every_address(bencher: Bencher<'_, '_>, on_every: bool) {
+    let world = World::on(100, on_every);
+    let mut packet = Vec::new();
+    bencher
+        .counter(ItemsCount::new(world.active.len()))
+        .with_inputs(|| {
+            let mut buffer = [0; 64];
+            for (socket, _) in &world.active {
+                while socket.recv(&mut buffer).is_ok() {}
+            }
+            world.send();
+        })
+        .bench_local_refs(|_| {
+            world.listener.poll().unwrap();
+            for (_, peer) in &world.active {
+                world.take(peer, &mut packet);
+                peer.send(&packet).unwrap();
+            }
+        });
+}
+
 struct World {
     listener: Listener,
     active: Vec<(UdpSocket, Arc<Peer>)>,
@@ -47,9 +71,17 @@ struct World {
 
 impl World {
     fn new(count: usize) -> Self {
+        Self::on(count, false)
+    }
+
+    fn on(count: usize, on_every_address: bool) -> Self {
         let host = IpAddr::V4(Ipv4Addr::LOCALHOST);
         let listener = Listener::new();
-        listener.listen(0, BindAddress::Ip(host)).unwrap();
+        let address = match on_every_address {
+            true => BindAddress::Ip(Ipv4Addr::UNSPECIFIED.into()),
+            false => BindAddress::Ip(host),
+        };
+        listener.listen(0, address).unwrap();
         let server = SocketAddr::new(host, listener.local_port());
         // The active ones are spread evenly.
         let every = count / count.min(ACTIVE);
@@ -71,6 +103,7 @@ impl World {
         }
         for (socket, _) in &active {
             socket.connect(server).unwrap();
+            socket.set_nonblocking(true).unwrap();
         }
         Self {
             listener,

@@ -17,6 +17,16 @@ pub enum BindAddress {
     Ip(IpAddr),
 }
 
+impl BindAddress {
+    /// Whether it is every address of a family or of both.
+    pub(crate) fn is_every(self) -> bool {
+        match self {
+            BindAddress::Any => true,
+            BindAddress::Ip(ip) => ip.to_canonical().is_unspecified(),
+        }
+    }
+}
+
 /// The form shown outside and used as a key: IPv4-mapped as IPv4, no flow label. An IPv6 scope stays, since a
 /// link-local sender cannot be answered without it (the engine drops it, and cannot answer).
 pub(crate) fn canonical(address: SocketAddr) -> SocketAddr {

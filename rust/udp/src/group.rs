@@ -91,7 +91,7 @@ mod shared {
             receive_buffer: Option<usize>,
         ) -> Result<Socket, Error> {
             Socket::bind_with(address, port, |socket| {
-                socket.prepare_to_listen(receive_buffer);
+                socket.prepare_to_listen(address, receive_buffer);
                 hear_no_broadcasts(socket)?;
                 SockRef::from(socket.udp()).set_reuse_port(true)
             })

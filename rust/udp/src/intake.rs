@@ -1,10 +1,10 @@
 //! Datagrams that were read from a port's sockets and are yet to be sorted.
 
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard};
 
 use crate::lock::{lock, try_lock};
+use crate::path::Path;
 use crate::port::MOST_SOCKETS;
 use crate::scratch::RECEIVE_BUFFER;
 use crate::socket::Socket;
@@ -34,8 +34,8 @@ pub(crate) struct Intake {
 /// Datagrams one behind the other in a buffer.
 pub(crate) struct Unsorted {
     buffer: Vec<u8>,
-    /// Who sent each, and where it ends in the buffer.
-    heads: Vec<(SocketAddr, usize)>,
+    /// Which way each came, and where it ends in the buffer.
+    heads: Vec<(Path, usize)>,
     /// How many of these were sorted.
     sorted: usize,
     /// How many were read of each socket since all were sorted at a poll's end.
@@ -122,9 +122,9 @@ impl Unsorted {
         if self.buffer.len() - used < RECEIVE_BUFFER {
             return Read::Some;
         }
-        match socket.receive(&mut self.buffer[used..]) {
-            Ok(Some((length, from))) => {
-                self.heads.push((from, used + length));
+        match socket.receive_path(&mut self.buffer[used..]) {
+            Ok(Some((length, path))) => {
+                self.heads.push((path, used + length));
                 self.read[index] += 1;
                 Read::Some
             }
@@ -137,19 +137,19 @@ impl Unsorted {
         }
     }
 
-    /// The oldest datagrams, up to so many, each with who sent it.
+    /// The oldest datagrams, up to so many, each with the way that it came.
     pub(crate) fn oldest(
         &self,
         most: usize,
-    ) -> impl ExactSizeIterator<Item = (SocketAddr, &[u8])> + Clone {
+    ) -> impl ExactSizeIterator<Item = (Path, &[u8])> + Clone {
         let (sorted, heads) = self.heads.split_at(self.sorted);
         let mut start = sorted.last().map_or(0, |&(_, end)| end);
         heads[..heads.len().min(most)]
             .iter()
-            .map(move |&(from, end)| {
+            .map(move |&(path, end)| {
                 let datagram = &self.buffer[start..end];
                 start = end;
-                (from, datagram)
+                (path, datagram)
             })
     }
 

@@ -27,9 +27,10 @@
 //!    courier lets go of it at the next datagram when a poll wants it),
 //! 3. the listener's table (held for a few dozen datagrams at a time, never during a system call),
 //! 4. a peer's state, never together with the others: [`Peer::close`] takes it after it has left the table,
-//! 5. an inbox, or what waits to be sent.
+//! 5. an inbox, a route's local address, or what waits to be sent.
 //!
-//! An accepted peer sends without any lock, takes a datagram with that of its inbox alone, and sees that there is none
+//! An accepted peer sends without any lock (of a listener on every address: with a small one of its own, to read which
+//! address to send from), takes a datagram with that of its inbox alone, and sees that there is none
 //! without any. A peer with a socket of its own takes its state's lock for each. Waiting (in [`Peer::wait`], or in [`Peer::send`] on a full
 //! socket in blocking mode) holds no lock.
 //!
@@ -61,6 +62,7 @@ mod lock;
 mod multicast;
 mod outbox;
 mod own_socket;
+mod path;
 mod peer;
 mod port;
 mod readiness;

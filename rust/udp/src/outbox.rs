@@ -1,12 +1,12 @@
 //! Datagrams of a busy tick, which the port's courier sends while the game works on.
 
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::error::Error;
 use crate::lock::lock;
+use crate::path::Path;
 use crate::port::Port;
 use crate::readiness;
 use crate::socket::Socket;
@@ -35,8 +35,8 @@ pub(crate) struct Outbox {
 #[derive(Default)]
 pub(crate) struct Letters {
     bytes: Vec<u8>,
-    /// To whom each goes, and where it ends in `bytes`.
-    addresses: Vec<(SocketAddr, usize)>,
+    /// Which way each goes, and where it ends in `bytes`.
+    paths: Vec<(Path, usize)>,
 }
 
 impl Outbox {
@@ -61,24 +61,19 @@ impl Outbox {
     }
 
     /// Sends one datagram of a port's now or soon. What is sent soon is not known to have failed.
-    pub(crate) fn send(
-        &self,
-        port: &Arc<Port>,
-        remote: SocketAddr,
-        datagram: &[u8],
-    ) -> Result<(), Error> {
+    pub(crate) fn send(&self, port: &Arc<Port>, path: Path, datagram: &[u8]) -> Result<(), Error> {
         if !self.is_busy.load(Ordering::Acquire)
             && (self.sends_of_this_tick.fetch_add(1, Ordering::Relaxed) < DIRECT_SENDS
                 || !port.courier().start(port))
         {
-            return port.socket().send_to(datagram, remote);
+            return port.socket().send_along(datagram, &path);
         }
-        self.put(remote, datagram);
+        self.put(path, datagram);
         port.courier().wake();
         Ok(())
     }
 
-    fn put(&self, remote: SocketAddr, datagram: &[u8]) {
+    fn put(&self, path: Path, datagram: &[u8]) {
         let mut waiting = lock(&self.waiting);
         if waiting.bytes.len() + datagram.len() > OUTBOX_BYTES {
             let full = |waiting: &mut Letters| waiting.bytes.len() + datagram.len() > OUTBOX_BYTES;
@@ -94,19 +89,19 @@ impl Outbox {
         }
         waiting.bytes.extend_from_slice(datagram);
         let end = waiting.bytes.len();
-        waiting.addresses.push((remote, end));
+        waiting.paths.push((path, end));
         self.is_busy.store(true, Ordering::Release);
     }
 
     /// Whether anything waits.
     pub(crate) fn is_waiting(&self) -> bool {
-        !lock(&self.waiting).addresses.is_empty()
+        !lock(&self.waiting).paths.is_empty()
     }
 
     /// Sends what waits, and gives its memory for that of `empty` letters; whether there was anything.
     pub(crate) fn send_waiting(&self, socket: &Socket, empty: &mut Letters) -> bool {
         let mut waiting = lock(&self.waiting);
-        if waiting.addresses.is_empty() {
+        if waiting.paths.is_empty() {
             self.is_busy.store(false, Ordering::Release);
             return false;
         }
@@ -121,13 +116,13 @@ impl Outbox {
 impl Letters {
     fn send(&mut self, socket: &Socket, dropped: &AtomicU64) {
         let mut start = 0;
-        for (remote, end) in self.addresses.drain(..) {
+        for (path, end) in self.paths.drain(..) {
             let datagram = &self.bytes[start..end];
             start = end;
-            if socket.send_to(datagram, remote) == Err(Error::Busy) {
+            if socket.send_along(datagram, &path) == Err(Error::Busy) {
                 // A full send buffer empties itself; once it was waited for, there is room.
                 let _ = readiness::writable(socket.udp());
-                if socket.send_to(datagram, remote).is_err() {
+                if socket.send_along(datagram, &path).is_err() {
                     dropped.fetch_add(1, Ordering::Relaxed);
                 }
             }

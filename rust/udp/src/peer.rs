@@ -397,6 +397,29 @@ impl Peer {
         }
     }
 
+    /// As [`Peer::send_soon`], for the answer to the datagram that was taken last: it goes out from the address that that one
+    /// came to, whatever [`Peer::keep_local_address`] has set.
+    ///
+    /// # Errors
+    /// As [`Peer::send_soon`].
+    pub fn answer_soon(&self, datagram: &[u8]) -> Result<(), Error> {
+        match self.route() {
+            Some(route) => route.answer_soon(datagram),
+            None => self.send(datagram),
+        }
+    }
+
+    /// Has an accepted peer send from the local address that the datagram taken last came to, from here on.
+    ///
+    /// Of a machine with several addresses a peer sends from the one that its remote has asked last, where its listener has
+    /// them all. Anybody can ask another in the remote's name, so an owner that has verified the remote keeps to the
+    /// address that it verified it at. Does nothing for other peers.
+    pub fn keep_local_address(&self) {
+        if let Some(route) = self.route() {
+            route.keep_local();
+        }
+    }
+
     /// How many datagrams were dropped because the queue was full, since the socket was opened or the peer accepted; 0
     /// while closed.
     #[must_use]

@@ -9,6 +9,7 @@ use footprint::Place;
 use crate::error::Error;
 use crate::inbox::Inbox;
 use crate::lock::lock;
+use crate::path::{LocalAddress, Path};
 use crate::port::Port;
 use crate::table::Table;
 
@@ -18,6 +19,7 @@ pub(crate) struct Route {
     port: Weak<Port>,
     table: Weak<Mutex<Table>>,
     inbox: Mutex<Inbox>,
+    local: Mutex<Local>,
     /// How many datagrams the inbox holds, for those who only want to know; [`SHUT`] in the end. Written with the inbox
     /// locked.
     queued: AtomicUsize,
@@ -54,16 +56,30 @@ impl Watch {
     }
 }
 
+/// Which of the machine's addresses datagrams come to and answers go out from, where that can be more than one.
+#[derive(Default)]
+struct Local {
+    /// Where the datagram taken last came to; of the first one, until it is taken.
+    last: Option<LocalAddress>,
+    /// Where answers are to go out from, whatever else is asked: see [`crate::Peer::keep_local_address`].
+    kept: Option<LocalAddress>,
+}
+
 /// In place of a count: the listener has stopped or the peer is closed.
 const SHUT: usize = usize::MAX;
 
 impl Route {
-    pub(crate) fn new(remote: SocketAddr, port: &Arc<Port>, table: Weak<Mutex<Table>>) -> Route {
+    /// A route for the sender of a datagram that came this way.
+    pub(crate) fn new(path: Path, port: &Arc<Port>, table: Weak<Mutex<Table>>) -> Route {
         Route {
-            remote,
+            remote: path.remote,
             port: Arc::downgrade(port),
             table,
             inbox: Mutex::new(Inbox::new()),
+            local: Mutex::new(Local {
+                last: path.local,
+                kept: None,
+            }),
             queued: AtomicUsize::new(0),
             watch: Watch::default(),
         }
@@ -112,8 +128,39 @@ impl Route {
         self.port.upgrade()
     }
 
-    pub(crate) fn deliver(&self, datagram: &[u8]) {
-        self.change(|inbox| inbox.push(self.remote, datagram));
+    /// Queues a datagram that came to this local address.
+    pub(crate) fn deliver(&self, local: Option<LocalAddress>, datagram: &[u8]) {
+        // The remote of all is known: the inbox keeps the local addresses in its place.
+        self.change(|inbox| inbox.push(LocalAddress::to_socket_addr(local), datagram));
+    }
+
+    /// Where the datagram taken last came to.
+    pub(crate) fn last_local(&self) -> Option<LocalAddress> {
+        lock(&self.local).last
+    }
+
+    /// See [`crate::Peer::keep_local_address`].
+    pub(crate) fn keep_local(&self) {
+        let mut local = lock(&self.local);
+        local.kept = local.last;
+    }
+
+    /// Which way a datagram goes out through this port.
+    fn path(&self, port: &Port) -> Path {
+        let mut path = Path::of(self.remote);
+        if port.socket().tells_local() {
+            let local = lock(&self.local);
+            path.local = local.kept.or(local.last);
+        }
+        path
+    }
+
+    /// As [`Route::path`], for the answer to the datagram taken last.
+    fn path_back(&self) -> Path {
+        Path {
+            remote: self.remote,
+            local: self.last_local(),
+        }
     }
 
     #[cfg(test)]
@@ -130,23 +177,31 @@ impl Route {
             into.clear();
             return Err(Error::Unavailable);
         }
-        self.change(|inbox| inbox.pop(into))
-            .flatten()
-            .ok_or_else(|| {
-                into.clear();
-                Error::Unavailable
-            })
+        let Some(local) = self.change(|inbox| inbox.pop(into)).flatten() else {
+            into.clear();
+            return Err(Error::Unavailable);
+        };
+        if let Some(local) = LocalAddress::from_socket_addr(local) {
+            lock(&self.local).last = Some(local);
+        }
+        Ok(self.remote)
     }
 
     pub(crate) fn send(&self, datagram: &[u8]) -> Result<(), Error> {
         let port = self.port().ok_or(Error::Failed)?;
-        port.socket().send_to(datagram, self.remote)
+        port.socket().send_along(datagram, &self.path(&port))
     }
 
     /// As [`Route::send`], now or soon: see [`crate::Peer::send_soon`].
     pub(crate) fn send_soon(&self, datagram: &[u8]) -> Result<(), Error> {
         let port = self.port().ok_or(Error::Failed)?;
-        port.outbox().send(&port, self.remote, datagram)
+        port.outbox().send(&port, self.path(&port), datagram)
+    }
+
+    /// As [`Route::send_soon`]: see [`crate::Peer::answer_soon`].
+    pub(crate) fn answer_soon(&self, datagram: &[u8]) -> Result<(), Error> {
+        let port = self.port().ok_or(Error::Failed)?;
+        port.outbox().send(&port, self.path_back(), datagram)
     }
 
     /// See [`crate::Peer::set_token`]. Takes the table's lock.

@@ -10,6 +10,7 @@ use socket2::{Domain, Protocol, SockRef, Type};
 
 use crate::address::{BindAddress, canonical, mapped};
 use crate::error::Error;
+use crate::path::{self, Path};
 use crate::port::WANTED;
 use crate::scratch::RECEIVE_BUFFER;
 
@@ -35,6 +36,8 @@ impl Family {
 pub(crate) struct Socket {
     udp: UdpSocket,
     family: Family,
+    /// Whether the system tells where each datagram came to: see [`crate::path`].
+    tells_local: bool,
 }
 
 impl Socket {
@@ -74,12 +77,19 @@ impl Socket {
         receive_buffer: Option<usize>,
     ) -> Result<Socket, Error> {
         Socket::bind_with(address, port, |socket| {
-            socket.prepare_to_listen(receive_buffer);
+            socket.prepare_to_listen(address, receive_buffer);
             Ok(())
         })
     }
 
-    pub(crate) fn prepare_to_listen(&self, receive_buffer: Option<usize>) {
+    pub(crate) fn prepare_to_listen(
+        &mut self,
+        address: BindAddress,
+        receive_buffer: Option<usize>,
+    ) {
+        if address.is_every() {
+            self.tells_local = path::enable(&self.udp, self.family);
+        }
         let options = SockRef::from(&self.udp);
         match receive_buffer {
             Some(size) => {
@@ -102,14 +112,14 @@ impl Socket {
     pub(crate) fn bind_with(
         address: BindAddress,
         port: u16,
-        configure: impl Fn(&Socket) -> io::Result<()>,
+        configure: impl Fn(&mut Socket) -> io::Result<()>,
     ) -> Result<Socket, Error> {
         let family = match address {
             BindAddress::Any => Family::Dual,
             BindAddress::Ip(ip) => Family::of(ip),
         };
-        let socket = Socket::open(family).map_err(|_| Error::CantCreate)?;
-        configure(&socket).map_err(|_| Error::CantCreate)?;
+        let mut socket = Socket::open(family).map_err(|_| Error::CantCreate)?;
+        configure(&mut socket).map_err(|_| Error::CantCreate)?;
         let ip = match (address, socket.family) {
             (BindAddress::Ip(ip), _) => ip.to_canonical(),
             (BindAddress::Any, Family::V4) => Ipv4Addr::UNSPECIFIED.into(),
@@ -177,6 +187,20 @@ impl Socket {
         sent(|| self.udp.send_to(datagram, address))
     }
 
+    /// Sends one datagram from the local address of its path, if that is still one. Errors are as with
+    /// [`Socket::send_to`].
+    pub(crate) fn send_along(&self, datagram: &[u8], path: &Path) -> Result<(), Error> {
+        let Some(local) = path.local else {
+            return self.send_to(datagram, path.remote);
+        };
+        let address = self.outward(path.remote)?;
+        match sent(|| path::send(&self.udp, datagram, address, local)) {
+            // The machine may have lost the address: as far as it can be, the datagram goes out from another.
+            Err(Error::Failed) => self.send_to(datagram, path.remote),
+            result => result,
+        }
+    }
+
     /// Takes one datagram of a connected socket from the kernel: its length, or `None` if there is none. Errors are as
     /// with [`Socket::receive`].
     pub(crate) fn receive_connected(&self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
@@ -190,6 +214,20 @@ impl Socket {
     pub(crate) fn receive(&self, buffer: &mut [u8]) -> io::Result<Option<(usize, SocketAddr)>> {
         let datagram = received(|| self.udp.recv_from(buffer))?;
         Ok(datagram.map(|(length, from)| (length, canonical(from))))
+    }
+
+    /// As [`Socket::receive`], with the local address too where the system tells it.
+    pub(crate) fn receive_path(&self, buffer: &mut [u8]) -> io::Result<Option<(usize, Path)>> {
+        if self.tells_local {
+            return received(|| path::receive(&self.udp, buffer));
+        }
+        let datagram = self.receive(buffer)?;
+        Ok(datagram.map(|(length, from)| (length, Path::of(from))))
+    }
+
+    /// Whether datagrams can come to more than one local address.
+    pub(crate) fn tells_local(&self) -> bool {
+        self.tells_local
     }
 
     /// The form of an address that this socket takes, if it can reach it at all.
@@ -220,6 +258,7 @@ fn finish(socket: socket2::Socket, family: Family) -> io::Result<Socket> {
     Ok(Socket {
         udp: socket.into(),
         family,
+        tells_local: false,
     })
 }
 

@@ -9,6 +9,7 @@ use footprint::Place;
 
 use crate::error::Error;
 use crate::intake::BATCH;
+use crate::path::Path;
 use crate::port::{KernelBuffers, Port};
 use crate::route::Route;
 
@@ -124,40 +125,41 @@ impl Table {
     pub(crate) fn deliver<'a>(
         &mut self,
         port: &Arc<Port>,
-        datagrams: impl Iterator<Item = (SocketAddr, &'a [u8])> + Clone,
+        datagrams: impl Iterator<Item = (Path, &'a [u8])> + Clone,
     ) {
         let mut known = [None; BATCH];
-        for (known, (from, _)) in known.iter_mut().zip(datagrams.clone()) {
-            *known = self.routes.get(&Sender(from));
+        for (known, (path, _)) in known.iter_mut().zip(datagrams.clone()) {
+            *known = self.routes.get(&Sender(path.remote));
         }
         if self.routes.len() >= CACHED_ROUTES {
             fetch(known.iter().copied().flatten());
         }
         let mut strangers = 0_u32;
-        for (index, (known, (_, datagram))) in known.iter().zip(datagrams.clone()).enumerate() {
+        for (index, (known, (path, datagram))) in known.iter().zip(datagrams.clone()).enumerate() {
             match known {
                 Some(route) => {
-                    route.deliver(datagram);
+                    route.deliver(path.local, datagram);
                     list_if_ready(&mut self.ready, route);
                 }
                 None => strangers |= 1 << index,
             }
         }
-        for (index, (from, datagram)) in datagrams.enumerate() {
+        for (index, (path, datagram)) in datagrams.enumerate() {
             if strangers >> index & 1 == 1 {
-                self.meet(port, from, datagram);
+                self.meet(port, path, datagram);
             }
         }
         self.bound_ready();
     }
 
     /// Hands a datagram to a route that was not known a moment ago.
-    fn meet(&mut self, port: &Arc<Port>, from: SocketAddr, datagram: &[u8]) {
+    fn meet(&mut self, port: &Arc<Port>, path: Path, datagram: &[u8]) {
+        let from = path.remote;
         if let Some(route) = self.routes.get(&Sender(from)) {
-            route.deliver(datagram);
+            route.deliver(path.local, datagram);
         } else if !self.is_full() {
-            let route = Arc::new(Route::new(from, port, self.itself.clone()));
-            route.deliver(datagram);
+            let route = Arc::new(Route::new(path, port, self.itself.clone()));
+            route.deliver(path.local, datagram);
             self.routes.insert(Sender(from), Arc::clone(&route));
             self.pending.push_back(route);
         } else {
@@ -176,11 +178,15 @@ impl Table {
             self.refused += 1;
             return Err(Error::Busy);
         }
-        let newer = Arc::new(Route::new(remote, port, self.itself.clone()));
-        newer.deliver(first);
+        let path = Path {
+            remote,
+            local: route.last_local(),
+        };
+        let newer = Arc::new(Route::new(path, port, self.itself.clone()));
+        newer.deliver(path.local, first);
         let mut datagram = Vec::new();
         while route.receive(&mut datagram).is_ok() {
-            newer.deliver(&datagram);
+            newer.deliver(route.last_local(), &datagram);
         }
         self.routes.insert(Sender(remote), Arc::clone(&newer));
         self.pending.push_back(newer);
@@ -308,7 +314,7 @@ mod tests {
         let port = Port::listen(BindAddress::Ip(ip.into()), 0, buffers).unwrap();
         let port = Arc::new(port);
         for number in 1..2000 {
-            let from = SocketAddr::from((ip, number));
+            let from = Path::of(SocketAddr::from((ip, number)));
             table.deliver(&port, [(from, &b"hello"[..])].into_iter());
             let route = table.take_oldest_pending().unwrap();
             table.watch(&route, Some(1));
@@ -350,14 +356,18 @@ mod search {
                 Port::listen(BindAddress::Ip(LOOPBACK), 0, KernelBuffers::default()).unwrap(),
             );
             let port = Arc::clone(table.port().unwrap());
-            let address =
-                |peer: u32| SocketAddr::new(Ipv4Addr::from(0x0A00_0000 + peer).into(), 4242);
+            let path = |peer: u32| {
+                Path::of(SocketAddr::new(
+                    Ipv4Addr::from(0x0A00_0000 + peer).into(),
+                    4242,
+                ))
+            };
             for peer in 0..peers {
-                table.deliver(&port, [(address(peer), &b"first"[..])].into_iter());
+                table.deliver(&port, [(path(peer), &b"first"[..])].into_iter());
             }
             let before = COMPARISONS.get();
             for peer in 0..peers {
-                table.deliver(&port, [(address(peer), &b"second"[..])].into_iter());
+                table.deliver(&port, [(path(peer), &b"second"[..])].into_iter());
             }
             let compared = COMPARISONS.get() - before;
             // One each, and now and then another whose hash is alike in a few bits.

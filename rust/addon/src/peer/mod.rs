@@ -238,6 +238,9 @@ impl Peer {
         server: Option<Arc<ServerSide>>,
         underway: Option<Underway>,
     ) {
+        if server.is_some() {
+            link.keep_local_address();
+        }
         self.state = State::Live {
             link,
             session,

@@ -88,3 +88,48 @@ pub(crate) fn has_ipv6_loopback() -> bool {
     }
     has
 }
+
+/// Runs the rest of a test in a network namespace of its own, where there is none but a loopback that is up. The caller goes
+/// on if this returns true, in another process then; false means that the other process has done it, or that this
+/// system has no namespaces for this user, which is said. A failure there fails here.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) fn is_in_network_namespace(test: &str) -> bool {
+    use std::process::Command;
+
+    const INSIDE: &str = "UDP_TEST_IN_NETWORK_NAMESPACE";
+    let unshare = |program: &std::ffi::OsStr| {
+        let mut command = Command::new("unshare");
+        command.args(["--map-root-user", "--net"]).arg(program);
+        command
+    };
+    if std::env::var_os(INSIDE).is_some() {
+        ip("link set lo up");
+        return true;
+    }
+    let is_possible = unshare("true".as_ref())
+        .output()
+        .is_ok_and(|output| output.status.success());
+    if !is_possible || Command::new("ip").arg("-V").output().is_err() {
+        eprintln!("no network namespaces or no `ip` here: {test} checks nothing");
+        return false;
+    }
+    let output = unshare(std::env::current_exe().unwrap().as_os_str())
+        .args(["--exact", test, "--nocapture"])
+        .env(INSIDE, "1")
+        .output()
+        .unwrap();
+    let text =
+        [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
+    assert!(output.status.success(), "{}{}", text[0], text[1]);
+    assert!(text[0].contains("1 passed"), "{}", text[0]);
+    false
+}
+
+/// Runs `ip` with these arguments.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) fn ip(arguments: &str) {
+    let status = std::process::Command::new("ip")
+        .args(arguments.split(' '))
+        .status();
+    assert!(status.unwrap().success(), "ip {arguments}");
+}

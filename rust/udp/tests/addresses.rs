@@ -1,0 +1,210 @@
+//! A listener on every address of a machine that has several answers from the one that was asked. The clients here are
+//! connected, so that they hear no other. Only Linux has all of 127.0.0.0/8.
+
+#![cfg(any(target_os = "linux", target_os = "android"))]
+
+mod support;
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::time::Duration;
+
+use support::{V4, accept, ip, is_in_network_namespace, plain_socket, poll_until_queued, take};
+use udp::{BindAddress, Listener, Peer};
+
+const EVERY_V4: BindAddress = BindAddress::Ip(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+const EVERY_V6: BindAddress = BindAddress::Ip(IpAddr::V6(Ipv6Addr::UNSPECIFIED));
+
+fn listener_on(address: BindAddress) -> Listener {
+    let listener = Listener::new();
+    listener.listen(0, address).unwrap();
+    listener
+}
+
+/// A client that is connected to one address of this machine.
+fn client_of(ip: &str, listener: &Listener) -> UdpSocket {
+    let ip: IpAddr = ip.parse().unwrap();
+    let any: IpAddr = match ip {
+        IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    let client = UdpSocket::bind((any, 0)).unwrap();
+    client.connect((ip, listener.local_port())).unwrap();
+    client
+        .set_read_timeout(Some(Duration::from_secs(2)))
+        .unwrap();
+    client
+}
+
+fn heard(client: &UdpSocket) -> Vec<u8> {
+    let mut buffer = vec![0; 2000];
+    let length = client.recv(&mut buffer).expect("an answer from there");
+    buffer.truncate(length);
+    buffer
+}
+
+/// Sends `count` datagrams from client to peer and back, in ticks of that size.
+fn check_echo(listener: &Listener, client: &UdpSocket, peer: &Peer, count: usize) {
+    for number in 0..count {
+        client.send(&number.to_be_bytes()).unwrap();
+    }
+    poll_until_queued(listener, peer, count);
+    let mut datagram = Vec::new();
+    while peer.receive(&mut datagram).is_ok() {
+        peer.send_soon(&datagram).unwrap();
+    }
+    for number in 0..count {
+        assert_eq!(heard(client), number.to_be_bytes());
+    }
+}
+
+fn check_answers(listener: &Listener, addresses: &[&str]) {
+    let mut connections: Vec<(UdpSocket, Arc<Peer>)> = Vec::new();
+    for address in addresses {
+        let client = client_of(address, listener);
+        client.send(b"hello").unwrap();
+        let peer = accept(listener);
+        // Before its first datagram is taken.
+        peer.send(b"welcome").unwrap();
+        assert_eq!(heard(&client), b"welcome", "{address}");
+        assert_eq!(take(&peer), b"hello");
+        assert_eq!(peer.remote(), Some(client.local_addr().unwrap()));
+        connections.push((client, peer));
+    }
+    for count in [1, 100] {
+        for (client, peer) in &connections {
+            check_echo(listener, client, peer, count);
+        }
+    }
+}
+
+#[test]
+fn a_listener_on_every_ipv4_address_answers_from_the_one_that_was_asked() {
+    for address in [BindAddress::Any, EVERY_V4] {
+        let listener = listener_on(address);
+        check_answers(&listener, &["127.0.0.5", "127.0.0.1", "127.9.8.7"]);
+    }
+}
+
+#[test]
+fn a_port_with_many_sockets_answers_from_the_one_that_was_asked() {
+    for address in [BindAddress::Any, EVERY_V4] {
+        let listener = Listener::new();
+        listener.set_kernel_buffer(100_000, 8 << 20);
+        listener.listen(0, address).unwrap();
+        let addresses: Vec<String> = (1..=70).map(|last| format!("127.0.1.{last}")).collect();
+        let addresses: Vec<&str> = addresses.iter().map(String::as_str).collect();
+        check_answers(&listener, &addresses);
+    }
+}
+
+#[test]
+fn a_listener_on_every_ipv6_address_answers_from_the_one_that_was_asked() {
+    if !is_in_network_namespace(
+        "a_listener_on_every_ipv6_address_answers_from_the_one_that_was_asked",
+    ) {
+        return;
+    }
+    for address in ["2001:db8::1", "2001:db8::2", "2001:db8::3"] {
+        ip(&format!("address add {address}/64 dev lo nodad"));
+    }
+    ip("address add 192.0.2.1/24 dev lo");
+    for address in [BindAddress::Any, EVERY_V6] {
+        let listener = listener_on(address);
+        let mut addresses = vec!["2001:db8::2", "::1", "2001:db8::3", "2001:db8::1"];
+        if address == BindAddress::Any {
+            addresses.extend(["192.0.2.1", "127.0.0.9"]);
+        }
+        check_answers(&listener, &addresses);
+    }
+}
+
+#[test]
+fn an_address_that_the_machine_loses_does_not_keep_answers_from_going_out() {
+    if !is_in_network_namespace(
+        "an_address_that_the_machine_loses_does_not_keep_answers_from_going_out",
+    ) {
+        return;
+    }
+    ip("address add 192.0.2.1/24 dev lo");
+    ip("address add 2001:db8::1/64 dev lo nodad");
+    ip("address add 2001:db8::2/64 dev lo nodad");
+    for (asked, bound) in [("192.0.2.1", "127.0.0.1"), ("2001:db8::1", "2001:db8::2")] {
+        let listener = listener_on(BindAddress::Any);
+        let bound: IpAddr = bound.parse().unwrap();
+        let client = UdpSocket::bind((bound, 0)).unwrap();
+        let asked_ip: IpAddr = asked.parse().unwrap();
+        client
+            .send_to(b"hello", (asked_ip, listener.local_port()))
+            .unwrap();
+        let peer = accept(&listener);
+        assert_eq!(take(&peer), b"hello");
+        let length = if asked_ip.is_ipv4() { 24 } else { 64 };
+        ip(&format!("address del {asked}/{length} dev lo"));
+        peer.send(b"from elsewhere").unwrap();
+        assert_eq!(heard(&client), b"from elsewhere");
+    }
+}
+
+#[test]
+fn what_everybody_was_asked_is_answered() {
+    for address in [BindAddress::Any, EVERY_V4] {
+        let listener = listener_on(address);
+        let client = plain_socket();
+        client.set_broadcast(true).unwrap();
+        client
+            .send_to(b"anybody?", ("127.255.255.255", listener.local_port()))
+            .unwrap();
+        let peer = accept(&listener);
+        peer.send(b"me").unwrap();
+        assert_eq!(heard(&client), b"me");
+    }
+}
+
+/// Sends from a client that is not connected, and says where the answer came from.
+fn answered_from(client: &UdpSocket, answer: impl FnOnce()) -> IpAddr {
+    answer();
+    let mut buffer = [0; 100];
+    client.recv_from(&mut buffer).unwrap().1.ip()
+}
+
+#[test]
+fn answers_follow_what_was_asked_last_until_an_address_is_kept() {
+    let listener = listener_on(BindAddress::Any);
+    let client = plain_socket();
+    let addresses: [IpAddr; 2] = ["127.0.0.5".parse().unwrap(), V4];
+    let ask = |ip: IpAddr| {
+        let to = SocketAddr::new(ip, listener.local_port());
+        client.send_to(&[1], to).unwrap();
+    };
+    ask(addresses[0]);
+    let peer = accept(&listener);
+    take(&peer);
+    let send = || answered_from(&client, || peer.send(b"an answer").unwrap());
+    assert_eq!(send(), addresses[0]);
+    ask(addresses[1]);
+    poll_until_queued(&listener, &peer, 1);
+    assert_eq!(send(), addresses[0], "it is not taken yet");
+    take(&peer);
+    assert_eq!(send(), addresses[1]);
+
+    peer.keep_local_address();
+    ask(addresses[0]);
+    poll_until_queued(&listener, &peer, 1);
+    take(&peer);
+    assert_eq!(send(), addresses[1], "kept");
+    let answer = || answered_from(&client, || peer.answer_soon(b"an answer").unwrap());
+    assert_eq!(answer(), addresses[0], "to what was taken last");
+
+    // Who takes its place has not been verified at any address.
+    peer.replace(b"a hello").unwrap();
+    let newer = listener.accept().unwrap();
+    let send = || answered_from(&client, || newer.send(b"an answer").unwrap());
+    assert_eq!(send(), addresses[0]);
+}
+
+#[test]
+fn a_listener_on_one_address_hears_and_answers_as_before() {
+    let listener = listener_on(BindAddress::Ip("127.0.0.5".parse().unwrap()));
+    check_answers(&listener, &["127.0.0.5"]);
+}
