@@ -244,6 +244,41 @@ func test_unconnected_peers_are_not_refused() -> void:
 			kit.note("packets %d" % i, peer.get_available_packet_count()))
 
 
+func test_link_local_addresses_have_an_interface() -> void:
+	# Beyond the engine's, which read no interface. Packets that cross such a link: rust/udp/tests/link_local.rs.
+	expect_errors(["there is no network interface \"nowhere\"", "only link-local IPv6 addresses"])
+	for address: String in ["fe80::1%nowhere", "fe80::1%", "2001:db8::1%1", "127.0.0.1%1"]:
+		if address.ends_with("%"):
+			expect_error("there is no network interface \"\"")
+		equal(PacketPeerUDP.new().connect_to_host(address, 9), ERR_INVALID_PARAMETER, "connect to %s" % address)
+		equal(PacketPeerUDP.new().bind(0, address), ERR_INVALID_PARAMETER, "bind %s" % address)
+		equal(UDPServer.new().listen(0, address), ERR_INVALID_PARAMETER, "listen on %s" % address)
+		equal(PacketPeerUDP.new().set_dest_address(address, 9), ERR_CANT_RESOLVE, "send to %s" % address)
+	expect_error("a link-local address is followed by the interface")
+	equal(PacketPeerUDP.new().connect_to_host("fe80::1", 9), FAILED, "without an interface")
+	for interface: Dictionary in IP.get_local_interfaces():
+		for address: String in interface.addresses:
+			if address.begins_with("fe80:"):
+				for which: String in [interface.name, interface.index]:
+					_talk_link_locally("%s%%%s" % [address, which])
+
+
+func _talk_link_locally(address: String) -> void:
+	var server := UDPServer.new()
+	equal(server.listen(0, address), OK, "listen on %s" % address)
+	var client := PacketPeerUDP.new()
+	equal(client.connect_to_host(address, server.get_local_port()), OK, "connect to %s" % address)
+	client.put_packet(Kit.bytes(3))
+	Kit.settle()
+	server.poll()
+	var served := server.take_connection()
+	if check(served != null, "a client on %s" % address):
+		equal(served.get_packet(), Kit.bytes(3), "its packet")
+		equal(served.get_packet_ip(), address.get_slice("%", 0), "its address")
+		served.put_packet(Kit.bytes(5))
+		equal(Kit.arrived(client), 1, "the answer")
+
+
 func test_waiting_for_a_packet() -> void:
 	expect_error("!is_open()")
 	await compare(_wait)

@@ -93,7 +93,7 @@ fn port_in(range: std::ops::RangeInclusive<i64>, port: i64, what: &str) -> Optio
 impl OpenSslPacketPeerUdp {
     /// Binds the socket to a local port, so that it receives packets from anyone. [param port] 0 lets the system choose one, see [method get_local_port].
     ///
-    /// [param bind_address] is [code]"*"[/code] for every address of the machine (IPv4 and IPv6), or one address. [param recv_buf_size] is the size of the queue of received packets, in bytes.
+    /// [param bind_address] is [code]"*"[/code] for every address of the machine (IPv4 and IPv6), or one address; a link-local one with its interface, as in [code]"fe80::1%eth0"[/code]. [param recv_buf_size] is the size of the queue of received packets, in bytes.
     ///
     /// Returns [constant OK], [constant ERR_ALREADY_IN_USE] if the socket is open, [constant ERR_INVALID_PARAMETER] for a bad port or address, [constant ERR_UNAVAILABLE] if another socket has the port or the address is not one of this machine, [constant ERR_CANT_CREATE] if the system gives no socket.
     #[func(gd_self)]
@@ -112,9 +112,12 @@ impl OpenSslPacketPeerUdp {
             let Some(port) = port_in(0..=65535, port, WHAT) else {
                 return Error::ERR_INVALID_PARAMETER;
             };
-            let Some(address) = address::to_bind(&bind_address.to_string()) else {
-                mistake(WHAT, format_args!("\"{bind_address}\" is no IP address"));
-                return Error::ERR_INVALID_PARAMETER;
+            let address = match address::to_bind(&bind_address.to_string()) {
+                Ok(address) => address,
+                Err(why) => {
+                    mistake(WHAT, why);
+                    return Error::ERR_INVALID_PARAMETER;
+                }
             };
             let size = usize::try_from(recv_buf_size).unwrap_or(0);
             let bound = state::of(&this).peer().bind(port, address, size);
@@ -147,7 +150,7 @@ impl OpenSslPacketPeerUdp {
 
     /// Connects the socket to one host and port: packets go there, and packets from others are ignored. Nothing is sent yet, and a host that is not there does not show here.
     ///
-    /// [param host] is an IP address or, beyond the engine's class, a host name; looking a name up waits for the system's answer.
+    /// [param host] is an IP address or, beyond the engine's class, a host name; looking a name up waits for the system's answer. A link-local IPv6 address is followed by the name or the index of its interface, as in [code]"fe80::1%eth0"[/code].
     ///
     /// Returns [constant OK], [constant ERR_LOCKED] for a peer of a server, [constant ERR_INVALID_PARAMETER] for a bad host or port, [constant ERR_CANT_OPEN] or [constant FAILED] if the system refuses.
     #[func(gd_self)]
@@ -161,19 +164,23 @@ impl OpenSslPacketPeerUdp {
             let Some(port) = port_in(1..=65535, port, WHAT) else {
                 return Error::ERR_INVALID_PARAMETER;
             };
-            let Some(ip) = address::literal_or_name(&host) else {
-                mistake(
-                    WHAT,
-                    format_args!("\"{host}\" is no IP address and no host name that can be found"),
-                );
-                return Error::ERR_INVALID_PARAMETER;
+            let ip = match address::literal_or_name(&host) {
+                Ok(ip) => ip,
+                Err(why) => {
+                    mistake(WHAT, why);
+                    return Error::ERR_INVALID_PARAMETER;
+                }
             };
             let connected = state::of(&this).peer().connect(ip, port);
             if connected.is_ok() {
+                // A certificate has no interfaces in it.
+                let host = host.split('%').next().unwrap_or_default();
                 *state::of(&this)
                     .host
                     .lock()
-                    .unwrap_or_else(PoisonError::into_inner) = host;
+                    .unwrap_or_else(PoisonError::into_inner) = host.to_owned();
+            } else if ip.lacks_interface() {
+                mistake(WHAT, address::LACKS_INTERFACE);
             }
             code(connected)
         })
@@ -185,7 +192,7 @@ impl OpenSslPacketPeerUdp {
         state::of(&this).peer().is_connected()
     }
 
-    /// Returns the address that the packet taken last came from; of a server's peer, its address.
+    /// Returns the address that the packet taken last came from; of a server's peer, its address. The interface of a link-local address is not in it, as in the engine.
     #[func(gd_self)]
     fn get_packet_ip(this: Gd<Self>) -> GString {
         state::of(&this)
@@ -210,14 +217,14 @@ impl OpenSslPacketPeerUdp {
         i64::from(state::of(&this).peer().local_port())
     }
 
-    /// Sets where packets of an unconnected socket go. [param host] is an IP address or a host name; looking a name up waits for the system's answer.
+    /// Sets where packets of an unconnected socket go. [param host] is an IP address, a link-local one with its interface as in [method connect_to_host], or a host name; the address of [method get_packet_ip] can be answered as it is. Looking a name up waits for the system's answer.
     ///
     /// Returns [constant OK], or [constant ERR_CANT_RESOLVE] if the name has no address.
     #[func(gd_self)]
     fn set_dest_address(this: Gd<Self>, host: GString, port: i64) -> Error {
         const WHAT: &str = "PacketPeerUDP.set_dest_address()";
         contained(WHAT, || {
-            let Some(ip) = address::resolve(&host.to_string()) else {
+            let Ok(ip) = address::resolve(&host.to_string()) else {
                 return Error::ERR_CANT_RESOLVE;
             };
             let Some(port) = port_in(0..=65535, port, WHAT) else {

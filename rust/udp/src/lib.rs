@@ -67,6 +67,7 @@ mod peer;
 mod port;
 mod readiness;
 mod route;
+mod scoped;
 mod scratch;
 mod socket;
 mod table;
@@ -77,6 +78,7 @@ pub use error::Error;
 pub use inbox::{DATAGRAM_OVERHEAD, DEFAULT_INBOX_BYTES};
 pub use listener::Listener;
 pub use peer::Peer;
+pub use scoped::{ParseError, ScopedIp};
 
 /// The most datagrams that one call of [`Listener::poll`] or [`Peer::available`] takes from the kernel; the rest stays
 /// in the kernel's buffer for the next call.

@@ -55,7 +55,11 @@ fn ipv4_of(name: &str) -> Option<Ipv4Addr> {
     })
 }
 
-fn index_of(name: &str) -> Option<u32> {
+/// The index of an interface with this name. (On Unix `if-addrs` leaves out those that have link-local addresses alone.)
+pub(crate) fn index_of(name: &str) -> Option<u32> {
+    #[cfg(unix)]
+    return nix::net::if_::if_nametoindex(name).ok();
+    #[cfg(not(unix))]
     interfaces(name).find_map(|interface| interface.index)
 }
 

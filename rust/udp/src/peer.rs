@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use footprint::Place;
 
-use crate::address::{BindAddress, canonical};
+use crate::address::BindAddress;
 use crate::arrivals::Arrivals;
 use crate::error::Error;
 use crate::inbox::Inbox;
@@ -14,6 +14,7 @@ use crate::multicast::{self, Membership};
 use crate::own_socket::OwnSocket;
 use crate::readiness;
 use crate::route::Route;
+use crate::scoped::ScopedIp;
 use crate::socket::{Family, Socket};
 
 /// Sends and receives datagrams, on a socket of its own or, if a [`crate::Listener`] accepted it, on the listener's.
@@ -96,13 +97,16 @@ impl Peer {
     /// # Errors
     /// [`Error::Locked`]: belongs to a listener. [`Error::InvalidParameter`]: port 0. [`Error::CantOpen`]: no socket.
     /// [`Error::Failed`]: the socket cannot reach `host`; it is closed then, as in the engine.
-    pub fn connect(&self, host: IpAddr, port: u16) -> Result<(), Error> {
+    pub fn connect(&self, host: impl Into<ScopedIp>, port: u16) -> Result<(), Error> {
         let mut state = self.unaccepted()?;
         if port == 0 {
             return Err(Error::InvalidParameter);
         }
-        let remote = canonical(SocketAddr::new(host, port));
-        let own = state.open(Family::of(host)).map_err(|_| Error::CantOpen)?;
+        let host = state.with_interface(host.into());
+        let remote = host.with_port(port);
+        let own = state
+            .open(Family::of(host.ip()))
+            .map_err(|_| Error::CantOpen)?;
         if let Err(error) = own.connect(remote) {
             state.own = None;
             return Err(error);
@@ -116,12 +120,12 @@ impl Peer {
     /// # Errors
     /// [`Error::Locked`]: connected, or belonging to a listener; nothing changes. (The engine prints "Destination
     /// address cannot be set for connected sockets", changes nothing, and the script's call still returns `OK`.)
-    pub fn set_destination(&self, host: IpAddr, port: u16) -> Result<(), Error> {
+    pub fn set_destination(&self, host: impl Into<ScopedIp>, port: u16) -> Result<(), Error> {
         let mut state = self.unaccepted()?;
         if state.is_connected() {
             return Err(Error::Locked);
         }
-        state.remote = Some(canonical(SocketAddr::new(host, port)));
+        state.remote = Some(state.with_interface(host.into()).with_port(port));
         Ok(())
     }
 
@@ -472,6 +476,17 @@ impl State {
 
     fn socket(&self) -> Option<Arc<Socket>> {
         self.own.as_ref().map(|own| Arc::clone(&own.socket))
+    }
+
+    /// An address with its interface, if it lacks it and is that of the sender of the datagram taken last: scripts answer to
+    /// the address that they were shown, and that has no interface.
+    fn with_interface(&self, host: ScopedIp) -> ScopedIp {
+        match self.last_source {
+            Some(SocketAddr::V6(source)) if host.lacks_interface() && host.ip() == *source.ip() => {
+                host.on(source.scope_id())
+            }
+            _ => host,
+        }
     }
 
     /// The peer's own socket; a new one of `family` if it is closed.

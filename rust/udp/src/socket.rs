@@ -114,18 +114,20 @@ impl Socket {
         port: u16,
         configure: impl Fn(&mut Socket) -> io::Result<()>,
     ) -> Result<Socket, Error> {
-        let family = match address {
-            BindAddress::Any => Family::Dual,
-            BindAddress::Ip(ip) => Family::of(ip),
+        let family = match address.one() {
+            None => Family::Dual,
+            Some(one) => Family::of(one.ip()),
         };
         let mut socket = Socket::open(family).map_err(|_| Error::CantCreate)?;
         configure(&mut socket).map_err(|_| Error::CantCreate)?;
-        let ip = match (address, socket.family) {
-            (BindAddress::Ip(ip), _) => ip.to_canonical(),
-            (BindAddress::Any, Family::V4) => Ipv4Addr::UNSPECIFIED.into(),
-            (BindAddress::Any, Family::V6 | Family::Dual) => Ipv6Addr::UNSPECIFIED.into(),
+        let local = match (address.one(), socket.family) {
+            (Some(one), _) => one.with_port(port),
+            (None, Family::V4) => SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), port),
+            (None, Family::V6 | Family::Dual) => {
+                SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), port)
+            }
         };
-        match SockRef::from(&socket.udp).bind(&SocketAddr::new(ip, port).into()) {
+        match SockRef::from(&socket.udp).bind(&local.into()) {
             Ok(()) => Ok(socket),
             // A system with IPv6 sockets and no IPv6 address.
             Err(error)

@@ -9,7 +9,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
 
-use support::{V4, accept, ip, is_in_network_namespace, plain_socket, poll_until_queued, take};
+use support::{
+    V4, accept, add_address, ip, is_in_network_namespace, plain_socket, poll_until_queued, take,
+};
 use udp::{BindAddress, Listener, Peer};
 
 const EVERY_V4: BindAddress = BindAddress::Ip(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
@@ -106,9 +108,9 @@ fn a_listener_on_every_ipv6_address_answers_from_the_one_that_was_asked() {
         return;
     }
     for address in ["2001:db8::1", "2001:db8::2", "2001:db8::3"] {
-        ip(&format!("address add {address}/64 dev lo nodad"));
+        add_address(&format!("{address}/64"), "lo");
     }
-    ip("address add 192.0.2.1/24 dev lo");
+    add_address("192.0.2.1/24", "lo");
     for address in [BindAddress::Any, EVERY_V6] {
         let listener = listener_on(address);
         let mut addresses = vec!["2001:db8::2", "::1", "2001:db8::3", "2001:db8::1"];
@@ -126,9 +128,9 @@ fn an_address_that_the_machine_loses_does_not_keep_answers_from_going_out() {
     ) {
         return;
     }
-    ip("address add 192.0.2.1/24 dev lo");
-    ip("address add 2001:db8::1/64 dev lo nodad");
-    ip("address add 2001:db8::2/64 dev lo nodad");
+    add_address("192.0.2.1/24", "lo");
+    add_address("2001:db8::1/64", "lo");
+    add_address("2001:db8::2/64", "lo");
     for (asked, bound) in [("192.0.2.1", "127.0.0.1"), ("2001:db8::1", "2001:db8::2")] {
         let listener = listener_on(BindAddress::Any);
         let bound: IpAddr = bound.parse().unwrap();

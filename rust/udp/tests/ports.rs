@@ -52,6 +52,7 @@ fn fit_on_one_port(first: BindAddress, second: BindAddress) -> bool {
     let families = |address| match address {
         BindAddress::Any => (true, true),
         BindAddress::Ip(ip) => (ip.is_ipv4(), ip.is_ipv6()),
+        BindAddress::Scoped(ip) => (ip.ip().is_ipv4(), ip.ip().is_ipv6()),
     };
     let (first, second) = (families(first), families(second));
     !(first.0 && second.0 || first.1 && second.1)

@@ -40,7 +40,7 @@ state::stateful!(OpenSslUdpServer: udp::Listener);
 impl OpenSslUdpServer {
     /// Starts listening on a port. [param port] 0 lets the system choose one, see [method get_local_port].
     ///
-    /// [param bind_address] is [code]"*"[/code] for every address of the machine (IPv4 and IPv6), or one address.
+    /// [param bind_address] is [code]"*"[/code] for every address of the machine (IPv4 and IPv6), or one address; a link-local one with its interface, as in [code]"fe80::1%eth0"[/code].
     ///
     /// Returns [constant OK], [constant ERR_ALREADY_IN_USE] if the server listens already, [constant ERR_INVALID_PARAMETER] for a bad port or address, [constant ERR_UNAVAILABLE] if another socket has the port or the address is not one of this machine, [constant ERR_CANT_CREATE] if the system gives no socket.
     ///
@@ -60,9 +60,12 @@ impl OpenSslUdpServer {
                 );
                 return Error::ERR_INVALID_PARAMETER;
             };
-            let Some(address) = address::to_bind(&bind_address.to_string()) else {
-                mistake(WHAT, format_args!("\"{bind_address}\" is no IP address"));
-                return Error::ERR_INVALID_PARAMETER;
+            let address = match address::to_bind(&bind_address.to_string()) {
+                Ok(address) => address,
+                Err(why) => {
+                    mistake(WHAT, why);
+                    return Error::ERR_INVALID_PARAMETER;
+                }
             };
             let listening = state::of(&this).listen(port, address);
             if listening == Err(udp::Error::Unavailable) {

@@ -125,6 +125,22 @@ pub(crate) fn is_in_network_namespace(test: &str) -> bool {
     false
 }
 
+/// Gives an interface an address, and waits until it can be used: a new IPv6 address is tentative for a moment
+/// (RFC 4862, 5.4).
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) fn add_address(address: &str, interface: &str) {
+    let without_detection = if address.contains(':') { " nodad" } else { "" };
+    ip(&format!(
+        "address add {address} dev {interface}{without_detection}"
+    ));
+    eventually("the address to be usable", || {
+        let tentative = std::process::Command::new("ip")
+            .args(["-6", "address", "show", "tentative"])
+            .output();
+        tentative.unwrap().stdout.is_empty()
+    });
+}
+
 /// Runs `ip` with these arguments.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) fn ip(arguments: &str) {
