@@ -28,12 +28,15 @@ const ANY_TYPE := {
 
 const BASE_CLASS := "PacketPeerExtension, the base that lets an extension be a PacketPeer, has it"
 
+const NEWER_ENGINES := "newer engines have it"
+
 const TIMEOUTS := "the engine's classes wait as long as they like"
 
 ## Methods of ours that the engine's class does not have, and why.
 const EXTRA_METHODS := {
 	"DTLSServer.get_openssl_version": "tells which OpenSSL is inside",
 	"DTLSServer.poll_peers": "costs what arrives, not what is connected",
+	"PacketPeerUDP.poll": NEWER_ENGINES,
 	"DTLSServer.get_max_handshakes": "bounds what unfinished handshakes take",
 	"DTLSServer.set_max_handshakes": "bounds what unfinished handshakes take",
 	"DTLSServer.get_max_handshakes_per_address": "bounds what one address can take of that",
@@ -91,7 +94,7 @@ func test_what_we_add_is_written_down() -> void:
 	for place: String in extra:
 		check(place in EXTRA_METHODS, "%s is written down" % place)
 	for place: String in EXTRA_METHODS:
-		check(place in extra, "%s is there" % place)
+		check(place in extra or EXTRA_METHODS[place] == NEWER_ENGINES, "%s is there" % place)
 
 
 func test_every_property_is_there_with_the_same_type_hint_and_default() -> void:

@@ -244,6 +244,49 @@ func test_unconnected_peers_are_not_refused() -> void:
 			kit.note("packets %d" % i, peer.get_available_packet_count()))
 
 
+func test_polling_takes_what_has_arrived() -> void:
+	# For scripts of newer engines.
+	var peer := OpenSSLPacketPeerUDP.new()
+	equal(peer.poll(), FAILED, "not open")
+	peer.bind(0, "127.0.0.1")
+	equal(peer.poll(), OK, "nothing there")
+	var sender: PacketPeer = Kit.new(true).connected_peer(peer.get_local_port())
+	for i in 3:
+		sender.put_packet(Kit.bytes(4, i))
+	Kit.settle()
+	equal(peer.poll(), OK, "three there")
+	for i in peer.get_available_packet_count():
+		equal(peer.get_packet(), Kit.bytes(4, i), "in order")
+	equal(peer.get_available_packet_count(), 0, "all taken")
+	# Polled at once, the queue holds what it can and no more.
+	for i in 5:
+		sender.put_packet(Kit.bytes(30_000, i))
+		Kit.settle()
+		equal(peer.poll(), OK, "poll %d" % i)
+	equal(peer.get_available_packet_count(), 4, "131,071 bytes of queue")
+	peer.close()
+	equal(peer.poll(), FAILED, "closed")
+
+
+func test_polling_a_servers_peer_and_one_that_was_refused() -> void:
+	var kit := Kit.new(true)
+	var server := kit.listening_server()
+	var client := kit.connected_peer(server.get_local_port())
+	client.put_packet(Kit.bytes(3))
+	Kit.settle()
+	server.poll()
+	var served: PacketPeer = server.take_connection()
+	client.put_packet(Kit.bytes(3))
+	Kit.settle()
+	equal(served.poll(), OK, "the server polls for it")
+	equal(served.get_available_packet_count(), 1, "as before")
+	server.stop()
+	client.put_packet(Kit.bytes(3))
+	Kit.settle()
+	equal(client.poll(), FAILED, "refused")
+	equal(client.poll(), OK, "once")
+
+
 func test_link_local_addresses_have_an_interface() -> void:
 	# Beyond the engine's, which read no interface. Packets that cross such a link: rust/udp/tests/link_local.rs.
 	expect_errors(["there is no network interface \"nowhere\"", "only link-local IPv6 addresses"])

@@ -142,6 +142,16 @@ impl OpenSslPacketPeerUdp {
         })
     }
 
+    /// Takes the packets that have arrived, for [method PacketPeer.get_available_packet_count] and [method PacketPeer.get_packet]. Both do so by themselves as well, as in engines up to 4.6; newer ones may ask for this call (pull request 120266 of the engine).
+    ///
+    /// Returns [constant OK], for a server's peer too, whose packets [method OpenSSLUDPServer.poll] takes; [constant FAILED] if the socket is not open, or if a packet that was sent before came back because nobody listens there.
+    #[func(gd_self)]
+    fn poll(this: Gd<Self>) -> Error {
+        contained("PacketPeerUDP.poll()", || {
+            code(state::of(&this).peer().available().map(drop))
+        })
+    }
+
     /// Returns whether the socket is open.
     #[func(gd_self)]
     fn is_bound(this: Gd<Self>) -> bool {
