@@ -23,6 +23,6 @@ pub(crate) fn error_code(error: udp::Error) -> Error {
         udp::Error::CantOpen => Error::ERR_CANT_OPEN,
         udp::Error::CantResolve => Error::ERR_CANT_RESOLVE,
         udp::Error::OutOfMemory => Error::ERR_OUT_OF_MEMORY,
-        udp::Error::Refused | udp::Error::Failed => Error::FAILED,
+        udp::Error::Refused | udp::Error::TooLarge | udp::Error::Failed => Error::FAILED,
     }
 }

@@ -341,7 +341,17 @@ impl IPacketPeerExtension for OpenSslPacketPeerUdp {
         contained("PacketPeerUDP.put_packet()", || {
             let peer = Arc::clone(state::of(&this).peer());
             // SAFETY: the engine passes `size` readable bytes to this virtual method.
-            code(peer.send(unsafe { slices::borrow(buffer, size) }))
+            let sent = peer.send(unsafe { slices::borrow(buffer, size) });
+            if sent == Err(udp::Error::TooLarge) {
+                mistake(
+                    "PacketPeerUDP.put_packet()",
+                    format_args!(
+                        "a packet of {size} bytes is more than the system sends at once (65,507 over IPv4): send it in \
+                         parts, at best of 1,200 bytes"
+                    ),
+                );
+            }
+            code(sent)
         })
     }
 }

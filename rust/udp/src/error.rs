@@ -29,7 +29,10 @@ pub enum Error {
     /// Nobody listens at the destination: an earlier datagram on a connected socket came back (an ICMP answer; the engine
     /// has `FAILED` for it).
     Refused,
-    /// The system refused: datagram too large, out of reach, socket closed (`FAILED`).
+    /// The datagram is larger than the system sends (`FAILED`): over 65,507 bytes for IPv4, or larger than the send buffer
+    /// where that could not be made as large.
+    TooLarge,
+    /// The system refused: out of reach, socket closed (`FAILED`).
     Failed,
 }
 
@@ -47,6 +50,7 @@ impl std::fmt::Display for Error {
             Error::CantResolve => "the host name could not be resolved",
             Error::OutOfMemory => "out of memory",
             Error::Refused => "nobody listens at the destination",
+            Error::TooLarge => "the datagram is larger than the system sends",
             Error::Failed => "the system refused the operation",
         })
     }

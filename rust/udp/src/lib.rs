@@ -71,6 +71,8 @@ mod scoped;
 mod scratch;
 mod socket;
 mod table;
+#[cfg(windows)]
+mod windows;
 
 pub use address::BindAddress;
 pub use arrivals::Arrivals;

@@ -1,6 +1,6 @@
 //! A socket that belongs to one peer, with what was read from it ahead of the script.
 
-use std::io::{self, ErrorKind};
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -116,7 +116,8 @@ impl OwnSocket {
                 Ok(Read::Skipped)
             }
             Ok(Some((length, from))) => Ok(Read::Datagram(length, from)),
-            Err(error) if is_windows_reset(&error) => Ok(Read::Skipped),
+            // Windows' word for a refusal. The engine switches it off there, so that scripts never see one.
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => Ok(Read::Skipped),
             Err(error) if error.kind() == ErrorKind::ConnectionRefused => Err(Error::Refused),
             Err(_) => Err(Error::Failed),
         }
@@ -127,13 +128,4 @@ enum Read {
     Datagram(usize, SocketAddr),
     Nothing,
     Skipped,
-}
-
-/// Windows reports ICMP answers as resets, on unconnected sockets too; the engine switches that off, so scripts never
-/// see one there.
-fn is_windows_reset(error: &io::Error) -> bool {
-    const WSAENETRESET: i32 = 10052;
-    cfg!(windows)
-        && (error.kind() == ErrorKind::ConnectionReset
-            || error.raw_os_error() == Some(WSAENETRESET))
 }

@@ -358,7 +358,7 @@ impl Peer {
     /// # Errors
     /// [`Error::Unconfigured`]: no destination. [`Error::Busy`]: send buffer full, in non-blocking mode.
     /// [`Error::Refused`]: the ICMP answer to an earlier send on a connected socket (this datagram was not sent then).
-    /// [`Error::Failed`]: too large (over 65,507 bytes for IPv4), destination out of reach, closed while waiting.
+    /// [`Error::TooLarge`]: over 65,507 bytes for IPv4. [`Error::Failed`]: destination out of reach, closed while waiting.
     pub fn send(&self, datagram: &[u8]) -> Result<(), Error> {
         let mut opens = true;
         loop {

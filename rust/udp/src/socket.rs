@@ -6,6 +6,7 @@
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
+use rustix::io::Errno;
 use socket2::{Domain, Protocol, SockRef, Type};
 
 use crate::address::{BindAddress, canonical, mapped};
@@ -183,7 +184,7 @@ impl Socket {
     ///
     /// # Errors
     /// [`Error::Busy`]: send buffer full. [`Error::Refused`]: an earlier datagram came back, and this one was not sent.
-    /// [`Error::Failed`]: anything else, such as a datagram that is too large.
+    /// [`Error::TooLarge`]: larger than the system sends. [`Error::Failed`]: anything else.
     pub(crate) fn send_to(&self, datagram: &[u8], remote: SocketAddr) -> Result<(), Error> {
         let address = self.outward(remote)?;
         sent(|| self.udp.send_to(datagram, address))
@@ -257,11 +258,27 @@ fn finish(socket: socket2::Socket, family: Family) -> io::Result<Socket> {
         || socket.send_buffer_size(),
         |size| socket.set_send_buffer_size(size),
     );
+    let udp: UdpSocket = socket.into();
+    #[cfg(windows)]
+    crate::windows::prepare(&udp);
     Ok(Socket {
-        udp: socket.into(),
+        udp,
         family,
         tells_local: false,
     })
+}
+
+/// Whether an error of a read is about a datagram that was sent earlier and came back, and not about the socket. Which
+/// remote that was for is not said, so it concerns nobody who sends.
+///
+/// Windows reports these where it was not told otherwise (see [`crate::windows`]): `WSAECONNRESET`, `WSAENETRESET`.
+pub(crate) fn is_about_an_earlier_send(error: &io::Error) -> bool {
+    const WSAENETRESET: i32 = 10052;
+    match error.kind() {
+        ErrorKind::ConnectionReset | ErrorKind::ConnectionRefused => true,
+        ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => true,
+        _ => cfg!(windows) && error.raw_os_error() == Some(WSAENETRESET),
+    }
 }
 
 /// Raises a buffer size to `wanted`, or as near as the system allows; never lowers it.
@@ -297,6 +314,9 @@ fn sent(mut attempt: impl FnMut() -> io::Result<usize>) -> Result<(), Error> {
                 ErrorKind::WouldBlock => return Err(Error::Busy),
                 ErrorKind::Interrupted => (),
                 ErrorKind::ConnectionRefused => return Err(Error::Refused),
+                _ if error.raw_os_error() == Some(Errno::MSGSIZE.raw_os_error()) => {
+                    return Err(Error::TooLarge);
+                }
                 _ => return Err(Error::Failed),
             },
         }
@@ -337,6 +357,41 @@ mod tests {
         if dual.family() == Family::Dual {
             assert_eq!(dual.outward(v4), Ok(mapped(v4)));
             assert_eq!(dual.outward(v6), Ok(v6));
+        }
+    }
+
+    #[test]
+    fn what_is_too_large_is_told_from_other_failures() {
+        let fail = |errno: Errno| sent(|| Err(errno.into()));
+        assert_eq!(fail(Errno::MSGSIZE), Err(Error::TooLarge));
+        assert_eq!(fail(Errno::INVAL), Err(Error::Failed));
+    }
+
+    #[test]
+    fn a_socket_can_send_the_largest_datagram() {
+        // On macOS what is larger than the send buffer, 9,216 bytes unless set, cannot be sent.
+        for family in [Family::V4, Family::V6, Family::Dual] {
+            let Ok(socket) = Socket::open(family) else {
+                continue;
+            };
+            let size = SockRef::from(socket.udp()).send_buffer_size().unwrap();
+            assert!(size >= 65_507, "{size} for {family:?}");
+        }
+    }
+
+    #[test]
+    fn an_error_about_an_earlier_datagram_is_told_from_one_of_the_socket() {
+        for errno in [Errno::CONNRESET, Errno::CONNREFUSED, Errno::HOSTUNREACH] {
+            assert!(is_about_an_earlier_send(&errno.into()), "{errno:?}");
+        }
+        for errno in [Errno::BADF, Errno::NOBUFS, Errno::INVAL] {
+            assert!(!is_about_an_earlier_send(&errno.into()), "{errno:?}");
+        }
+        if cfg!(windows) {
+            for number in [10052, 10054] {
+                let error = io::Error::from_raw_os_error(number);
+                assert!(is_about_an_earlier_send(&error), "{number}");
+            }
         }
     }
 

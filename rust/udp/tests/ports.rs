@@ -146,6 +146,7 @@ fn a_port_is_free_at_once_although_other_threads_were_using_it() {
 #[derive(Clone, Copy, Debug)]
 struct Options {
     reuse_address: bool,
+    #[cfg_attr(not(unix), expect(dead_code, reason = "there is no such option"))]
     reuse_port: bool,
 }
 
@@ -264,9 +265,9 @@ fn no_other_process_gets_the_port_of_a_listener() {
 
 /// A user that this one can start programs as.
 fn another_user() -> Option<u32> {
-    const NOBODY: u32 = 65_534;
     #[cfg(unix)]
     {
+        const NOBODY: u32 = 65_534;
         let mut command = Command::new("true");
         std::os::unix::process::CommandExt::uid(&mut command, NOBODY);
         command.status().ok().map(|_| NOBODY)
