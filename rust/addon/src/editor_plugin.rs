@@ -5,14 +5,14 @@ use godot::obj::{Base, Gd, NewGd, WithBaseField};
 use godot::register::{GodotClass, godot_api};
 
 use crate::convert::ConvertMenu;
-use crate::export::OpenSslDtlsExportFiles;
+use crate::export::{self, ExportPlugins};
 use crate::first_meeting;
 
 /// Brings in what exports need, and the converter's menu items.
 #[derive(GodotClass)]
 #[class(tool, init, internal, base = EditorPlugin, rename = OpenSSLDTLSEditorPlugin)]
 struct OpenSslDtlsEditorPlugin {
-    files: Option<Gd<OpenSslDtlsExportFiles>>,
+    exports: Option<ExportPlugins>,
     menu: Option<Gd<ConvertMenu>>,
     base: Base<EditorPlugin>,
 }
@@ -20,9 +20,8 @@ struct OpenSslDtlsEditorPlugin {
 #[godot_api]
 impl IEditorPlugin for OpenSslDtlsEditorPlugin {
     fn enter_tree(&mut self) {
-        let files = OpenSslDtlsExportFiles::new_gd();
-        self.base_mut().add_export_plugin(&files);
-        self.files = Some(files);
+        let exports = ExportPlugins::add(&mut self.base_mut());
+        self.exports = Some(exports);
         let menu = ConvertMenu::new_gd();
         ConvertMenu::add_to(&menu, &mut self.base_mut());
         self.menu = Some(menu);
@@ -35,8 +34,12 @@ impl IEditorPlugin for OpenSslDtlsEditorPlugin {
     }
 
     fn exit_tree(&mut self) {
-        if let Some(files) = self.files.take() {
-            self.base_mut().remove_export_plugin(&files);
+        if let Some(exports) = self.exports.take() {
+            exports.remove(&mut self.base_mut());
+        }
+        if export::has_failed() {
+            // The editor is about to end, as after an export that went well.
+            self.base().get_tree().quit_ex().exit_code(1).done();
         }
         if let Some(mut menu) = self.menu.take() {
             ConvertMenu::remove_from(&mut menu, &mut self.base_mut());

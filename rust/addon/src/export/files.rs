@@ -1,65 +1,63 @@
-//! Which text each file has in an exported game.
+//! The addon's export plugins: one class, registered once for each place in the engine's order.
 
-use std::collections::HashMap;
+#![allow(unreachable_pub, reason = "an exported property's accessors are pub")]
 
 use godot::builtin::{GString, PackedByteArray, PackedStringArray};
-use godot::classes::{EditorExportPlugin, IEditorExportPlugin, Node, Resource};
-use godot::global::godot_warn;
-use godot::obj::{Base, Gd, WithBaseField};
+use godot::classes::{EditorExportPlugin, EditorPlugin, IEditorExportPlugin, Node, Resource};
+use godot::obj::{Base, Gd, NewGd, WithBaseField};
 use godot::register::{GodotClass, godot_api};
 
-use super::reach;
-use crate::{project, settings};
+use super::run::{self, Place, Target};
 
 /// Hands out renamed scripts and scenes during an export.
 #[derive(GodotClass)]
 #[class(tool, init, internal, base = EditorExportPlugin, rename = OpenSSLDTLSExportFiles)]
-pub(crate) struct OpenSslDtlsExportFiles {
-    /// The texts that are renamed, by path; from an export's begin to its end.
-    renamed: HashMap<String, String>,
+struct OpenSslDtlsExportFiles {
+    /// An index into [`Place::ALL`]. A stored property, so that the engine keeps it when it reloads
+    /// the addon.
+    #[export]
+    place: i64,
     base: Base<EditorExportPlugin>,
+}
+
+impl OpenSslDtlsExportFiles {
+    fn place(&self) -> Place {
+        let place = usize::try_from(self.place).ok();
+        place
+            .and_then(|place| Place::ALL.get(place).copied())
+            .unwrap_or(Place::Last)
+    }
+
+    fn target(&self) -> Option<Target> {
+        Some(Target {
+            preset: self.base().get_export_preset()?,
+            platform: self.base().get_export_platform()?,
+        })
+    }
 }
 
 #[godot_api]
 impl IEditorExportPlugin for OpenSslDtlsExportFiles {
-    /// The engine asks export plugins for each file in the order of their names, and its own one for
-    /// scripts is "GDScript": this one must come first.
     fn get_name(&self) -> GString {
-        "DTLS drop-in".into()
+        self.place().name().into()
     }
 
     fn export_begin(
         &mut self,
         features: PackedStringArray,
         _is_debug: bool,
-        _path: GString,
+        path: GString,
         _flags: u32,
     ) {
-        self.renamed.clear();
-        if !settings::drop_in_for(features.as_slice()) {
-            return;
-        }
-        let Some(root) = project::project_folder() else {
-            return;
-        };
-        let changed = project::changed_files(&root);
-        let preset = self.base().get_export_preset();
-        if !changed.is_empty()
-            && let Some(addon) = preset.as_ref().and_then(reach::left_out)
+        if self.place() == Place::First
+            && let Some(target) = self.target()
         {
-            godot_warn!(
-                "OpenSSL DTLS: the exported game runs on the engine's own DTLS classes, since its preset leaves out {addon}; add *.gdextension to the preset's filter of further resources."
-            );
-            return;
+            run::begin(&target, features.as_slice(), &path.to_string());
         }
-        self.renamed = changed
-            .into_iter()
-            .map(|file| (file.path, file.text))
-            .collect();
     }
 
     fn export_file(&mut self, path: GString, _type: GString, _features: PackedStringArray) {
-        if let Some(text) = self.renamed.get(&path.to_string()) {
+        if let Some(text) = run::offer(self.place(), &path.to_string()) {
             let bytes = PackedByteArray::from(text.as_bytes());
             let mut base = self.base_mut();
             base.skip();
@@ -68,7 +66,11 @@ impl IEditorExportPlugin for OpenSslDtlsExportFiles {
     }
 
     fn export_end(&mut self) {
-        self.renamed.clear();
+        if self.place() == Place::First
+            && let Some(target) = self.target()
+        {
+            run::end(&target);
+        }
     }
 
     // The engine keeps customised resources from one export to the next, and asks for them only
@@ -84,5 +86,28 @@ impl IEditorExportPlugin for OpenSslDtlsExportFiles {
 
     fn get_customization_configuration_hash(&self) -> u64 {
         0
+    }
+}
+
+/// The addon's export plugins, registered with the engine through an editor plugin.
+pub(crate) struct ExportPlugins(Vec<Gd<OpenSslDtlsExportFiles>>);
+
+impl ExportPlugins {
+    /// Registers one for each place.
+    pub(crate) fn add(editor: &mut EditorPlugin) -> Self {
+        let plugins = (0..Place::ALL.len()).map(|place| {
+            let mut plugin = OpenSslDtlsExportFiles::new_gd();
+            plugin.bind_mut().place = place as i64;
+            editor.add_export_plugin(&plugin);
+            plugin
+        });
+        Self(plugins.collect())
+    }
+
+    /// Takes them away again.
+    pub(crate) fn remove(self, editor: &mut EditorPlugin) {
+        for plugin in self.0 {
+            editor.remove_export_plugin(&plugin);
+        }
     }
 }

@@ -11,31 +11,51 @@ use godot::obj::{Gd, Singleton};
 /// The addon's file that the engine loads it by.
 const FILE: &str = "openssl_dtls.gdextension";
 
-/// Where that file lies in this project, if the preset leaves it out.
-pub(super) fn left_out(preset: &Gd<EditorExportPreset>) -> Option<String> {
+/// What a preset does with a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reach {
+    Exported,
+    /// The preset selects files, and this one is not among them.
+    NotSelected,
+    /// The preset says that it shall not be exported.
+    Excluded,
+}
+
+/// Where that file lies in this project, `res://…`.
+pub(super) fn addon() -> Option<String> {
     let loaded = GDExtensionManager::singleton().get_loaded_extensions();
-    let path = loaded
+    loaded
         .as_slice()
         .iter()
         .map(GString::to_string)
-        .find(|path| path.ends_with(FILE))?;
-    let matches = |filters: GString| any_matches(&filters.to_string(), &path);
-    let chosen = is_chosen(preset, &path) || matches(preset.get_include_filter());
-    let is_exported = chosen && !matches(preset.get_exclude_filter());
-    (!is_exported).then_some(path)
+        .find(|path| path.ends_with(FILE))
 }
 
-fn is_chosen(preset: &Gd<EditorExportPreset>, path: &str) -> bool {
+/// What the preset does with the file at that path.
+pub(super) fn of(preset: &Gd<EditorExportPreset>, path: &str) -> Reach {
+    let matches = |filters: GString| any_matches(&filters.to_string(), path);
+    if matches(preset.get_exclude_filter()) {
+        Reach::Excluded
+    } else if matches(preset.get_include_filter()) {
+        Reach::Exported
+    } else {
+        selected(preset, path)
+    }
+}
+
+fn selected(preset: &Gd<EditorExportPreset>, path: &str) -> Reach {
     let listed = || {
         let files = preset.get_files_to_export();
         files.as_slice().iter().any(|file| *file == path)
     };
     match preset.get_export_filter() {
-        ExportFilter::EXPORT_SELECTED_SCENES => false,
-        ExportFilter::EXPORT_SELECTED_RESOURCES => listed(),
-        ExportFilter::EXCLUDE_SELECTED_RESOURCES => !listed(),
-        ExportFilter::EXPORT_CUSTOMIZED => customised(preset, path) != FileExportMode::REMOVE,
-        _ => true,
+        ExportFilter::EXPORT_SELECTED_SCENES => Reach::NotSelected,
+        ExportFilter::EXPORT_SELECTED_RESOURCES if !listed() => Reach::NotSelected,
+        ExportFilter::EXCLUDE_SELECTED_RESOURCES if listed() => Reach::Excluded,
+        ExportFilter::EXPORT_CUSTOMIZED if customised(preset, path) == FileExportMode::REMOVE => {
+            Reach::Excluded
+        }
+        _ => Reach::Exported,
     }
 }
 

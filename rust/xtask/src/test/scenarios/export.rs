@@ -13,8 +13,12 @@ use crate::godot;
 use crate::test::fixture::Fixture;
 
 /// An export preset, as far as these tests vary it.
+#[derive(Clone, Copy)]
 struct Preset {
     name: &'static str,
+    platform: &'static str,
+    /// Lines of the preset's options.
+    options: &'static str,
     /// 0 is text, 1 binary tokens, 2 compressed ones.
     script_mode: u8,
     /// What is exported, as lines of the preset.
@@ -24,8 +28,16 @@ struct Preset {
     feature: &'static str,
 }
 
+const OPTIONS: &str = if cfg!(target_arch = "aarch64") {
+    "binary_format/architecture=\"arm64\"\nbinary_format/embed_pck=false"
+} else {
+    "binary_format/architecture=\"x86_64\"\nbinary_format/embed_pck=false"
+};
+
 const COMPRESSED: Preset = Preset {
     name: "compressed",
+    platform: "Linux",
+    options: OPTIONS,
     script_mode: 2,
     filter: "export_filter=\"all_resources\"",
     include: "",
@@ -65,6 +77,43 @@ const PRESETS: &[Preset] = &[
     Preset {
         name: "without the addon",
         exclude: "addons/openssl_dtls/*",
+        ..COMPRESSED
+    },
+    Preset {
+        name: "embedded",
+        options: if cfg!(target_arch = "aarch64") {
+            "binary_format/architecture=\"arm64\"\nbinary_format/embed_pck=true"
+        } else {
+            "binary_format/architecture=\"x86_64\"\nbinary_format/embed_pck=true"
+        },
+        ..COMPRESSED
+    },
+    Preset {
+        name: "web",
+        platform: "Web",
+        options: "",
+        ..COMPRESSED
+    },
+    Preset {
+        name: "risc-v",
+        options: "binary_format/architecture=\"rv64\"",
+        ..COMPRESSED
+    },
+    Preset {
+        name: "windows",
+        platform: "Windows Desktop",
+        options: "binary_format/architecture=\"x86_64\"",
+        ..COMPRESSED
+    },
+    Preset {
+        name: "android",
+        platform: "Android",
+        options: "architectures/armeabi-v7a=true\narchitectures/arm64-v8a=true",
+        ..COMPRESSED
+    },
+    Preset {
+        name: "downloadable content",
+        filter: "export_filter=\"resources\"\nexport_files=PackedStringArray(\"res://extra/level.gd\")",
         ..COMPRESSED
     },
 ];
@@ -174,20 +223,29 @@ pub(crate) fn without_addon(context: &Context) -> Result<()> {
 }
 
 /// A project and the games exported from it.
-struct Exports<'c> {
+pub(super) struct Exports<'c> {
     context: &'c Context,
-    project: Fixture,
+    pub(super) project: Fixture,
     games: tempfile::TempDir,
 }
 
 impl<'c> Exports<'c> {
-    fn new(context: &'c Context) -> Result<Self> {
+    pub(super) fn new(context: &'c Context) -> Result<Self> {
+        Self::with(context, |_| Ok(()))
+    }
+
+    /// Changes the project before the engine imports it.
+    pub(super) fn with(
+        context: &'c Context,
+        change: impl FnOnce(&Path) -> Result<()>,
+    ) -> Result<Self> {
         let template = godot::release_template()?;
         let project = Fixture::named("every_kind")?;
         fs::write(
             project.path().join("export_presets.cfg"),
             presets(&template),
         )?;
+        change(project.path())?;
         project.import(context)?;
         Ok(Self {
             context,
@@ -197,7 +255,7 @@ impl<'c> Exports<'c> {
     }
 
     /// Exports a game into a folder of its own; the result is its program.
-    fn release(&self, preset: &str) -> Result<PathBuf> {
+    pub(super) fn release(&self, preset: &str) -> Result<PathBuf> {
         let game = self.folder(preset)?.join("game");
         let lines = self.export("--export-release", preset, &game)?;
         ensure!(kinds::own_lines(&lines).is_empty());
@@ -208,47 +266,55 @@ impl<'c> Exports<'c> {
         Ok(game)
     }
 
-    fn folder(&self, preset: &str) -> Result<PathBuf> {
+    pub(super) fn folder(&self, preset: &str) -> Result<PathBuf> {
         let folder = self.games.path().join(preset);
         fs::create_dir_all(&folder)?;
         Ok(folder)
     }
 
-    fn export(&self, how: &str, preset: &str, to: &Path) -> Result<Vec<String>> {
-        let mut command = self.context.godot.command(self.project.path());
-        command.args([how, preset]).arg(to);
+    pub(super) fn export(&self, how: &str, preset: &str, to: &Path) -> Result<Vec<String>> {
+        let command = self.command(how, preset, to);
         let finished = kinds::run(command, &[]).with_context(|| format!("{how} {preset}"))?;
         ensure!(to.is_file(), "{how} {preset} made no {}", to.display());
         Ok(finished.lines)
     }
 
+    /// The command of an export.
+    pub(super) fn command(&self, how: &str, preset: &str, to: &Path) -> Command {
+        let mut command = self.context.godot.command(self.project.path());
+        command.args([how, preset]).arg(to);
+        command
+    }
+
     /// Runs a game while the project is away.
-    fn play(&self, game: &Path, expected: Classes) -> Result<Vec<String>> {
+    pub(super) fn play(&self, game: &Path, expected: Classes) -> Result<Vec<String>> {
+        let lines = self.run(game, &[], &[])?;
+        kinds::check(&lines, expected)?;
+        ensure!(kinds::own_lines(&lines).is_empty());
+        Ok(lines)
+    }
+
+    /// Runs a game with arguments to its end while the project is away.
+    pub(super) fn run(&self, game: &Path, args: &[&str], allowed: &[&str]) -> Result<Vec<String>> {
         let folder = game.parent().context("a game lies in a folder")?;
         let away = self.games.path().join("project");
         fs::rename(self.project.path(), &away)?;
         let mut command: Command = self.context.godot.run(game);
-        command.current_dir(folder);
-        let finished = kinds::run(command, &[]);
+        command.current_dir(folder).args(args);
+        let finished = kinds::run(command, allowed);
         fs::rename(&away, self.project.path())?;
-        let lines = finished?.lines;
-        kinds::check(&lines, expected)?;
-        ensure!(kinds::own_lines(&lines).is_empty());
-        Ok(lines)
+        Ok(finished?.lines)
     }
 }
 
 fn presets(template: &Path) -> String {
     let template = template.display();
-    let architecture = if cfg!(target_arch = "aarch64") {
-        "arm64"
-    } else {
-        "x86_64"
-    };
     let mut text = String::new();
     for (number, preset) in PRESETS.iter().enumerate() {
         let Preset {
             name,
+            platform,
+            options,
             script_mode,
             filter,
             include,
@@ -259,7 +325,7 @@ fn presets(template: &Path) -> String {
             r#"[preset.{number}]
 
 name="{name}"
-platform="Linux"
+platform="{platform}"
 runnable=false
 custom_features="{feature}"
 {filter}
@@ -271,9 +337,8 @@ script_export_mode={script_mode}
 [preset.{number}.options]
 
 custom_template/release="{template}"
-binary_format/embed_pck=false
-binary_format/architecture="{architecture}"
 texture_format/s3tc_bptc=true
+{options}
 
 "#
         );

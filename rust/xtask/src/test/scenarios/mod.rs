@@ -12,6 +12,9 @@ mod cost;
 mod documented;
 mod drop_in;
 mod export;
+mod export_packs;
+mod export_platforms;
+mod export_plugins;
 mod first_import;
 mod flood;
 mod hostile_link;
@@ -109,6 +112,31 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ("exports_are_not_stale_after_an_edit", export::after_an_edit),
     ("exports_without_the_drop_in", export::without_drop_in),
     ("exports_without_the_addon", export::without_addon),
+    ("exported_patches_run_on_openssl", export_packs::patch),
+    (
+        "exported_downloadable_content_runs_on_openssl",
+        export_packs::downloadable_content,
+    ),
+    (
+        "exports_without_a_library",
+        export_platforms::without_a_library,
+    ),
+    (
+        "exports_look_for_the_platforms_library",
+        export_platforms::with_a_library,
+    ),
+    (
+        "exports_work_beside_other_export_plugins",
+        export_plugins::work_side_by_side,
+    ),
+    (
+        "exports_fail_rather_than_ship_half",
+        export_plugins::fail_rather_than_ship_half,
+    ),
+    (
+        "exports_say_what_is_not_customized",
+        export_plugins::say_what_is_not_customized,
+    ),
     (
         "a_package_works_in_an_empty_project",
         package::in_an_empty_project,

@@ -1,0 +1,89 @@
+//! Exports for platforms that the addon has no library for.
+
+use std::fs;
+
+use anyhow::{Context as _, Result, ensure};
+
+use super::Context;
+use super::export::Exports;
+use super::kinds::{self, Classes};
+
+/// What the engine prints where a game's library is for another platform.
+const NO_LIBRARY: &[&str] = &[
+    "open_dynamic_library",
+    "GDExtension dynamic library not found",
+    "No GDExtension library found",
+    "Error loading extension",
+];
+
+/// Scripts stay the engine's, and one line says why.
+pub(crate) fn without_a_library(context: &Context) -> Result<()> {
+    let exports = Exports::new(context)?;
+    let game = exports.release("compressed")?;
+    let windows = exports
+        .project
+        .path()
+        .join("addons/openssl_dtls/bin/openssl_dtls.windows.x86_64.dll");
+    if windows.exists() {
+        fs::remove_file(windows)?;
+    }
+    for (preset, why) in [
+        ("web", "since the addon has no library for Web on wasm32."),
+        (
+            "risc-v",
+            "since the addon has no library for Linux on rv64.",
+        ),
+        (
+            "android",
+            "since the addon has no library for Android on arm32.",
+        ),
+        (
+            "windows",
+            "since the addon's library for Windows is missing, res://addons/openssl_dtls/bin/openssl_dtls.windows.x86_64.dll; copy it from the addon's release.",
+        ),
+    ] {
+        let folder = exports.folder(preset)?;
+        let pack = folder.join("game.pck");
+        let lines = exports
+            .export("--export-pack", preset, &pack)
+            .with_context(|| preset.to_owned())?;
+        let said = kinds::own_lines(&lines);
+        ensure!(
+            said.len() == 1 && said[0].contains(why),
+            "{preset}: not one line that says why: {said:?}"
+        );
+        // The same program plays the pack, on the engine's classes, with no library beside it.
+        let program = folder.join("game");
+        fs::copy(&game, &program)?;
+        let lines = exports
+            .run(&program, &[], NO_LIBRARY)
+            .with_context(|| preset.to_owned())?;
+        kinds::check(&lines, Classes::Engine).with_context(|| preset.to_owned())?;
+    }
+    Ok(())
+}
+
+/// For a platform that the addon is for the library has to be there, in whatever form it is listed.
+pub(crate) fn with_a_library(context: &Context) -> Result<()> {
+    let exports = Exports::new(context)?;
+    let library = exports
+        .project
+        .path()
+        .join("addons/openssl_dtls/bin/openssl_dtls.windows.x86_64.dll");
+    fs::write(&library, "a library, as far as an export looks")?;
+    let pack = exports.folder("windows")?.join("game.pck");
+    let lines = exports.export("--export-pack", "windows", &pack)?;
+    let said = kinds::own_lines(&lines);
+    ensure!(said.is_empty(), "with its library: {said:?}");
+
+    // Without the drop-in, too: scripts may name the addon's own classes.
+    fs::remove_file(&library)?;
+    super::drop_in::turn_off(exports.project.path())?;
+    let lines = exports.export("--export-pack", "windows", &pack)?;
+    let said = kinds::own_lines(&lines);
+    ensure!(
+        said.len() == 1 && said[0].contains("the exported game lacks the addon's classes"),
+        "a missing library is not named: {said:?}"
+    );
+    Ok(())
+}
