@@ -1,5 +1,6 @@
 //! The addon's part in the editor; the engine makes one by itself.
 
+use godot::classes::notify::NodeNotification;
 use godot::classes::{EditorPlugin, IEditorPlugin};
 use godot::obj::{Base, Gd, NewGd, WithBaseField};
 use godot::register::{GodotClass, godot_api};
@@ -7,13 +8,15 @@ use godot::register::{GodotClass, godot_api};
 use crate::convert::ConvertMenu;
 use crate::export::{self, ExportPlugins};
 use crate::first_meeting;
+use crate::overlay::ReloadLink;
 
-/// Brings in what exports need, and the converter's menu items.
+/// Brings in what exports need, the converter's menu items, and the link to running games.
 #[derive(GodotClass)]
 #[class(tool, init, internal, base = EditorPlugin, rename = OpenSSLDTLSEditorPlugin)]
 struct OpenSslDtlsEditorPlugin {
     exports: Option<ExportPlugins>,
     menu: Option<Gd<ConvertMenu>>,
+    link: Option<Gd<ReloadLink>>,
     base: Base<EditorPlugin>,
 }
 
@@ -25,7 +28,19 @@ impl IEditorPlugin for OpenSslDtlsEditorPlugin {
         let menu = ConvertMenu::new_gd();
         ConvertMenu::add_to(&menu, &mut self.base_mut());
         self.menu = Some(menu);
+        let link = ReloadLink::new_gd();
+        ReloadLink::add_to(&link, &mut self.base_mut());
+        self.link = Some(link);
         self.base_mut().set_process(first_meeting::needs_time());
+    }
+
+    fn on_notification(&mut self, what: NodeNotification) {
+        // The editor looks for scripts that were changed from outside when its window gets the focus.
+        if what == NodeNotification::APPLICATION_FOCUS_IN
+            && let Some(link) = &self.link
+        {
+            link.bind().send_refresh();
+        }
     }
 
     fn process(&mut self, _delta: f64) {
@@ -43,6 +58,9 @@ impl IEditorPlugin for OpenSslDtlsEditorPlugin {
         }
         if let Some(mut menu) = self.menu.take() {
             ConvertMenu::remove_from(&mut menu, &mut self.base_mut());
+        }
+        if let Some(link) = self.link.take() {
+            ReloadLink::remove_from(&link, &mut self.base_mut());
         }
     }
 }

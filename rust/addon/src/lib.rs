@@ -74,6 +74,7 @@ unsafe impl ExtensionLibrary for OpenSslDtls {
 
     fn on_stage_deinit(stage: InitStage) {
         if stage == InitStage::Scene {
+            overlay::end();
             crew::dismiss();
             contexts::forget_all();
         }

@@ -3,10 +3,15 @@
 //! Before any script is loaded, the project's scripts are read, those that name the classes are
 //! renamed in a copy, and the copies are laid over the project as a resource pack.
 
+mod link;
+mod live;
 mod pack;
 mod staging;
 
+pub(crate) use link::ReloadLink;
+
 use std::path::Path;
+use std::time::SystemTime;
 
 use drop_in::Direction;
 use godot::classes::Engine;
@@ -32,6 +37,7 @@ pub(crate) fn apply() {
             "OpenSSL DTLS: this project has C# scripts; they stay on the engine's DTLS classes, and only GDScript is renamed."
         );
     }
+    let scanned_at = SystemTime::now();
     let Renamed {
         changed,
         changes_folders,
@@ -40,7 +46,7 @@ pub(crate) fn apply() {
     if changed.is_empty() {
         return;
     }
-    match lay_over(&root, &changed) {
+    match lay_over(&root, &changed, scanned_at) {
         Ok(()) if is_converter => {}
         Ok(()) => {
             godot_print!("OpenSSL DTLS: {}", summary(&changed));
@@ -56,14 +62,25 @@ pub(crate) fn apply() {
     }
 }
 
-fn lay_over(root: &Path, changed: &[Changed]) -> Result<(), String> {
+/// To be called as the extension ends.
+pub(crate) fn end() {
+    live::end();
+}
+
+fn lay_over(root: &Path, changed: &[Changed], scanned_at: SystemTime) -> Result<(), String> {
     if let Some(link) = project::endless_link(root) {
         return Err(format!(
             "the engine would list the project without an end, since {} links to a folder that it is in; remove that link",
             link.display()
         ));
     }
-    pack::load(root, changed)
+    let entries: Vec<pack::Entry<'_>> = changed
+        .iter()
+        .map(|file| (file.path.as_str(), file.text.as_bytes()))
+        .collect();
+    let folder = pack::load(root, &entries)?;
+    live::begin(root, folder, changed, scanned_at);
+    Ok(())
 }
 
 /// What runs on OpenSSL, in one line.

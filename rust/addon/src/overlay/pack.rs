@@ -14,10 +14,12 @@ use godot::global::Error;
 use godot::obj::{NewGd, Singleton};
 
 use super::staging;
-use crate::project::Changed;
 
-/// Lays the files over the project; on an error the project is as it was.
-pub(crate) fn load(root: &Path, files: &[Changed]) -> Result<(), String> {
+/// A file of the project, `res://…`, and what it says in the pack.
+pub(super) type Entry<'a> = (&'a str, &'a [u8]);
+
+/// Lays the files over the project and returns the folder of the pack; on an error the project is as it was.
+pub(super) fn load(root: &Path, files: &[Entry<'_>]) -> Result<PathBuf, String> {
     let name = format!("overlay-{:016x}.pck", fingerprint(files));
     let mut reasons = Vec::new();
     for folder in folders(root) {
@@ -26,7 +28,7 @@ pub(crate) fn load(root: &Path, files: &[Changed]) -> Result<(), String> {
         match try_folder(&pack, files) {
             Ok(()) => {
                 remove_old(&folder, &pack);
-                return Ok(());
+                return Ok(folder);
             }
             Err(why) => reasons.push(why),
         }
@@ -47,10 +49,15 @@ fn folders(root: &Path) -> [PathBuf; 2] {
     [data, user].map(|folder| folder.join("openssl_dtls"))
 }
 
-fn try_folder(pack: &Path, files: &[Changed]) -> Result<(), String> {
+fn try_folder(pack: &Path, files: &[Entry<'_>]) -> Result<(), String> {
     if pack.is_file() && load_pack(pack) {
         return Ok(());
     }
+    add(pack, files)
+}
+
+/// Makes a pack and lays it over the project, and over packs that were loaded before.
+pub(super) fn add(pack: &Path, files: &[Entry<'_>]) -> Result<(), String> {
     write(pack, files)?;
     if load_pack(pack) {
         return Ok(());
@@ -64,7 +71,7 @@ fn load_pack(pack: &Path) -> bool {
     ProjectSettings::singleton().load_resource_pack(&*pack.to_string_lossy())
 }
 
-fn write(pack: &Path, files: &[Changed]) -> Result<(), String> {
+fn write(pack: &Path, files: &[Entry<'_>]) -> Result<(), String> {
     let folder = pack.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder).map_err(|error| cannot_write(folder, &error))?;
     let _in_use = staging::mark_in_use(folder);
@@ -77,23 +84,23 @@ fn write(pack: &Path, files: &[Changed]) -> Result<(), String> {
 }
 
 /// Writes the files, numbered, where the packer can read them.
-fn stage(staging: &Path, files: &[Changed]) -> Result<(), String> {
+fn stage(staging: &Path, files: &[Entry<'_>]) -> Result<(), String> {
     fs::create_dir_all(staging).map_err(|error| cannot_write(staging, &error))?;
-    for (number, file) in files.iter().enumerate() {
+    for (number, (_, text)) in files.iter().enumerate() {
         let staged = staging.join(number.to_string());
-        fs::write(&staged, &file.text).map_err(|error| cannot_write(&staged, &error))?;
+        fs::write(&staged, text).map_err(|error| cannot_write(&staged, &error))?;
     }
     Ok(())
 }
 
-fn build(staging: &Path, pack: &Path, files: &[Changed]) -> Result<(), String> {
+fn build(staging: &Path, pack: &Path, files: &[Entry<'_>]) -> Result<(), String> {
     let unfinished = staging.join("pack");
     let mut packer = PckPacker::new_gd();
     let mut done = packer.pck_start(&*unfinished.to_string_lossy());
-    for (number, file) in files.iter().enumerate() {
+    for (number, (path, _)) in files.iter().enumerate() {
         if done == Error::OK {
             let staged = staging.join(number.to_string());
-            done = packer.add_file(file.path.as_str(), &*staged.to_string_lossy());
+            done = packer.add_file(*path, &*staged.to_string_lossy());
         }
     }
     if done == Error::OK {
@@ -111,7 +118,7 @@ fn cannot_write(path: &Path, error: &std::io::Error) -> String {
 }
 
 /// What the pack is made of, in short: the files, and what wrote them.
-fn fingerprint(files: &[Changed]) -> u64 {
+fn fingerprint(files: &[Entry<'_>]) -> u64 {
     let mut hasher = DefaultHasher::new();
     env!("CARGO_PKG_VERSION").hash(&mut hasher);
     let engine = Engine::singleton().get_version_info();
@@ -119,17 +126,18 @@ fn fingerprint(files: &[Changed]) -> u64 {
         .get("string")
         .map(|version| version.to_string())
         .hash(&mut hasher);
-    for file in files {
-        file.path.hash(&mut hasher);
-        file.text.hash(&mut hasher);
-    }
+    files.hash(&mut hasher);
     hasher.finish()
 }
+
+/// What the names of packs begin with that a running game makes for itself and removes when it ends.
+pub(super) const OF_ONE_GAME: &str = "reload-";
 
 /// Removes packs that no start has made for long. A running game may still read from its own, so
 /// the ones of late stay, whoever made them.
 fn remove_old(folder: &Path, current: &Path) {
-    const KEPT_FOR: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+    const KEPT_FOR: Duration = DAY.saturating_mul(30);
     const KEPT: usize = 32;
     let Ok(entries) = fs::read_dir(folder) else {
         return;
@@ -140,6 +148,14 @@ fn remove_old(folder: &Path, current: &Path) {
         .filter(|path| path != current && path.extension().is_some_and(|end| end == "pck"))
         .filter_map(|path| Some((fs::metadata(&path).ok()?.modified().ok()?, path)))
         .collect();
+    packs.retain(|(modified, pack)| {
+        let name = pack.file_name().unwrap_or_default().to_string_lossy();
+        let is_left_behind = name.starts_with(OF_ONE_GAME)
+            && modified
+                .elapsed()
+                .is_ok_and(|age| age > DAY.saturating_mul(7));
+        !(is_left_behind && fs::remove_file(pack).is_ok())
+    });
     packs.sort();
     let surplus = packs.len().saturating_sub(KEPT);
     for (modified, pack) in packs.drain(..surplus) {

@@ -9,6 +9,7 @@ mod class_reference;
 mod contexts;
 mod convert;
 mod cost;
+mod debugger;
 mod documented;
 mod drop_in;
 mod export;
@@ -19,6 +20,7 @@ mod first_import;
 mod flood;
 mod hostile_link;
 mod kinds;
+mod live;
 mod openssl_cli;
 mod package;
 mod project_scan;
@@ -100,6 +102,8 @@ const SCENARIOS: &[(&str, Scenario)] = &[
         "drop_in_removes_what_killed_starts_left",
         project_scan::killed_starts,
     ),
+    ("scripts_saved_while_they_run_are_reloaded", live::reload),
+    ("scripts_saved_while_they_run_are_loaded", live::load),
     ("a_project_is_converted_and_back", convert::there_and_back),
     ("the_documented_pair_is_converted", convert::documented_pair),
     (

@@ -1,0 +1,111 @@
+//! Scripts that are saved while the project runs: the new text arrives, renamed.
+
+use std::fs;
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+
+use super::debugger::{Connection, Debugger};
+use super::{Context, kinds};
+use crate::check;
+use crate::process::{self, Running};
+use crate::test::fixture::Fixture;
+
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// A debugger has scripts reloaded, one that knows nothing of the addon and one that does; files are changed outside.
+pub(crate) fn reload(context: &Context) -> Result<()> {
+    let project = Fixture::named("live")?;
+    project.import(context)?;
+    let debugger = Debugger::new()?;
+    let mut command = context.godot.command(project.path());
+    debugger.attach_to(&mut command)?;
+    let mut game = process::start(command, None)?;
+    let mut connection = debugger.accept()?;
+    said(&mut game, "talker: one OpenSSLDTLSServer")?;
+    said(&mut game, "plain: one")?;
+    said(&mut game, "scene: one OpenSSLUDPServer")?;
+
+    let save = |file: &str, from: &str, to: &str| -> Result<()> {
+        let path = project.path().join(file);
+        let text = fs::read_to_string(&path)?;
+        ensure!(text.contains(from));
+        fs::write(&path, text.replace(from, to))?;
+        Ok(())
+    };
+    let reload =
+        |connection: &mut Connection, path: &str| connection.send("reload_scripts", &[path]);
+
+    // Saved several times, as the engine's own debugger reports it.
+    for (from, to) in [("one", "two"), ("two", "three"), ("three", "four")] {
+        save("talker.gd", &format!("\"{from}"), &format!("\"{to}"))?;
+        reload(&mut connection, "res://talker.gd")?;
+        said(&mut game, &format!("talker: {to} OpenSSLDTLSServer"))?;
+    }
+    let packs = packs_of(&project)?;
+    // The start's, the newest, and one more if a file was seen half written, when the project seemed to use no DTLS.
+    ensure!(packs.len() <= 3, "old packs are left: {packs:?}");
+
+    // A script built into a scene.
+    save("main.tscn", "one", "two")?;
+    connection.send("reload_scripts", &["res://main.tscn::GDScript_1"])?;
+    said(&mut game, "scene: two OpenSSLUDPServer")?;
+
+    // A script that named none of the classes when the game started: the addon's message tells of it.
+    save(
+        "plain.gd",
+        "return \"one\"",
+        "return \"two \" + PacketPeerDTLS.new().get_class()",
+    )?;
+    connection.send("openssl_dtls:refresh", &[])?;
+    reload(&mut connection, "res://plain.gd")?;
+    said(&mut game, "plain: two OpenSSLPacketPeerDTLS")?;
+
+    // A script that names none any more.
+    save(
+        "plain.gd",
+        "return \"two \" + PacketPeerDTLS.new().get_class()",
+        "return \"three\"",
+    )?;
+    connection.send("reload_all_scripts", &[])?;
+    said(&mut game, "plain: three")?;
+
+    fs::write(project.path().join("stop"), "")?;
+    let finished = game.finish(LIMIT)?;
+    let problems = check::problems(&finished.lines, &[]);
+    ensure!(problems.is_empty(), "{}", problems.join("\n"));
+    ensure!(finished.succeeded(), "it ended with {}", finished.end());
+    let packs = packs_of(&project)?;
+    ensure!(packs.len() == 1, "not one pack is left: {packs:?}");
+    Ok(())
+}
+
+/// Without a debugger, what is loaded is as it was saved, and so is what a script reads itself a moment later.
+pub(crate) fn load(context: &Context) -> Result<()> {
+    let project = Fixture::named("live")?;
+    project.import(context)?;
+    let mut command = context.godot.command(project.path());
+    command.args(["--", "--by-itself"]);
+    let finished = kinds::run(command, &[])?;
+    for line in [
+        "ignored: two OpenSSLDTLSServer",
+        "replaced: two OpenSSLUDPServer",
+        "new: three OpenSSLPacketPeerDTLS",
+        "by source: four OpenSSLDTLSServer",
+    ] {
+        kinds::has(&finished.lines, line)?;
+    }
+    Ok(())
+}
+
+fn packs_of(project: &Fixture) -> Result<Vec<String>> {
+    let entries = fs::read_dir(project.path().join(".godot/openssl_dtls"))?;
+    Ok(entries
+        .flatten()
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect())
+}
+
+fn said(game: &mut Running, line: &str) -> Result<()> {
+    game.wait_for(line, |said| said == line, LIMIT)
+}
