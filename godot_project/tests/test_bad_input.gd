@@ -179,3 +179,65 @@ func test_udp_methods_with_bad_arguments() -> void:
 	equal(server.listen(0, "nowhere"), ERR_INVALID_PARAMETER, "a bad address")
 	equal(server.poll(), ERR_UNCONFIGURED, "poll before listen")
 	equal(server.take_connection(), null, "take_connection before listen")
+
+
+const CLASSES := ["DTLSServer", "PacketPeerDTLS", "UDPServer", "PacketPeerUDP", "TLSOptions"]
+
+
+func test_wrong_numbers_of_arguments() -> void:
+	for stock_name: String in CLASSES:
+		var class_of_ours := "OpenSSL" + stock_name
+		var object: Object = ClassDB.instantiate(class_of_ours)
+		for method in ClassDB.class_get_method_list(class_of_ours, true):
+			var most: int = method.args.size()
+			if method.name.begins_with("_"):
+				continue
+			var place := "'%s::%s': Method expected %d argument(s), but called with " % [class_of_ours, method.name, most]
+			expect_error(place + "%d" % (most + 1))
+			var too_many := []
+			too_many.resize(most + 1)
+			equal(object.callv(method.name, too_many), null, "%s with too many" % method.name)
+			if most > method.default_args.size():
+				expect_error(place + "0")
+				equal(object.callv(method.name, []), null, "%s with none" % method.name)
+
+
+func test_arguments_of_wrong_types() -> void:
+	for prefix: String in ["", "OpenSSL"]:
+		for call: Array in [
+			["PacketPeerUDP", "bind", ["1"], "Cannot convert argument 1 from String to int"],
+			["PacketPeerUDP", "bind", [0, null], "Cannot convert argument 2 from Nil to String"],
+			["PacketPeerUDP", "set_broadcast_enabled", ["true"], "Cannot convert argument 1 from String to bool"],
+			["PacketPeerDTLS", "put_packet", ["text"], "Cannot convert argument 1 from String to PackedByteArray"],
+			["UDPServer", "set_max_pending_connections", [[]], "Cannot convert argument 1 from Array to int"],
+		]:
+			expect_error("'%s%s::%s': %s." % [prefix, call[0], call[1], call[3]])
+			var object: Object = ClassDB.instantiate(prefix + call[0])
+			equal(object.callv(call[1], call[2]), null, "%s%s.%s()" % [prefix, call[0], call[1]])
+
+
+func test_arguments_that_the_engine_converts() -> void:
+	for prefix: String in ["", "OpenSSL"]:
+		var udp: Object = ClassDB.instantiate(prefix + "PacketPeerUDP")
+		for arguments: Array in [[0.5, "127.0.0.1", 6.5], [false, &"127.0.0.1"], [0, ^"127.0.0.1"]]:
+			equal(udp.callv("bind", arguments), OK, "%sPacketPeerUDP.bind%s" % [prefix, arguments])
+			udp.close()
+		var server: Object = ClassDB.instantiate(prefix + "UDPServer")
+		server.callv("set_max_pending_connections", [4.5])
+		equal(server.max_pending_connections, 4, prefix + "UDPServer.max_pending_connections")
+
+
+func test_untyped_code_with_a_wrong_number_of_arguments() -> void:
+	for prefix: String in ["", "OpenSSL"]:
+		expect_error("Invalid call to function 'poll' in base '%sPacketPeerDTLS'. Expected 0 argument(s)." % prefix)
+		_poll_with_an_argument(ClassDB.instantiate(prefix + "PacketPeerDTLS"))
+		expect_error("Invalid call to function 'bind' in base '%sPacketPeerUDP'. Expected 3 argument(s)." % prefix)
+		_bind_without_a_port(ClassDB.instantiate(prefix + "PacketPeerUDP"))
+
+
+func _poll_with_an_argument(peer: Variant) -> void:
+	peer.poll(1)
+
+
+func _bind_without_a_port(peer: Variant) -> void:
+	peer.bind()

@@ -4,6 +4,7 @@ extends "res://tests/suite.gd"
 
 const Kit := preload("res://tests/kit.gd")
 const Pair := preload("res://tests/pair.gd")
+const CallingLogger := preload("res://tests/calling_logger.gd")
 
 const CONNECTED := OpenSSLPacketPeerDTLS.STATUS_CONNECTED
 const ERROR := OpenSSLPacketPeerDTLS.STATUS_ERROR
@@ -73,3 +74,26 @@ func test_a_peer_in_whose_middle_it_happens_ends_and_the_others_go_on() -> void:
 	equal(good.packet_of(good.served).get_string_from_utf8(), "go on", "the other goes on")
 	var later := Pair.new(_kit, server)
 	check(later.establish(), "and the server takes new ones")
+
+
+func test_a_logger_that_calls_the_peer_in_whose_middle_it_happens() -> void:
+	if not CallingLogger.is_possible():
+		print("This engine has no script loggers.")
+		return
+	var pair := Pair.new(_kit)
+	check(pair.establish(), "connected")
+	expect_error("PacketPeerDTLS.poll(): it failed in a way that it should not")
+	pair.client.put_packet("something to do".to_utf8_buffer())
+	var statuses: Array[int] = []
+	var logger := CallingLogger.new(func() -> void:
+		# The panic may be noticed by the first of these calls; it must not be asked for again.
+		OS.unset_environment("OPENSSL_DTLS_PANIC")
+		pair.served.poll()
+		pair.served.get_protocol()
+		statuses.append(pair.served.get_status()))
+	_panicking("while a peer is locked", func() -> void:
+		pair.udp_server.poll()
+		pair.served.poll())
+	logger.remove()
+	equal(logger.calls, 2, "the place of the panic, and what failed")
+	equal(statuses, [ERROR, ERROR] as Array[int], "the peer had ended by then")

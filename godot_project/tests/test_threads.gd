@@ -312,3 +312,79 @@ func test_a_script_that_logs_may_call_what_is_being_logged_about() -> void:
 	peer.poll()
 	logger.remove()
 	check(logger.calls >= 3, "the logger was called: %d times" % logger.calls)
+
+
+func test_many_threads_use_one_peer_of_the_engines() -> void:
+	# Two DTLS peers on the same one as well: calls into it are serialised all the same.
+	var server := EchoServer.new()
+	var udp_peer: PacketPeer = ClassDB.instantiate("PacketPeerUDP")
+	udp_peer.connect_to_host("127.0.0.1", server.port)
+	var shared := PacketPeerDTLS.new()
+	shared.connect_to_peer(udp_peer, "localhost", TLSOptions.client_unsafe())
+	check(await until(func() -> bool:
+		shared.poll()
+		return shared.get_status() == PacketPeerDTLS.STATUS_CONNECTED), "connected")
+	var other := PacketPeerDTLS.new()
+	other.connect_to_peer(udp_peer, "localhost", TLSOptions.client_unsafe())
+	var deadline := _deadline()
+	var taken: Array = await _in_threads(4, func(which: int) -> int:
+		var count := 0
+		while Time.get_ticks_msec() < deadline:
+			if which == 3:
+				other.poll()
+				continue
+			shared.put_packet(Kit.bytes(700, which))
+			shared.poll()
+			while shared.get_available_packet_count() > 0:
+				shared.get_packet()
+				count += 1
+		return count)
+	server.stop()
+	equal(shared.get_status(), PacketPeerDTLS.STATUS_CONNECTED, "the connection goes on")
+	check(taken[0] + taken[1] + taken[2] > 0, "packets came back: %s" % [taken])
+
+
+func test_peers_that_another_thread_lets_go_of_while_a_server_polls_them() -> void:
+	var udp_server := UDPServer.new()
+	udp_server.max_pending_connections = 100
+	udp_server.listen(0, "127.0.0.1")
+	var server: DTLSServer = Kit.new(true).ready_server()
+	var deadline := _deadline()
+	var let_go := 0
+	var seen := 0
+	while Time.get_ticks_msec() < deadline:
+		var clients: Array[PacketPeerDTLS] = []
+		for i in 16:
+			var udp_peer := PacketPeerUDP.new()
+			udp_peer.connect_to_host("127.0.0.1", udp_server.get_local_port())
+			clients.append(PacketPeerDTLS.new())
+			clients[i].connect_to_peer(udp_peer, "localhost", TLSOptions.client_unsafe())
+		var served: Array[PacketPeerDTLS] = []
+		var is_connected := func(peer: PacketPeerDTLS) -> bool: return peer.get_status() == PacketPeerDTLS.STATUS_CONNECTED
+		var until := Time.get_ticks_msec() + 10_000
+		while not (clients.all(is_connected) and served.size() >= 16 and served.all(is_connected)):
+			if not check(Time.get_ticks_msec() < until, "all are connected"):
+				return
+			for client in clients:
+				client.poll()
+			while udp_server.is_connection_available():
+				var peer := server.take_connection(udp_server.take_connection())
+				if peer.get_status() == PacketPeerDTLS.STATUS_HANDSHAKING:
+					served.append(peer)
+			server.poll_peers()
+		for client in clients:
+			client.put_packet(Kit.bytes(10))
+		var thread := Thread.new()
+		thread.start(func() -> int:
+			var count := 0
+			while not served.is_empty():
+				served.pop_back()
+				count += 1
+				for i in randi() % 300:
+					pass
+			return count)
+		while thread.is_alive():
+			seen += server.poll_peers().size()
+		let_go += thread.wait_to_finish()
+	print("%d peers let go of, seen %d times meanwhile" % [let_go, seen])
+	check(let_go > 0, "peers were let go of")

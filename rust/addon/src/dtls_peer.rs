@@ -17,9 +17,13 @@ use crate::peer::{Got, Peer, PutError};
 use crate::roster::Membership;
 use crate::server_side::ServerSide;
 use crate::status::Status;
-use crate::{crew, engine_link, panics};
+use crate::{crew, panics};
 
 /// A peer behind a lock. What scripts ask for most is published, so that asking takes no lock.
+///
+/// Printing, and calling an engine's peer, can run a script, which may let go of the peer. Methods that
+/// do either take `&Arc<Self>`, from callers that hold a reference until they return: an `Arc` of their
+/// own, or the object.
 #[derive(Default)]
 pub(crate) struct DtlsPeer {
     peer: Mutex<Peer>,
@@ -68,6 +72,13 @@ impl DtlsPeer {
         self.has_restart.load(Ordering::Acquire)
     }
 
+    /// To be called when the object begins to end: no roster gives it out after that.
+    pub(crate) fn object_ends(&self) {
+        if let Some(membership) = self.membership.get() {
+            membership.object_ends();
+        }
+    }
+
     pub(crate) fn lock(&self) -> Locked<'_> {
         let peer = self.peer.lock().unwrap_or_else(|poisoned| {
             // Something panicked in the middle of it, so nothing of it is to be relied on.
@@ -112,7 +123,7 @@ impl DtlsPeer {
     }
 
     /// Whether it is known, without a lock, that a poll would do nothing.
-    fn has_nothing_to_do(&self) -> bool {
+    pub(crate) fn has_nothing_to_do(&self) -> bool {
         self.waits.load(Ordering::Acquire)
             && !self.has_unsaid.load(Ordering::Acquire)
             && self.arrivals.get().is_some_and(udp::Arrivals::is_quiet)
@@ -159,7 +170,7 @@ impl DtlsPeer {
         self.unsaid.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn say_unsaid(&self) {
+    fn say_unsaid(self: &Arc<Self>) {
         if self.has_unsaid.load(Ordering::Acquire) {
             self.has_unsaid.store(false, Ordering::Relaxed);
             let unsaid = std::mem::take(&mut *self.unsaid());
@@ -175,7 +186,7 @@ impl DtlsPeer {
 
     /// Takes the oldest packet if one waits and the engine need not know; otherwise, nothing has
     /// happened.
-    pub(crate) fn take_waiting(&self) -> Option<PackedByteArray> {
+    pub(crate) fn take_waiting(self: &Arc<Self>) -> Option<PackedByteArray> {
         if self.engine_keeps_error.load(Ordering::Relaxed) {
             return None;
         }
@@ -240,11 +251,10 @@ impl DtlsPeer {
     /// Fetches what has arrived at an engine's UDP peer.
     fn fetch(self: &Arc<Self>) {
         let engine_peer = self.lock().engine_peer_to_read();
-        if let Some(mut engine_peer) = engine_peer {
-            // The engine's peer may print, and a script's logger let go of this one.
-            let this = Arc::clone(self);
-            let fetched = engine_link::fetch(&mut engine_peer);
-            this.lock().bring(&engine_peer, fetched);
+        if let Some(engine_peer) = engine_peer
+            && let Some(fetched) = engine_peer.fetch()
+        {
+            self.lock().bring(&engine_peer, fetched);
         }
     }
 }

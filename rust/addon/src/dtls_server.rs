@@ -6,6 +6,7 @@ use godot::global::Error;
 use godot::prelude::*;
 
 use crate::address_limits::{AddressLimits, Network};
+use crate::calls;
 use crate::contexts;
 use crate::link::Link;
 use crate::packet_peer_dtls::OpenSslPacketPeerDtls;
@@ -39,7 +40,7 @@ pub(crate) struct OpenSslDtlsServer {
         usage_flags = [DEFAULT]
     )]
     #[init(val = PhantomVar::default())]
-    max_handshakes: PhantomVar<i32>,
+    max_handshakes: PhantomVar<i64>,
 
     /// How long a handshake may take, in seconds, from 1 to 3,600; after that the peer ends in [constant OpenSSLPacketPeerDTLS.STATUS_ERROR]. Peers get it from the server when they are taken.
     #[var(get = get_handshake_timeout, set = set_handshake_timeout, hint = RANGE, hint_string = "1,3600,0.1,suffix:s", usage_flags = [DEFAULT])]
@@ -67,7 +68,7 @@ pub(crate) struct OpenSslDtlsServer {
         usage_flags = [DEFAULT]
     )]
     #[init(val = PhantomVar::default())]
-    max_handshakes_per_address: PhantomVar<i32>,
+    max_handshakes_per_address: PhantomVar<i64>,
 
     /// How many handshakes with clients of one IP address may begin in a second, counted as for [member max_handshakes_per_address]; as many may begin at once after a second in which none did. Further clients are not answered, and try again after a second. 0 is no limit.
     ///
@@ -80,7 +81,7 @@ pub(crate) struct OpenSslDtlsServer {
         usage_flags = [DEFAULT]
     )]
     #[init(val = PhantomVar::default())]
-    max_handshake_rate_per_address: PhantomVar<i32>,
+    max_handshake_rate_per_address: PhantomVar<i64>,
 }
 
 /// A server as its object's methods use it.
@@ -100,11 +101,11 @@ impl DtlsServer {
 
 impl OpenSslDtlsServer {
     fn timeouts(&self) -> Timeouts {
-        *state::of_base::<Self>(&self.base).timeouts()
+        *state::of_value(self).timeouts()
     }
 
     fn set_timeout(&self, timeout: Timeout, seconds: f64) {
-        let state = state::of_base::<Self>(&self.base);
+        let state = state::of_value(self);
         timeout.set("DTLSServer", seconds, self.timeouts(), |timeouts| {
             *state.timeouts() = timeouts;
         });
@@ -221,57 +222,63 @@ impl OpenSslDtlsServer {
 
     /// Sets [member max_handshakes].
     #[func]
-    fn set_max_handshakes(&self, max_handshakes: i32) {
+    fn set_max_handshakes(&self, max_handshakes: i64) {
         match usize::try_from(max_handshakes) {
-            Ok(max @ 1..) => state::of_base::<Self>(&self.base)
-                .roster
-                .set_max_handshakes(max),
-            _ => mistake(
-                "DTLSServer.set_max_handshakes()",
-                "the value must be 1 or more",
-            ),
+            Ok(max @ 1..) => {
+                let roster = Arc::clone(&state::of_value(self).roster);
+                // It says which handshakes it drops.
+                calls::after(move || roster.set_max_handshakes(max));
+            }
+            _ => calls::after(|| {
+                mistake(
+                    "DTLSServer.set_max_handshakes()",
+                    "the value must be 1 or more",
+                );
+            }),
         }
     }
 
     /// Returns [member max_handshakes].
     #[func]
-    fn get_max_handshakes(&self) -> i32 {
-        let max = state::of_base::<Self>(&self.base).roster.max_handshakes();
-        i32::try_from(max).unwrap_or(i32::MAX)
+    fn get_max_handshakes(&self) -> i64 {
+        let max = state::of_value(self).roster.max_handshakes();
+        i64::try_from(max).unwrap_or(i64::MAX)
     }
 
     /// Sets [member max_handshakes_per_address].
     #[func]
-    fn set_max_handshakes_per_address(&self, max_handshakes: i32) {
+    fn set_max_handshakes_per_address(&self, max_handshakes: i64) {
         match u32::try_from(max_handshakes) {
-            Ok(max) => state::of_base::<Self>(&self.base)
-                .limits
-                .set_unfinished(max),
-            Err(_) => mistake("DTLSServer.set_max_handshakes_per_address()", NO_LIMIT),
+            Ok(max) => state::of_value(self).limits.set_unfinished(max),
+            Err(_) => calls::after(|| {
+                mistake("DTLSServer.set_max_handshakes_per_address()", NO_LIMIT);
+            }),
         }
     }
 
     /// Returns [member max_handshakes_per_address].
     #[func]
-    fn get_max_handshakes_per_address(&self) -> i32 {
-        let limits = &state::of_base::<Self>(&self.base).limits;
-        i32::try_from(limits.unfinished().number()).unwrap_or(i32::MAX)
+    fn get_max_handshakes_per_address(&self) -> i64 {
+        let limits = &state::of_value(self).limits;
+        i64::from(limits.unfinished().number())
     }
 
     /// Sets [member max_handshake_rate_per_address].
     #[func]
-    fn set_max_handshake_rate_per_address(&self, max_rate: i32) {
+    fn set_max_handshake_rate_per_address(&self, max_rate: i64) {
         match u32::try_from(max_rate) {
-            Ok(max) => state::of_base::<Self>(&self.base).limits.set_a_second(max),
-            Err(_) => mistake("DTLSServer.set_max_handshake_rate_per_address()", NO_LIMIT),
+            Ok(max) => state::of_value(self).limits.set_a_second(max),
+            Err(_) => calls::after(|| {
+                mistake("DTLSServer.set_max_handshake_rate_per_address()", NO_LIMIT);
+            }),
         }
     }
 
     /// Returns [member max_handshake_rate_per_address].
     #[func]
-    fn get_max_handshake_rate_per_address(&self) -> i32 {
-        let limits = &state::of_base::<Self>(&self.base).limits;
-        i32::try_from(limits.a_second().number()).unwrap_or(i32::MAX)
+    fn get_max_handshake_rate_per_address(&self) -> i64 {
+        let limits = &state::of_value(self).limits;
+        i64::from(limits.a_second().number())
     }
 
     /// Sets [member handshake_timeout].

@@ -5,6 +5,7 @@
 
 mod address;
 mod address_limits;
+mod calls;
 mod class_reference;
 mod codes;
 mod contexts;
@@ -18,6 +19,8 @@ mod engine_link;
 mod export;
 mod first_meeting;
 mod foresight;
+#[cfg(all(debug_assertions, target_os = "linux"))]
+mod guarded_memory;
 mod hot;
 mod link;
 mod notice;
@@ -42,7 +45,7 @@ mod timeouts;
 mod tls_options;
 mod udp_server;
 
-use godot::init::{ExtensionLibrary, InitStage, gdextension};
+use godot::init::{ExtensionLibrary, InitStage};
 
 // The library exports its entry point alone. gdext brings a function of its own in place of glibc's
 // with that name, for this library only: with it hidden, no other library meets it.
@@ -51,13 +54,18 @@ std::arch::global_asm!(".hidden __cxa_thread_atexit_impl");
 
 struct OpenSslDtls;
 
-// SAFETY: the entry point that the macro makes is called by the engine alone.
-#[gdextension(entry_symbol = openssl_dtls_init)]
+// What gdext's macro for entry points brings besides the one in `calls.rs`.
+#[cfg(target_os = "linux")]
+godot::sys::register_hot_reload_workaround!();
+
+// SAFETY: gdext asks with this that nobody uses the library but through its safe interface, and that the
+// entry point, which is in `calls.rs`, is called by the engine alone.
 unsafe impl ExtensionLibrary for OpenSslDtls {
     fn on_stage_init(stage: InitStage) {
         // Scripts are not loaded yet at this stage: the last moment to change what they will be.
         match stage {
             InitStage::Scene => {
+                panics::install_hook();
                 status::register();
                 packet_peer_dtls::hot::register();
                 udp_server::hot::register();

@@ -7,8 +7,7 @@ use godot::builtin::Variant;
 use godot::classes::PacketPeerUdp;
 use godot::obj::Gd;
 
-use crate::address;
-use crate::engine_link::{self, EngineLink, Outbox};
+use crate::engine_link::{EngineLink, Outbox};
 use crate::packet_peer_udp::OpenSslPacketPeerUdp;
 use crate::server_side::ClientAddress;
 use crate::state;
@@ -49,7 +48,8 @@ pub(crate) enum Link {
 }
 
 impl Link {
-    /// Takes either kind of UDP peer; `None` for null and everything else.
+    /// Takes either kind of UDP peer; `None` for null and everything else. To be called while no DTLS
+    /// peer is locked.
     pub(crate) fn from_variant(peer: &Variant) -> Option<Self> {
         if let Ok(ours) = peer.try_to::<Gd<OpenSslPacketPeerUdp>>() {
             return Some(Self::Ours(Arc::clone(state::of(&ours).peer())));
@@ -61,7 +61,7 @@ impl Link {
     pub(crate) fn is_connected(&self) -> bool {
         match self {
             Self::Ours(peer) => peer.is_connected(),
-            Self::Engine(link) => link.peer().is_socket_connected(),
+            Self::Engine(link) => link.peer().is_connected(),
         }
     }
 
@@ -69,12 +69,7 @@ impl Link {
     pub(crate) fn remote(&self) -> Option<SocketAddr> {
         match self {
             Self::Ours(peer) => peer.remote(),
-            Self::Engine(link) => {
-                let peer = link.peer();
-                let ip = address::literal(&peer.get_packet_ip().to_string())?;
-                let port = u16::try_from(peer.get_packet_port()).ok()?;
-                Some(SocketAddr::new(ip, port))
-            }
+            Self::Engine(link) => link.peer().remote(),
         }
     }
 
@@ -82,7 +77,7 @@ impl Link {
     pub(crate) fn client_address(&self) -> Option<ClientAddress> {
         let local_port = match self {
             Self::Ours(peer) => peer.local_port(),
-            Self::Engine(link) => u16::try_from(link.peer().get_local_port()).ok()?,
+            Self::Engine(link) => link.peer().local_port(),
         };
         let remote = self.remote()?;
         Some(ClientAddress { remote, local_port })
@@ -98,8 +93,9 @@ impl Link {
 
     /// Has an engine's peer hand over what has arrived: while no DTLS peer is locked.
     pub(crate) fn fetch(&mut self) {
-        if let Self::Engine(link) = self {
-            let fetched = engine_link::fetch(&mut link.peer().clone());
+        if let Self::Engine(link) = self
+            && let Some(fetched) = link.peer().fetch()
+        {
             link.bring(fetched);
         }
     }

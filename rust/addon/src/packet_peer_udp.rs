@@ -312,10 +312,10 @@ impl OpenSslPacketPeerUdp {
 #[godot_api]
 impl IPacketPeerExtension for OpenSslPacketPeerUdp {
     fn get_available_packet_count(&self) -> i32 {
-        state::of_base::<Self>(&self.base)
-            .peer()
-            .available()
-            .map_or(-1, |count| i32::try_from(count).unwrap_or(i32::MAX))
+        contained("PacketPeerUDP.get_available_packet_count()", || {
+            let available = state::of_value(self).peer().available();
+            available.map_or(-1, |count| i32::try_from(count).unwrap_or(i32::MAX))
+        })
     }
 
     fn get_max_packet_size(&self) -> i32 {

@@ -1,31 +1,94 @@
 //! What a script gets where a method of ours panics: an error and a line, never the end of the game.
 //!
-//! A panic is a mistake of this library's. gdext prints where it was; the object goes on, and a peer in
+//! A panic is a mistake of this library's. A line says where it was; the object goes on, and a peer in
 //! whose middle it happened has ended (see `dtls_peer.rs`).
+//!
+//! gdext's panic hook prints that line where the panic is, and a script's logger may call the very peer
+//! that is locked there: the thread would wait for itself. So the line is kept until the method's body has
+//! unwound, and no lock of it is held.
 
+use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use godot::builtin::{Array, GString, PackedByteArray, PackedStringArray};
-use godot::global::Error;
+use godot::global::{Error, godot_error};
 use godot::meta::Element;
 use godot::obj::{Gd, GodotClass};
 
 use crate::report::mistake;
 use crate::status::Status;
 
-/// Runs a method's body.
+thread_local! {
+    /// How many bodies, one within the other, this thread runs.
+    static DEPTH: Cell<u32> = const { Cell::new(0) };
+    /// What panics in them have to say.
+    static UNTOLD: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Keeps what panics inside [`contained`] have to say; others are left to gdext's hook, as before. To be
+/// called once gdext has set its own.
+pub(crate) fn install_hook() {
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        // Both fail only where a thread ends and its memory is gone.
+        let is_contained = DEPTH.try_with(|depth| depth.get() > 0).unwrap_or(false);
+        let untold = UNTOLD.try_with(|untold| {
+            let mut untold = untold.try_borrow_mut().ok()?;
+            is_contained.then(|| untold.push(godot::private::format_panic_message(panic)))
+        });
+        if !matches!(untold, Ok(Some(()))) {
+            before(panic);
+        }
+    }));
+}
+
+/// Counts a body that is being run.
+struct Body;
+
+impl Body {
+    fn enter() -> Self {
+        DEPTH.set(DEPTH.get() + 1);
+        Self
+    }
+}
+
+impl Drop for Body {
+    fn drop(&mut self) {
+        DEPTH.set(DEPTH.get() - 1);
+    }
+}
+
+/// Runs a method's body. What it locks, it must have unlocked when it returns or has unwound.
 pub(crate) fn contained<R: AfterPanic>(what: &str, body: impl FnOnce() -> R) -> R {
-    catch_unwind(AssertUnwindSafe(|| {
-        point(what);
-        body()
-    }))
-    .unwrap_or_else(|_| {
+    let outcome = {
+        let _body = Body::enter();
+        catch_unwind(AssertUnwindSafe(|| {
+            point(what);
+            body()
+        }))
+    };
+    outcome.unwrap_or_else(|_| {
+        tell();
         mistake(
             what,
             "it failed in a way that it should not; please report it, with the lines above",
         );
         R::after_panic()
     })
+}
+
+/// Runs a method that contains its panics itself, and says after it what they had to say.
+pub(crate) fn outside(method: impl FnOnce()) {
+    let body = Body::enter();
+    method();
+    drop(body);
+    tell();
+}
+
+fn tell() {
+    for message in UNTOLD.take() {
+        godot_error!("{message}");
+    }
 }
 
 /// Panics here in a debug build whose environment names this point, so that tests can see what comes
@@ -59,6 +122,24 @@ impl AfterPanic for i32 {
     }
 }
 
+impl AfterPanic for i64 {
+    fn after_panic() -> Self {
+        0
+    }
+}
+
+impl AfterPanic for f64 {
+    fn after_panic() -> Self {
+        0.0
+    }
+}
+
+impl AfterPanic for GString {
+    fn after_panic() -> Self {
+        Self::new()
+    }
+}
+
 impl AfterPanic for Error {
     fn after_panic() -> Self {
         Self::FAILED
@@ -68,12 +149,6 @@ impl AfterPanic for Error {
 impl AfterPanic for Status {
     fn after_panic() -> Self {
         Self::Error
-    }
-}
-
-impl AfterPanic for GString {
-    fn after_panic() -> Self {
-        Self::new()
     }
 }
 

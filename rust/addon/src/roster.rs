@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use footprint::Place;
+use godot::builtin::Variant;
 use godot::obj::{Gd, InstanceId};
 use slotmap::{DefaultKey, Key, KeyData, SlotMap};
 
@@ -63,7 +64,8 @@ impl Default for Members {
 }
 
 struct Member {
-    object: InstanceId,
+    /// None once the object has begun to end.
+    object: Option<InstanceId>,
     peer: Weak<DtlsPeer>,
     /// Where its client is, for the limits of each address.
     network: Option<Network>,
@@ -79,6 +81,17 @@ struct Member {
 pub(crate) struct Membership {
     roster: Weak<Roster>,
     token: u64,
+}
+
+impl Membership {
+    /// To be called before the object's memory is given back.
+    pub(crate) fn object_ends(&self) {
+        if let Some(roster) = self.roster.upgrade()
+            && let Some(member) = roster.members().all.get_mut(key(self.token))
+        {
+            member.object = None;
+        }
+    }
 }
 
 impl Drop for Membership {
@@ -131,7 +144,7 @@ impl Roster {
         }
         let is_watching = members.is_watching;
         let member = Member {
-            object: object.instance_id(),
+            object: Some(object.instance_id()),
             network,
             peer: Arc::downgrade(&peer),
             udp_peer: udp_peer.as_ref().map(Arc::downgrade),
@@ -194,11 +207,9 @@ impl Roster {
                 foresight::fetch(next);
             }
             peer.poll();
-            if let Some(object) = self.members().news_of(token, &peer)
-                && let Ok(object) = Gd::try_from_instance_id(object)
-            {
-                news.push(object);
-            }
+            // Used and dropped while the roster is not locked: this may be the last reference.
+            let object = self.members().news_of(token, &peer);
+            news.extend(object.and_then(|object| object.try_to().ok()));
         }
         news
     }
@@ -302,13 +313,13 @@ impl Members {
         due
     }
 
-    /// The object to be shown to the script, if there is news of it.
-    fn news_of(&mut self, token: u64, peer: &DtlsPeer) -> Option<InstanceId> {
+    /// A reference to the object to be shown to the script, if there is news of it.
+    fn news_of(&mut self, token: u64, peer: &DtlsPeer) -> Option<Variant> {
         let member = self.all.get_mut(key(token))?;
         let status = peer.status();
         let has_packets = peer.packet_count() > 0;
         let has_changed = mem::replace(&mut member.status, status) != status;
-        let object = member.object;
+        let object = member.object?;
         if status == Status::Handshaking {
             self.shaking_hands.push_back(token);
         } else if has_packets
@@ -317,6 +328,8 @@ impl Members {
         {
             self.to_look_at.push(token);
         }
-        (has_packets || has_changed).then_some(object)
+        // SAFETY: the roster is locked, and an object takes its id out of it under the same lock
+        // ([`Membership::object_ends`], from `state::release`) before its Rust value ends.
+        (has_packets || has_changed).then(|| unsafe { state::take_hold(object) })
     }
 }

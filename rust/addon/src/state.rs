@@ -8,15 +8,18 @@
 use std::cell::Cell;
 use std::ffi::c_void;
 use std::marker::PhantomData;
-use std::mem::ManuallyDrop;
+use std::mem::{ManuallyDrop, MaybeUninit};
 use std::ops::Deref;
 use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use godot::obj::{Base, Gd, GodotClass};
+use godot::builtin::{Variant, VariantType};
+use godot::obj::{Base, Gd, GodotClass, InstanceId};
 use godot::private::{Storage, as_storage};
 use godot::sys;
+
+use crate::panics::contained;
 
 /// A class whose objects have their state in an instance binding: see [`stateful`].
 pub(crate) trait Stateful: GodotClass + Sized {
@@ -25,11 +28,17 @@ pub(crate) trait Stateful: GodotClass + Sized {
 
     /// A byte of the class's own: its address tells the binding from others.
     fn token() -> &'static u8;
+
+    /// The link to the object.
+    fn base(&self) -> &Base<Self::Base>;
+
+    /// Called when the Rust value of an object ends, before the object does.
+    fn object_ends(_state: &Self::State) {}
 }
 
 /// Gives a class, whose field `base` is its [`Base`], its state; it is [`release`]d with the Rust value.
 macro_rules! stateful {
-    ($class:ty: $state:ty) => {
+    ($class:ty: $state:ty $(, $object_ends:path)?) => {
         impl $crate::state::Stateful for $class {
             type State = $state;
 
@@ -37,11 +46,21 @@ macro_rules! stateful {
                 static TOKEN: u8 = 0;
                 &TOKEN
             }
+
+            fn base(&self) -> &godot::obj::Base<<Self as godot::obj::GodotClass>::Base> {
+                &self.base
+            }
+
+            $(
+                fn object_ends(state: &$state) {
+                    $object_ends(state);
+                }
+            )?
         }
 
         impl Drop for $class {
             fn drop(&mut self) {
-                $crate::state::release::<Self>(&self.base);
+                $crate::state::release(self);
             }
         }
     };
@@ -70,11 +89,11 @@ pub(crate) fn of<C: Stateful>(object: &Gd<C>) -> Borrowed<'_, C::State> {
     unsafe { of_object::<C>(object.obj_sys()) }
 }
 
-/// The state of an object of class `C`, from within it.
-pub(crate) fn of_base<C: Stateful>(base: &Base<C::Base>) -> Borrowed<'_, C::State> {
-    // SAFETY: a `Base` stands in the Rust value of an object that is alive; its class is `C`, as each
-    // class of ours has a base of its own field.
-    unsafe { of_object::<C>(base.obj_sys()) }
+/// The state of an object, from within its Rust value.
+pub(crate) fn of_value<C: Stateful>(value: &C) -> Arc<C::State> {
+    // SAFETY: the Rust value of class `C` ends before its object does.
+    let state = unsafe { of_object::<C>(value.base().obj_sys()) };
+    Arc::clone(&state)
 }
 
 /// The state of the object whose method the engine calls.
@@ -159,12 +178,42 @@ impl Place {
     };
 }
 
+/// A reference to an object, as a variant; null if the object's last reference is gone.
+///
+/// To take hold of an object by its id is a race with the thread that drops its last reference. The engine
+/// makes a variant hold an object only if the count of references is not 0 yet.
+///
+/// # Safety
+/// `id` must be the id of an object that counts references and whose Rust value does not end during the
+/// call.
+pub(crate) unsafe fn take_hold(id: InstanceId) -> Variant {
+    let mut variant = MaybeUninit::<Variant>::uninit();
+    // SAFETY: the Rust value ends before the object's memory is given back, so that the pointer is valid.
+    // The engine's constructor for objects takes a pointer to such a pointer, and leaves a variant, which
+    // gdext's type is laid out as.
+    unsafe {
+        let object = sys::interface_fn!(object_get_instance_from_id)(id.to_i64().cast_unsigned());
+        let kind = VariantType::OBJECT.ord as sys::GDExtensionVariantType;
+        match sys::interface_fn!(get_variant_from_type_constructor)(kind) {
+            Some(construct) if !object.is_null() => {
+                let object = (&raw const object).cast_mut();
+                construct(variant.as_mut_ptr().cast(), object.cast());
+                variant.assume_init()
+            }
+            _ => Variant::nil(),
+        }
+    }
+}
+
 /// Lets go of an object's state, when its Rust value is dropped: that is before the object itself when
 /// the editor reloads the extension, after which nothing of this library may be called.
-pub(crate) fn release<C: Stateful>(base: &Base<C::Base>) {
+pub(crate) fn release<C: Stateful>(value: &C) {
+    C::object_ends(&of_value(value));
     ENDED.fetch_add(1, Ordering::Release);
-    // SAFETY: the object outlives its Rust value, whose field this is.
-    unsafe { sys::interface_fn!(object_free_instance_binding)(base.obj_sys(), token::<C>()) }
+    // SAFETY: the object outlives its Rust value.
+    unsafe {
+        sys::interface_fn!(object_free_instance_binding)(value.base().obj_sys(), token::<C>());
+    }
 }
 
 fn token<C: Stateful>() -> *mut c_void {
@@ -203,5 +252,6 @@ unsafe extern "C" fn free<C: Stateful>(
     binding: *mut c_void,
 ) {
     // SAFETY: `binding` is what `create` gave, and the engine frees it once.
-    drop(unsafe { Arc::from_raw(binding.cast::<C::State>()) });
+    let state = unsafe { Arc::from_raw(binding.cast::<C::State>()) };
+    contained("the end of an object", || drop(state));
 }

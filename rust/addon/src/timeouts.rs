@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::calls;
 use crate::report::mistake;
 
 /// What a peer keeps to, and what a server gives to its peers.
@@ -60,10 +61,11 @@ impl Timeout {
         .as_secs_f64()
     }
 
-    /// Takes seconds, or prints what is wrong with them. To be called while nothing is locked.
+    /// Takes seconds, or says after the script's call what is wrong with them. To be called while
+    /// nothing is locked.
     pub(crate) fn set(
         self,
-        class: &str,
+        class: &'static str,
         seconds: f64,
         now: Timeouts,
         change: impl FnOnce(Timeouts),
@@ -79,7 +81,7 @@ impl Timeout {
         };
         match set {
             Ok(()) => change(timeouts),
-            Err(why) => mistake(&format!("{class}.{name}"), why),
+            Err(why) => calls::after(move || mistake(&format!("{class}.{name}"), why)),
         }
     }
 }

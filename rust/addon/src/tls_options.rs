@@ -114,21 +114,24 @@ impl OpenSslTlsOptions {
     }
 
     /// Returns the certificates that a client trusts, or [code]null[/code] for the system's. Of certificates given as text or path, it is what the engine can hold of them.
-    #[func]
-    fn get_trusted_ca_chain(&self) -> Option<Gd<X509Certificate>> {
-        self.trusted.as_ref().and_then(pem::certificate_object)
+    #[func(gd_self)]
+    fn get_trusted_ca_chain(this: Gd<Self>) -> Option<Gd<X509Certificate>> {
+        let trusted = this.bind().trusted.clone();
+        trusted.as_ref().and_then(pem::certificate_object)
     }
 
     /// Returns a server's private key, or [code]null[/code] if there is none or the engine cannot hold it.
-    #[func]
-    fn get_private_key(&self) -> Option<Gd<CryptoKey>> {
-        self.key.as_ref().and_then(pem::key_object)
+    #[func(gd_self)]
+    fn get_private_key(this: Gd<Self>) -> Option<Gd<CryptoKey>> {
+        let key = this.bind().key.clone();
+        key.as_ref().and_then(pem::key_object)
     }
 
     /// Returns a server's certificate, or [code]null[/code] if there is none.
-    #[func]
-    fn get_own_certificate(&self) -> Option<Gd<X509Certificate>> {
-        self.certificate.as_ref().and_then(pem::certificate_object)
+    #[func(gd_self)]
+    fn get_own_certificate(this: Gd<Self>) -> Option<Gd<X509Certificate>> {
+        let certificate = this.bind().certificate.clone();
+        certificate.as_ref().and_then(pem::certificate_object)
     }
 }
 

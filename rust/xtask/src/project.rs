@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 use tempfile::TempDir;
 
 use crate::files::{self, Access};
-use crate::godot::Godot;
+use crate::godot::{Godot, Version};
 use crate::{check, process, workspace};
 
 const IMPORT_LIMIT: Duration = Duration::from_secs(180);
@@ -41,6 +41,11 @@ impl Headless {
             .prefix("openssl-dtls-home-")
             .tempdir()?;
         Ok(Self { godot, home })
+    }
+
+    /// Which Godot it is.
+    pub(crate) fn version(&self) -> &Version {
+        &self.godot.version
     }
 
     /// A call of Godot on the project; arguments can be added.

@@ -40,8 +40,8 @@ pub(crate) trait Method: 'static {
     fn run(call: Call<'_, Self::Class>, argument: Self::Argument<'_>) -> Self::Returned;
 }
 
-/// A call of a method. It ends with what can run a script, such as a printed line: the object may be
-/// gone after that, and its state with it, unless a clone of the `Arc` was kept.
+/// A call of a method. The object may go while it lasts: a printed line can run a script's logger, which
+/// lets go of the last reference.
 pub(crate) struct Call<'a, C: Stateful> {
     instance: sys::GDExtensionClassInstancePtr,
     state: Borrowed<'a, C::State>,
@@ -50,7 +50,7 @@ pub(crate) struct Call<'a, C: Stateful> {
 impl<C: Stateful> Call<'_, C> {
     /// # Safety
     /// `instance` must be what the engine passes to a method of class `C`, for a call that lasts as
-    /// long as this value.
+    /// long as this value, and in which nothing has run a script yet.
     unsafe fn new(instance: sys::GDExtensionClassInstancePtr) -> Self {
         Self {
             instance,
@@ -59,11 +59,17 @@ impl<C: Stateful> Call<'_, C> {
         }
     }
 
-    pub(crate) fn state(&self) -> &Arc<C::State> {
+    /// The object's state, kept: for what can run a script. To be taken before anything has.
+    pub(crate) fn state(&self) -> Arc<C::State> {
+        Arc::clone(&self.state)
+    }
+
+    /// The object's state, which costs nothing: for what can run no script.
+    pub(crate) fn peek(&self) -> &C::State {
         &self.state
     }
 
-    /// The object itself.
+    /// The object itself, kept. To be taken before anything has run a script.
     pub(crate) fn object(&self) -> Gd<C>
     where
         C: Inherits<<C as GodotClass>::Base>,

@@ -9,6 +9,7 @@ use godot::sys;
 
 use super::signature::Kind;
 use super::{Argument, Call, Method, Returned};
+use crate::calls;
 use crate::panics::contained;
 
 /// Gives a class the method. To be called after gdext has registered the class.
@@ -47,7 +48,7 @@ pub(crate) fn register<M: Method>() {
     // SAFETY: the interface is initialised at this stage; everything pointed to outlives the call,
     // and the engine copies it. The two functions do what the description says.
     unsafe {
-        sys::interface_fn!(classdb_register_extension_class_method)(
+        calls::register_as_is(
             sys::get_library(),
             pointer(&class).cast(),
             &raw const method,

@@ -11,17 +11,19 @@ use crate::status::Status;
 methods! { OpenSslPacketPeerDtls, "PacketPeerDTLS":
     /// Takes what has arrived and sends what is due: call it each frame, also while connecting.
     changes fn poll(call) -> () {
-        call.state().poll();
+        if !call.peek().has_nothing_to_do() {
+            call.state().poll();
+        }
     }
 
     /// Returns where the connection stands.
     reads fn get_status(call) -> Status {
-        call.state().status()
+        call.peek().status()
     }
 
     /// Returns how many packets wait for [method get_packet].
     reads fn get_available_packet_count(call) -> i32 {
-        call.state().packet_count()
+        call.peek().packet_count()
     }
 
     /// Returns the packet that has waited longest, after a look at the network if none waits; empty if there is none, or upon an error, see [method PacketPeer.get_packet_error].
@@ -29,7 +31,7 @@ methods! { OpenSslPacketPeerDtls, "PacketPeerDTLS":
         if let Some(packet) = call.state().take_waiting() {
             return packet;
         }
-        // By the engine's way, so that it keeps the code for `get_packet_error()`.
+        // By the engine's way, so that it keeps the code for `get_packet_error()`. Nothing was printed.
         call.object().upcast::<PacketPeer>().get_packet()
     }
 
@@ -41,6 +43,6 @@ methods! { OpenSslPacketPeerDtls, "PacketPeerDTLS":
         if packet.is_empty() {
             return Error::OK;
         }
-        super::put(call.state(), packet)
+        super::put(&call.state(), packet)
     }
 }

@@ -48,15 +48,15 @@ pub(crate) struct OpenSslPacketPeerDtls {
     idle_timeout: PhantomVar<f64>,
 }
 
-state::stateful!(OpenSslPacketPeerDtls: DtlsPeer);
+state::stateful!(OpenSslPacketPeerDtls: DtlsPeer, DtlsPeer::object_ends);
 
 impl OpenSslPacketPeerDtls {
     fn timeouts(&self) -> Timeouts {
-        state::of_base::<Self>(&self.base).lock().timeouts()
+        state::of_value(self).lock().timeouts()
     }
 
     fn set_timeout(&self, timeout: Timeout, seconds: f64) {
-        let state = state::of_base::<Self>(&self.base);
+        let state = state::of_value(self);
         timeout.set("PacketPeerDTLS", seconds, self.timeouts(), |timeouts| {
             state.lock().set_timeouts(timeouts);
         });
@@ -241,7 +241,7 @@ fn godot_3_form(
 #[godot_api]
 impl IPacketPeerExtension for OpenSslPacketPeerDtls {
     fn get_available_packet_count(&self) -> i32 {
-        state::of_base::<Self>(&self.base).packet_count()
+        state::of_value(self).packet_count()
     }
 
     fn get_max_packet_size(&self) -> i32 {

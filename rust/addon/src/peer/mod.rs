@@ -8,10 +8,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use dtls::{ClientContext, SendError, Session};
-use godot::classes::PacketPeerUdp;
-use godot::obj::Gd;
 
-use crate::engine_link::{EngineLink, Fetched, Outbox};
+use crate::engine_link::{EngineLink, EnginePeer, Fetched, Outbox};
 use crate::link::{Break, Link};
 use crate::notice::Notice;
 use crate::server_side::{ServerSide, Underway};
@@ -174,25 +172,25 @@ impl Peer {
     }
 
     /// The engine's UDP peer beneath, if it is one.
-    pub(crate) fn engine_peer(&mut self) -> Option<Gd<PacketPeerUdp>> {
-        Some(self.engine_link()?.peer().clone())
+    pub(crate) fn engine_peer(&mut self) -> Option<Arc<EnginePeer>> {
+        Some(Arc::clone(self.engine_link()?.peer()))
     }
 
     /// The engine's UDP peer beneath, if something is to be fetched from it.
-    pub(crate) fn engine_peer_to_read(&mut self) -> Option<Gd<PacketPeerUdp>> {
+    pub(crate) fn engine_peer_to_read(&mut self) -> Option<Arc<EnginePeer>> {
         let takes_datagrams = match &self.state {
             State::Live { session, .. } => session.takes_datagrams(),
             State::Greeting { .. } => true,
             State::Met { .. } | State::Idle(_) => false,
         };
         let link = self.engine_link()?;
-        (takes_datagrams && link.is_drained()).then(|| link.peer().clone())
+        (takes_datagrams && link.is_drained()).then(|| Arc::clone(link.peer()))
     }
 
     /// Takes what was fetched, unless the peer has another link by now.
-    pub(crate) fn bring(&mut self, from: &Gd<PacketPeerUdp>, fetched: Fetched) {
+    pub(crate) fn bring(&mut self, from: &Arc<EnginePeer>, fetched: Fetched) {
         if let Some(link) = self.engine_link()
-            && link.peer() == from
+            && Arc::ptr_eq(link.peer(), from)
         {
             link.bring(fetched);
         }

@@ -4,6 +4,7 @@ use godot::global::Error;
 use godot::prelude::*;
 
 use crate::address;
+use crate::calls;
 use crate::codes::code;
 use crate::packet_peer_udp::OpenSslPacketPeerUdp;
 use crate::panics::contained;
@@ -31,7 +32,7 @@ pub(crate) struct OpenSslUdpServer {
         usage_flags = [DEFAULT]
     )]
     #[init(val = PhantomVar::default())]
-    max_pending_connections: PhantomVar<i32>,
+    max_pending_connections: PhantomVar<i64>,
 }
 
 state::stateful!(OpenSslUdpServer: udp::Listener);
@@ -105,19 +106,21 @@ impl OpenSslUdpServer {
 
     /// Sets [member max_pending_connections].
     #[func]
-    fn set_max_pending_connections(&self, max_pending_connections: i32) {
+    fn set_max_pending_connections(&self, max_pending_connections: i64) {
         match usize::try_from(max_pending_connections) {
-            Ok(max) => state::of_base::<Self>(&self.base).set_max_pending(max),
-            Err(_) => mistake(
-                "UDPServer.set_max_pending_connections()",
-                "the value must be 0 (refuse new clients) or more",
-            ),
+            Ok(max) => state::of_value(self).set_max_pending(max),
+            Err(_) => calls::after(|| {
+                mistake(
+                    "UDPServer.set_max_pending_connections()",
+                    "the value must be 0 (refuse new clients) or more",
+                );
+            }),
         }
     }
 
     /// Returns [member max_pending_connections].
     #[func]
-    fn get_max_pending_connections(&self) -> i32 {
-        i32::try_from(state::of_base::<Self>(&self.base).max_pending()).unwrap_or(i32::MAX)
+    fn get_max_pending_connections(&self) -> i64 {
+        i64::try_from(state::of_value(self).max_pending()).unwrap_or(i64::MAX)
     }
 }

@@ -29,6 +29,11 @@ impl Version {
         })
     }
 
+    /// Whether scripts can be told of printed lines, by a `Logger`.
+    pub(crate) fn has_script_loggers(&self) -> bool {
+        self.minor >= 5
+    }
+
     /// Whether the addon runs on it.
     pub(crate) fn is_new_enough(&self) -> bool {
         self.major == OLDEST.0 && self.minor >= OLDEST.1

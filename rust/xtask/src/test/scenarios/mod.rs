@@ -20,7 +20,11 @@ mod first_import;
 mod flood;
 mod hostile_link;
 mod kinds;
+<<<<<<< HEAD
 mod live;
+=======
+mod letting_go;
+>>>>>>> 5e501ba (addon: hold what a call can lose, and serialise calls into engine peers)
 mod openssl_cli;
 mod package;
 mod project_scan;
@@ -146,6 +150,10 @@ const SCENARIOS: &[(&str, Scenario)] = &[
         package::in_an_empty_project,
     ),
     ("the_editor_reloads_the_addon", reload::with_live_objects),
+    (
+        "objects_go_while_their_methods_print",
+        letting_go::while_a_method_prints,
+    ),
     (
         "established_sessions_survive_a_hostile_link",
         hostile_link::established,

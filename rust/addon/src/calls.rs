@@ -1,0 +1,234 @@
+//! The library's entry point, and what surrounds each call of a method that gdext registers.
+//!
+//! gdext answers a call with wrong arguments by a line of its own and an error code that the engine does
+//! not know ("Bug: Invalid call error code 1337"). So it is given a function for registering methods that
+//! puts another around each: it checks the arguments as the engine does for its own classes, by the
+//! description that gdext registers. It is also where work waits that must not be done while gdext has the
+//! object borrowed ([`after`]), and what panics have to say ([`panics::outside`]).
+
+use std::cell::RefCell;
+use std::ffi::{CStr, c_char, c_void};
+use std::sync::OnceLock;
+
+use godot::sys;
+
+use crate::{OpenSslDtls, panics};
+
+/// The function by which the engine gives out the others.
+static GET_PROC_ADDRESS: OnceLock<
+    unsafe extern "C" fn(*const c_char) -> sys::GDExtensionInterfaceFunctionPtr,
+> = OnceLock::new();
+
+const REGISTER_METHOD: &CStr = c"classdb_register_extension_class_method";
+
+/// What the engine calls when it loads the library; openssl_dtls.gdextension names it.
+///
+/// # Safety
+/// For the engine alone.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn openssl_dtls_init(
+    get_proc_address: sys::GDExtensionInterfaceGetProcAddress,
+    library: sys::GDExtensionClassLibraryPtr,
+    init: *mut sys::GDExtensionInitialization,
+) -> sys::GDExtensionBool {
+    let Some(engines) = get_proc_address else {
+        return 0;
+    };
+    // The process has one engine: when the addon is reloaded, it is the same function.
+    let _ = GET_PROC_ADDRESS.set(engines);
+    // SAFETY: these are the engine's arguments, but for a function that gives out the engine's functions.
+    unsafe { godot::init::__gdext_load_library::<OpenSslDtls>(Some(proc_address), library, init) }
+}
+
+unsafe extern "C" fn proc_address(name: *const c_char) -> sys::GDExtensionInterfaceFunctionPtr {
+    // SAFETY: gdext asks for names that end in NUL, as the engine's function requires.
+    let (name, engines) = unsafe { (CStr::from_ptr(name), GET_PROC_ADDRESS.get()?(name)) };
+    if name != REGISTER_METHOD {
+        return engines;
+    }
+    let ours: sys::GDExtensionInterfaceClassdbRegisterExtensionClassMethod = register;
+    // SAFETY: function pointers are all alike until they are called; gdext makes it one of this type again.
+    engines.map(|_| unsafe { std::mem::transmute::<_, unsafe extern "C" fn()>(ours) })
+}
+
+/// Registers a method as it is described, with the engine.
+///
+/// # Safety
+/// As the engine's function has it.
+pub(crate) unsafe fn register_as_is(
+    library: sys::GDExtensionClassLibraryPtr,
+    class: sys::GDExtensionConstStringNamePtr,
+    method: *const sys::GDExtensionClassMethodInfo,
+) {
+    type Register = sys::GDExtensionInterfaceClassdbRegisterExtensionClassMethod;
+    let Some(get_proc_address) = GET_PROC_ADDRESS.get() else {
+        return;
+    };
+    // SAFETY: the name ends in NUL, and what the engine gives for it is of this type; as the caller
+    // promises.
+    unsafe {
+        if let Some(engines) = get_proc_address(REGISTER_METHOD.as_ptr()) {
+            std::mem::transmute::<unsafe extern "C" fn(), Register>(engines)(
+                library, class, method,
+            );
+        }
+    }
+}
+
+/// A method as gdext has registered it.
+struct Registered {
+    userdata: *mut c_void,
+    call: sys::GDExtensionClassMethodCall,
+    call_by_pointers: sys::GDExtensionClassMethodPtrCall,
+    arguments: Vec<sys::GDExtensionVariantType>,
+    /// How many of the last arguments may be left out.
+    optional: usize,
+}
+
+unsafe extern "C" fn register(
+    library: sys::GDExtensionClassLibraryPtr,
+    class: sys::GDExtensionConstStringNamePtr,
+    method: *const sys::GDExtensionClassMethodInfo,
+) {
+    // SAFETY: gdext passes a valid description, with `argument_count` arguments.
+    let (mut method, arguments) = unsafe {
+        let method = *method;
+        let count = method.argument_count as usize;
+        let arguments = (0..count).map(|at| (*method.arguments_info.add(at)).type_);
+        (method, arguments.collect())
+    };
+    // Kept for good, as the engine's knowledge of the method may be.
+    let registered = Box::leak(Box::new(Registered {
+        userdata: method.method_userdata,
+        call: method.call_func,
+        call_by_pointers: method.ptrcall_func,
+        arguments,
+        optional: method.default_argument_count as usize,
+    }));
+    method.method_userdata = std::ptr::from_mut(registered).cast();
+    method.call_func = Some(call);
+    method.ptrcall_func = Some(call_by_pointers);
+    // SAFETY: as gdext has it, and the two functions take what gdext's take, with this userdata.
+    unsafe { register_as_is(library, class, &raw const method) }
+}
+
+/// A call from typed code: the compiler of scripts has checked its arguments.
+unsafe extern "C" fn call_by_pointers(
+    registered: *mut c_void,
+    instance: sys::GDExtensionClassInstancePtr,
+    arguments: *const sys::GDExtensionConstTypePtr,
+    returned: sys::GDExtensionTypePtr,
+) {
+    // SAFETY: it is what `register` leaked.
+    let registered = unsafe { &*registered.cast::<Registered>() };
+    if let Some(gdexts) = registered.call_by_pointers {
+        // SAFETY: the engine's arguments, for the function that was registered for them.
+        surround(|| unsafe { gdexts(registered.userdata, instance, arguments, returned) });
+    }
+}
+
+/// A call from untyped code.
+unsafe extern "C" fn call(
+    registered: *mut c_void,
+    instance: sys::GDExtensionClassInstancePtr,
+    arguments: *const sys::GDExtensionConstVariantPtr,
+    count: sys::GDExtensionInt,
+    returned: sys::GDExtensionVariantPtr,
+    error: *mut sys::GDExtensionCallError,
+) {
+    // SAFETY: it is what `register` leaked; the engine passes `count` variants.
+    let (registered, given) = unsafe {
+        let registered = &*registered.cast::<Registered>();
+        let count = usize::try_from(count).unwrap_or(0);
+        (registered, (0..count).map(|at| *arguments.add(at)))
+    };
+    if let Err(refusal) = registered.check(given) {
+        // SAFETY: the engine passes a valid pointer for the error.
+        unsafe { *error = refusal };
+        return;
+    }
+    if let Some(gdexts) = registered.call {
+        // SAFETY: the engine's arguments, for the function that was registered for them.
+        surround(|| unsafe {
+            gdexts(
+                registered.userdata,
+                instance,
+                arguments,
+                count,
+                returned,
+                error,
+            );
+        });
+    }
+}
+
+impl Registered {
+    /// Checks arguments as the engine does those of its own classes' methods.
+    fn check(
+        &self,
+        given: impl ExactSizeIterator<Item = sys::GDExtensionConstVariantPtr>,
+    ) -> Result<(), sys::GDExtensionCallError> {
+        let refusal = |error, argument, expected: usize| {
+            Err(sys::GDExtensionCallError {
+                error,
+                argument: argument as i32,
+                expected: expected as i32,
+            })
+        };
+        let most = self.arguments.len();
+        let least = most.saturating_sub(self.optional);
+        if given.len() < least {
+            // The engine names all of them here, too.
+            return refusal(sys::GDEXTENSION_CALL_ERROR_TOO_FEW_ARGUMENTS, 0, most);
+        }
+        if given.len() > most {
+            return refusal(sys::GDEXTENSION_CALL_ERROR_TOO_MANY_ARGUMENTS, 0, most);
+        }
+        for (at, (argument, &expected)) in given.zip(&self.arguments).enumerate() {
+            // SAFETY: the interface is initialised as long as methods are called; the argument is one of
+            // the engine's variants.
+            let fits = unsafe {
+                let given = sys::interface_fn!(variant_get_type)(argument);
+                expected == sys::GDEXTENSION_VARIANT_TYPE_NIL
+                    || given == expected
+                    || sys::interface_fn!(variant_can_convert_strict)(given, expected) != 0
+            };
+            if !fits {
+                let error = sys::GDEXTENSION_CALL_ERROR_INVALID_ARGUMENT;
+                return refusal(error, at, expected as usize);
+            }
+        }
+        Ok(())
+    }
+}
+
+type Work = Box<dyn FnOnce()>;
+
+thread_local! {
+    /// What the call that this thread is in has left to be done after it; `None` outside of calls.
+    static LEFT: RefCell<Option<Vec<Work>>> = const { RefCell::new(None) };
+}
+
+/// Has something done once the method that is called has returned, or at once where none is. It is for
+/// what can run a script, from methods that take `&self`: gdext has the object borrowed for those, and
+/// ends the process if a script's logger lets go of the last reference meanwhile.
+pub(crate) fn after(work: impl FnOnce() + 'static) {
+    let mut work = Some(work);
+    LEFT.with_borrow_mut(|left| {
+        if let Some(left) = left {
+            left.extend(work.take().map(|work| Box::new(work) as Work));
+        }
+    });
+    if let Some(work) = work {
+        work();
+    }
+}
+
+/// Runs a method of gdext's, which lets no panic through, and then what it has left to be done.
+fn surround(method: impl FnOnce()) {
+    let outer = LEFT.replace(Some(Vec::new()));
+    panics::outside(method);
+    for work in LEFT.replace(outer).unwrap_or_default() {
+        panics::contained("OpenSSL DTLS", work);
+    }
+}

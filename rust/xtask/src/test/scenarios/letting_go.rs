@@ -1,0 +1,56 @@
+//! A script's logger lets go of an object while a method of it prints.
+//!
+//! The addon's debug build then keeps what is freed out of reach: OPENSSL_DTLS_GUARD_MEMORY, see
+//! `guarded_memory.rs`. A use of freed memory ends the process.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+
+use super::{Context, kinds};
+use crate::test::fixture::Fixture;
+use crate::{check, process};
+
+/// Each script of the fixture, which texts its errors may have, and how many objects it lets go of.
+const SCRIPTS: &[(&str, &[&str], usize)] = &[
+    ("crowd.gd", &[], 12),
+    ("engine_peer.gd", &[], 1),
+    (
+        "mistakes.gd",
+        &[
+            "PacketPeerDTLS",
+            "DTLSServer",
+            "UDPServer",
+            "PacketPeerUDP",
+            "err != OK",
+        ],
+        16,
+    ),
+];
+
+/// No method uses what was freed while it printed.
+pub(crate) fn while_a_method_prints(context: &Context) -> Result<()> {
+    if !context.godot.version().has_script_loggers() {
+        println!("This engine has no script loggers.");
+        return Ok(());
+    }
+    let project = Fixture::named("letting_go")?;
+    project.import(context)?;
+    for (script, allowed, count) in SCRIPTS {
+        let mut command = context.godot.command(project.path());
+        command.args(["-s", &format!("res://{script}")]);
+        command.env("OPENSSL_DTLS_GUARD_MEMORY", "1");
+        command.env("OPENSSL_DTLS_LOG", "1");
+        let finished = process::run(command, Duration::from_secs(60))?;
+        let problems = check::problems(&finished.lines, allowed);
+        ensure!(problems.is_empty(), "{script}: {}", problems.join("\n"));
+        ensure!(
+            finished.succeeded(),
+            "{script} ended with {}:\n{}",
+            finished.end(),
+            finished.tail()
+        );
+        kinds::has(&finished.lines, &format!("let go: {count}"))?;
+    }
+    Ok(())
+}
