@@ -82,6 +82,8 @@ impl Crew {
     fn work(&self) {
         while let Some(peer) = self.next() {
             contained("DTLSServer", || peer.work_on_thread());
+            // Before this thread waits for more.
+            dtls::forget_keys();
             peer.come_back();
         }
     }

@@ -12,8 +12,9 @@ use footprint::Footprint;
 
 use crate::dtls_peer::DtlsPeer;
 
-/// How many pieces of memory a peer has: its state, the way to its route, the route, and what has arrived there.
-const PLACES: usize = 4;
+/// How many pieces of memory a peer has: its state, the way to its route, the route, what has arrived there, and its
+/// keys.
+const PLACES: usize = 5;
 
 /// The memory of so many peers is taken to be in the cache still.
 const CACHED_PEERS: u32 = 64;

@@ -5,17 +5,19 @@
 //! session keeps its keys alone, and each record begins with one of them.
 
 use std::cell::RefCell;
+use std::sync::Arc;
 
+use footprint::Place;
 use openssl::cipher_ctx::{CipherCtx, CipherCtxRef};
 use openssl::error::ErrorStack;
 
-use crate::secret::Secret;
-use crate::suite::{LONGEST_KEY, NONCE, SUITES, Suite};
+use crate::key_block::{KeyBlock, Keys, Sender};
+use crate::suite::{NONCE, SUITES, Suite};
 
 /// A key, of one direction.
 pub(crate) struct Aead {
-    suite: Suite,
-    key: Secret<LONGEST_KEY>,
+    keys: Arc<KeyBlock>,
+    sender: Sender,
 }
 
 /// A thread's contexts of a suite, made when they are needed first.
@@ -30,16 +32,21 @@ thread_local! {
 }
 
 impl Aead {
-    /// `key` has as many bytes as the suite says.
-    pub(crate) fn new(suite: Suite, key: &[u8]) -> Self {
-        Self {
-            suite,
-            key: Secret::copied(key),
-        }
+    pub(crate) fn new(keys: Arc<KeyBlock>, sender: Sender) -> Self {
+        Self { keys, sender }
     }
 
     pub(crate) fn suite(&self) -> Suite {
-        self.suite
+        self.keys.suite()
+    }
+
+    /// The key, and the fixed part of its nonces.
+    pub(crate) fn keys(&self) -> Keys<'_> {
+        self.keys.keys(self.sender)
+    }
+
+    pub(crate) fn footprint(&self) -> Place {
+        self.keys.place()
     }
 
     /// Seals bytes; `into` has room for them and, behind them, for the [`TAG`](crate::suite::TAG).
@@ -53,9 +60,9 @@ impl Aead {
         let (sealed, tag) = into.split_at_mut(plain.len());
         self.with_contexts(|contexts| {
             let context = made(&mut contexts.sealing, |new| {
-                new.encrypt_init(Some(self.suite.cipher()), None, None)
+                new.encrypt_init(Some(self.suite().cipher()), None, None)
             })?;
-            context.encrypt_init(None, Some(self.key()), Some(nonce))?;
+            context.encrypt_init(None, Some(self.keys().key), Some(nonce))?;
             context.cipher_update(associated, None)?;
             context.cipher_update(plain, Some(sealed))?;
             context.cipher_final(&mut [])?;
@@ -75,9 +82,9 @@ impl Aead {
         let (sealed, tag) = sealed.split_at(into.len());
         self.with_contexts(|contexts| {
             let context = made(&mut contexts.opening, |new| {
-                new.decrypt_init(Some(self.suite.cipher()), None, None)
+                new.decrypt_init(Some(self.suite().cipher()), None, None)
             })?;
-            context.decrypt_init(None, Some(self.key()), Some(nonce))?;
+            context.decrypt_init(None, Some(self.keys().key), Some(nonce))?;
             context.set_tag(tag)?;
             context.cipher_update(associated, None)?;
             context.cipher_update(sealed, Some(into))?;
@@ -86,15 +93,11 @@ impl Aead {
         })
     }
 
-    fn key(&self) -> &[u8] {
-        &self.key.0[..self.suite.key_bytes()]
-    }
-
     fn with_contexts(
         &self,
         body: impl FnOnce(&mut Contexts) -> Result<(), ErrorStack>,
     ) -> Result<(), ErrorStack> {
-        let done = CONTEXTS.try_with(|all| body(&mut all.borrow_mut()[self.suite as usize]));
+        let done = CONTEXTS.try_with(|all| body(&mut all.borrow_mut()[self.suite() as usize]));
         // At a thread's end there are none any more.
         done.unwrap_or_else(|_| Err(ErrorStack::get()))
     }
@@ -108,6 +111,16 @@ impl Drop for Aead {
             Ok(())
         });
     }
+}
+
+/// Leaves nothing of any key in the contexts of the thread that calls this.
+///
+/// The contexts of a thread hold the key that each suite was used with last, until they are used with another one, a
+/// session is dropped on the same thread, or the thread ends. A thread that works for others, and then waits, calls this
+/// before it waits.
+pub fn forget_keys() {
+    // At a thread's end there are none any more.
+    let _ = CONTEXTS.try_with(RefCell::take);
 }
 
 /// The context of a place, which is made, and begun with a suite, when it is needed first.
@@ -133,6 +146,10 @@ mod tests {
     const ALL: [Suite; SUITES] = [Suite::Aes128Gcm, Suite::Aes256Gcm, Suite::ChaCha20Poly1305];
     const NONCE_OF_TEST: [u8; NONCE] = [5; NONCE];
 
+    fn aead(suite: Suite, key: &[u8]) -> Aead {
+        Aead::new(KeyBlock::of_bytes(suite, &[0; 32], key), Sender::Server)
+    }
+
     fn sealed(aead: &Aead, plain: &[u8]) -> Vec<u8> {
         let mut sealed = vec![0; plain.len() + TAG];
         aead.seal(&NONCE_OF_TEST, b"header", plain, &mut sealed)
@@ -150,9 +167,7 @@ mod tests {
     fn keys_that_take_turns_do_not_mix() {
         let keys: Vec<_> = ALL
             .into_iter()
-            .flat_map(|suite| {
-                (0..5).map(move |key| Aead::new(suite, &vec![key; suite.key_bytes()]))
-            })
+            .flat_map(|suite| (0..5).map(move |key| aead(suite, &[key; 32])))
             .collect();
         let all_sealed: Vec<_> = keys.iter().map(|key| sealed(key, b"packet")).collect();
         for (index, key) in keys.iter().enumerate() {
@@ -177,11 +192,11 @@ mod tests {
                 Suite::Aes256Gcm => Cipher::aes_256_gcm(),
                 Suite::ChaCha20Poly1305 => Cipher::chacha20_poly1305(),
             };
-            let key: Vec<u8> = (0..suite.key_bytes() as u8).collect();
+            let key: Vec<u8> = (0..32).collect();
             let mut tag = [0; TAG];
             let mut expected = symm::encrypt_aead(
                 cipher,
-                &key,
+                &key[..suite.key_bytes()],
                 Some(&NONCE_OF_TEST),
                 b"header",
                 b"packet",
@@ -189,16 +204,16 @@ mod tests {
             )
             .unwrap();
             expected.extend(tag);
-            assert_eq!(sealed(&Aead::new(suite, &key), b"packet"), expected);
+            assert_eq!(sealed(&aead(suite, &key), b"packet"), expected);
         }
     }
 
     #[test]
     fn a_key_that_is_dropped_leaves_the_others_usable() {
         let suite = Suite::Aes256Gcm;
-        let kept = Aead::new(suite, &[1; 32]);
+        let kept = aead(suite, &[1; 32]);
         let before = sealed(&kept, b"packet");
-        let other = Aead::new(suite, &[2; 32]);
+        let other = aead(suite, &[2; 32]);
         sealed(&other, b"packet");
         drop(other);
         assert_eq!(sealed(&kept, b"packet"), before);

@@ -5,10 +5,14 @@
 //! here, with OpenSSL's AEADs.
 
 use std::ffi::CStr;
+use std::sync::Arc;
 
+use footprint::Place;
 use libc::c_int;
 
-use crate::key_block::KeyBlock;
+#[cfg(all(test, target_os = "linux"))]
+use crate::key_block::Keys;
+use crate::key_block::{KeyBlock, Sender};
 use crate::policy::MAX_PACKET;
 use crate::protection::{Count, EPOCH, Opener, SealError, Sealer};
 use crate::queue::Queue;
@@ -73,27 +77,37 @@ impl Channel {
     /// `sealed` is OpenSSL's count of the records that it sealed, `finished` the number of the record with the
     /// other side's Finished message, `last_flight` what this side sent at the end of the handshake.
     pub(crate) fn new(
-        block: &KeyBlock,
+        keys: &Arc<KeyBlock>,
         is_server: bool,
         sealed: Count,
         finished: u64,
         last_flight: Queue,
     ) -> Self {
-        let suite = block.suite();
         let (own, others) = match is_server {
-            false => (block.client(), block.server()),
-            true => (block.server(), block.client()),
+            false => (Sender::Client, Sender::Server),
+            true => (Sender::Server, Sender::Client),
         };
         let mut window = Window::default();
         window.mark(finished);
         Self {
-            sealer: Sealer::new(suite, &own, sealed),
-            opener: Opener::new(suite, &others),
+            sealer: Sealer::new(Arc::clone(keys), own, sealed),
+            opener: Opener::new(Arc::clone(keys), others),
             window,
             last_flight,
             answers: 0,
             refusals: 0,
         }
+    }
+
+    /// Where the keys lie.
+    pub(crate) fn footprint(&self) -> Place {
+        self.opener.footprint()
+    }
+
+    /// This side's keys, and the other side's.
+    #[cfg(all(test, target_os = "linux"))]
+    pub(crate) fn keys_of_test(&self) -> (Keys<'_>, Keys<'_>) {
+        (self.sealer.keys_of_test(), self.opener.keys_of_test())
     }
 
     /// Seals one packet into one datagram.

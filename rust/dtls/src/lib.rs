@@ -52,6 +52,7 @@ mod trust;
 mod usage;
 mod wire;
 
+pub use aead::forget_keys;
 pub use context::{ClientContext, ServerContext};
 pub use cookie::{CookieJar, Greeting};
 pub use error::{ConfigError, SendError};

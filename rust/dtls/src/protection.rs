@@ -1,9 +1,14 @@
 //! Sealing and opening of single records with an AEAD (RFC 5246 section 6.2.3.3, RFC 6347 section 4.1.2.1).
 
+use std::sync::Arc;
+
+use footprint::Place;
 use openssl::error::ErrorStack;
 
 use crate::aead::Aead;
+#[cfg(all(test, target_os = "linux"))]
 use crate::key_block::Keys;
+use crate::key_block::{KeyBlock, Sender};
 use crate::records::{DTLS_1_2, HEADER, Header};
 use crate::suite::{NONCE, Suite, TAG};
 use crate::usage::Used;
@@ -25,7 +30,6 @@ pub(crate) struct Count {
 /// One side's records on their way out.
 pub(crate) struct Sealer {
     aead: Aead,
-    nonce: [u8; NONCE],
     next: u64,
     /// An explicit nonce is its record's number and this.
     explicit_offset: u64,
@@ -50,10 +54,9 @@ impl From<ErrorStack> for SealError {
 
 impl Sealer {
     /// Goes on where OpenSSL's count stands, so that no nonce is used twice with the key.
-    pub(crate) fn new(suite: Suite, keys: &Keys<'_>, last: Count) -> Self {
+    pub(crate) fn new(keys: Arc<KeyBlock>, sender: Sender, last: Count) -> Self {
         Self {
-            aead: Aead::new(suite, keys.key),
-            nonce: fixed_part(keys),
+            aead: Aead::new(keys, sender),
             next: last.number + 1,
             explicit_offset: last.explicit_nonce.wrapping_sub(last.number),
             used: Used::default(),
@@ -63,6 +66,11 @@ impl Sealer {
     /// Whether the key may seal another packet of so many bytes.
     pub(crate) fn may_seal(&self, bytes: usize) -> bool {
         self.used.may_seal(self.aead.suite(), bytes)
+    }
+
+    #[cfg(all(test, target_os = "linux"))]
+    pub(crate) fn keys_of_test(&self) -> Keys<'_> {
+        self.aead.keys()
     }
 
     /// Appends one record to `into`. After an error, what was appended must be forgotten.
@@ -89,7 +97,7 @@ impl Sealer {
         let suite = self.aead.suite();
         let explicit = number.wrapping_add(self.explicit_offset).to_be_bytes();
         let explicit = &explicit[..suite.explicit_nonce_bytes()];
-        let nonce = nonce(suite, &self.nonce, explicit, number);
+        let nonce = nonce(suite, self.aead.keys().iv, explicit, number);
         into.reserve(HEADER + plain.len() + suite.overhead());
         into.extend_from_slice(&header(plain.len() + suite.overhead()).to_bytes());
         into.extend_from_slice(explicit);
@@ -105,15 +113,13 @@ impl Sealer {
 /// The other side's records on their way in.
 pub(crate) struct Opener {
     aead: Aead,
-    nonce: [u8; NONCE],
     used: Used,
 }
 
 impl Opener {
-    pub(crate) fn new(suite: Suite, keys: &Keys<'_>) -> Self {
+    pub(crate) fn new(keys: Arc<KeyBlock>, sender: Sender) -> Self {
         Self {
-            aead: Aead::new(suite, keys.key),
-            nonce: fixed_part(keys),
+            aead: Aead::new(keys, sender),
             used: Used::default(),
         }
     }
@@ -121,6 +127,15 @@ impl Opener {
     /// Whether so many records failed to be authentic that the key must not be tried any further.
     pub(crate) fn is_used_up(&self) -> bool {
         self.used.is_tried_too_often()
+    }
+
+    #[cfg(all(test, target_os = "linux"))]
+    pub(crate) fn keys_of_test(&self) -> Keys<'_> {
+        self.aead.keys()
+    }
+
+    pub(crate) fn footprint(&self) -> Place {
+        self.aead.footprint()
     }
 
     /// How many bytes each sealed record is longer than its plain text.
@@ -143,7 +158,7 @@ impl Opener {
     ) -> Result<(), ErrorStack> {
         let suite = self.aead.suite();
         let (explicit, sealed) = sealed.split_at(suite.explicit_nonce_bytes());
-        let nonce = nonce(suite, &self.nonce, explicit, header.number);
+        let nonce = nonce(suite, self.aead.keys().iv, explicit, header.number);
         let plain = Header {
             length: into.len(),
             ..*header
@@ -154,14 +169,9 @@ impl Opener {
     }
 }
 
-fn fixed_part(keys: &Keys<'_>) -> [u8; NONCE] {
+fn nonce(suite: Suite, fixed: &[u8], explicit: &[u8], number: u64) -> [u8; NONCE] {
     let mut nonce = [0; NONCE];
-    nonce[..keys.iv.len()].copy_from_slice(keys.iv);
-    nonce
-}
-
-fn nonce(suite: Suite, fixed: &[u8; NONCE], explicit: &[u8], number: u64) -> [u8; NONCE] {
-    let mut nonce = *fixed;
+    nonce[..fixed.len()].copy_from_slice(fixed);
     match suite {
         Suite::Aes128Gcm | Suite::Aes256Gcm => {
             nonce[NONCE - explicit.len()..].copy_from_slice(explicit);

@@ -70,7 +70,9 @@ impl Peer {
                 link: Link::Ours(udp_peer),
                 session,
                 ..
-            } if session.status() == dtls::Status::Connected => Some(udp_peer.footprint()),
+            } if session.status() == dtls::Status::Connected => {
+                Some(udp_peer.footprint().chain(session.footprint()))
+            }
             _ => None,
         }
     }
