@@ -9,6 +9,8 @@ use anyhow::{Context, Result, bail};
 
 use crate::{files, workspace};
 
+mod build_paths;
+
 /// The addon's package, and the stem of its library's name.
 pub(crate) const PACKAGE: &str = "openssl_dtls";
 
@@ -60,13 +62,18 @@ pub(crate) fn compile(profile: Profile) -> Result<PathBuf> {
     command.args(["build", "--package", PACKAGE]);
     if profile == Profile::Release {
         command.arg("--release");
+        build_paths::keep_out(&mut command);
     }
     let mut library = None;
     follow_build(command, |message| {
         library = built_library(message).or(library.take());
     })
     .context("the addon")?;
-    library.context("cargo built the addon, but named no library")
+    let library = library.context("cargo built the addon, but named no library")?;
+    if profile == Profile::Release {
+        build_paths::check(&library)?;
+    }
+    Ok(library)
 }
 
 /// Builds a program of a package of ours, in the profile of the tests; the result is where cargo put it.
