@@ -20,11 +20,8 @@ mod first_import;
 mod flood;
 mod hostile_link;
 mod kinds;
-<<<<<<< HEAD
 mod live;
-=======
 mod letting_go;
->>>>>>> 5e501ba (addon: hold what a call can lose, and serialise calls into engine peers)
 mod openssl_cli;
 mod package;
 mod project_scan;
