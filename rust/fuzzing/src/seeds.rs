@@ -348,6 +348,12 @@ fn credentials(seeds: &mut Vec<Seed>) -> Result<()> {
         let identity = authority.issue(&leaf)?;
         push(name, &identity.key_pem()?, &identity.chain_pem()?);
     }
+    let padded = pki::Identity::self_signed(&Leaf {
+        key: KeyKind::P256,
+        has_padded_serial: true,
+        ..Leaf::localhost()
+    })?;
+    push("padded", &padded.key_pem()?, &padded.chain_pem()?);
     let encrypted = identity_with_password(&authority)?;
     push("encrypted", &encrypted, CERTIFICATE.as_bytes());
     push("mismatch", KEY.as_bytes(), &authority.certificate_pem()?);

@@ -265,3 +265,31 @@ fn a_name_is_needed_where_names_are_verified() {
             .is_none()
     );
 }
+
+/// As of a server whose certificate no parser of OpenSSL's reads, with every attempt.
+#[test]
+fn a_certificate_that_cannot_be_read_is_said_to_be_the_cause() {
+    let mut world = World::with(&server_context(), &client_context(), "localhost");
+    // The version, and behind it the serial number, which is an integer.
+    let (version, integer) = ([0xa0, 3, 2, 1, 2, 2], 5);
+    for _ in 0..3_000 {
+        world.change_under_way(|_, datagram| {
+            let mut parts = datagram.windows(version.len());
+            if let Some(at) = parts.position(|part| part == version) {
+                datagram[at + integer] = 3;
+            }
+        });
+        world.run(Duration::from_millis(10), |_| false);
+        if world.client.status() != Status::Handshaking {
+            break;
+        }
+    }
+    let failure = world.client.failure();
+    let Some(failure @ Failure::CertificateUnreadable(_)) = failure else {
+        panic!("{failure:?}");
+    };
+    assert!(
+        failure.to_string().contains("make another one"),
+        "{failure}"
+    );
+}

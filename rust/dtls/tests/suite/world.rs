@@ -199,6 +199,14 @@ impl World {
         self.under_way.insert(key, (to, datagram.to_vec()));
     }
 
+    /// Changes datagrams that have not arrived yet.
+    pub(crate) fn change_under_way(&mut self, mut change: impl FnMut(To, &mut Vec<u8>)) {
+        self.collect();
+        for (to, datagram) in self.under_way.values_mut() {
+            change(*to, datagram);
+        }
+    }
+
     /// Loses every datagram that has not arrived yet.
     pub(crate) fn drop_all_under_way(&mut self) {
         self.collect();
