@@ -127,7 +127,7 @@ enum Setup {
 impl OpenSslDtlsServer {
     /// Prepares the server. [param server_options] come from [method OpenSSLTLSOptions.server] or from the engine's [method TLSOptions.server].
     ///
-    /// Returns [constant OK], [constant ERR_ALREADY_IN_USE] if the server was set up before, or [constant ERR_INVALID_PARAMETER] for options that are no server's, or whose key and certificate are missing, broken or not a pair; a printed line says which.
+    /// Returns [constant OK], [constant ERR_ALREADY_IN_USE] if the server was set up before, or [constant ERR_INVALID_PARAMETER] for options that are no server's, or whose key and certificate are missing, broken, not a pair, or of a kind that no client could connect with; a printed line says which. A certificate whose issuer is not in the chain behind it is taken, with a warning, since clients may trust the issuer itself.
     #[func(gd_self)]
     fn setup(this: Gd<Self>, server_options: Variant) -> Error {
         const WHAT: &str = "DTLSServer.setup()";

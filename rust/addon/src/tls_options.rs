@@ -51,7 +51,7 @@ impl OpenSslTlsOptions {
 impl OpenSslTlsOptions {
     /// Options of a client that verifies the server's certificate and its host name.
     ///
-    /// [param trusted_chain] holds the authorities to trust, or the server's own certificate, as an [X509Certificate], PEM text or a path; without it, the system's authorities are trusted. [param common_name_override] is the name that the certificate must be for, where that is not the host name connected to.
+    /// [param trusted_chain] holds the authorities to trust, or the server's own certificate, as an [X509Certificate], PEM text or a path; without it, the system's authorities are trusted. [param common_name_override] is the name that the certificate must be for, where that is not the host name connected to. Names are compared as RFC 6125 says; an IP address may also be written as the certificate's common name, if it has no alternative names, or as a DNS name.
     #[func]
     fn client(
         #[opt(default = Optional::default())] trusted_chain: Optional,
@@ -79,7 +79,7 @@ impl OpenSslTlsOptions {
         }))
     }
 
-    /// Options of a server. [param key] is its private key: a [CryptoKey], PEM text or a path. [param certificate] is the certificate that belongs to it, with the intermediate certificates, if any, behind it: an [X509Certificate], PEM text or a path.
+    /// Options of a server. [param key] is its private key, RSA with 2,048 bits or more or ECDSA on P-256, P-384 or P-521: a [CryptoKey], PEM text or a path. [param certificate] is the certificate that belongs to it, with the intermediate certificates, if any, behind it: an [X509Certificate], PEM text or a path.
     #[func]
     fn server(key: Optional, certificate: Optional) -> Option<Gd<Self>> {
         Some(Self::of_server(&key, &certificate, GString::new()))
