@@ -7,6 +7,7 @@
 ## - `identity`: the key and certificate in res://tests/pki
 ## - `bind`, `port`: where it listens
 ## - `forget`: seconds after which a connected peer that says nothing is dropped; 0 for never
+## - `idle`: idle_timeout of our classes, in seconds; none unless set
 ## - `check=no`: sends packets of any kind back, unread
 extends Node
 
@@ -51,6 +52,8 @@ func _ready() -> void:
 	var identity := "res://tests/pki/" + _settings.text("identity", "rsa")
 	var options := TLSOptions.server(load(identity + ".key"), load(identity + ".crt"))
 	var code: int = _dtls_server.setup(options)
+	if _settings.number("idle") > 0:
+		_dtls_server.idle_timeout = _settings.number("idle")
 	if code == OK:
 		code = _udp_server.listen(_settings.number("port"), _settings.text("bind", "127.0.0.1"))
 	if code != OK:

@@ -79,6 +79,11 @@ impl Server {
         })
     }
 
+    /// The number that the system knows it by.
+    pub(crate) fn id(&self) -> u32 {
+        self.running.id()
+    }
+
     /// The port that it listens on.
     pub(crate) fn port(&self) -> u16 {
         self.port

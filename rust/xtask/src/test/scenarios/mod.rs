@@ -29,6 +29,8 @@ mod project_scan;
 mod real_link;
 mod reload;
 mod soak;
+#[cfg(unix)]
+mod suspended;
 mod typed;
 
 /// A scenario; its failure says what was not as it should be.
@@ -52,6 +54,21 @@ const SCENARIOS: &[(&str, Scenario)] = &[
         contexts::are_made_once,
     ),
     ("sessions_survive_a_bad_link", bad_link::survives),
+    #[cfg(unix)]
+    (
+        "sessions_of_suspended_processes_go_on",
+        suspended::sessions_go_on,
+    ),
+    #[cfg(unix)]
+    (
+        "sessions_that_end_while_a_process_is_suspended_say_so",
+        suspended::ended_sessions_say_so,
+    ),
+    #[cfg(unix)]
+    (
+        "handshakes_of_suspended_processes_are_made_again",
+        suspended::handshakes_are_made_again,
+    ),
     #[cfg(target_os = "linux")]
     (
         "a_link_of_1500_bytes_carries_every_size",
