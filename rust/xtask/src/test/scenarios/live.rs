@@ -98,6 +98,21 @@ pub(crate) fn load(context: &Context) -> Result<()> {
     Ok(())
 }
 
+/// The editor plays the project, and a script is edited and saved in it while the game runs.
+pub(crate) fn from_the_editor(context: &Context) -> Result<()> {
+    let project = Fixture::named("live_editor")?;
+    project.import(context)?;
+    let mut command = context.godot.command(project.path());
+    command.args(["--editor", "--", "--play"]);
+    let finished = process::run(command, Duration::from_secs(90))?;
+    for text in ["one", "two", "three"] {
+        let line = format!("the game says {text} OpenSSLDTLSServer");
+        kinds::has(&finished.lines, &line)?;
+    }
+    ensure!(finished.succeeded(), "it ended with {}", finished.end());
+    Ok(())
+}
+
 fn packs_of(project: &Fixture) -> Result<Vec<String>> {
     let entries = fs::read_dir(project.path().join(".godot/openssl_dtls"))?;
     Ok(entries

@@ -122,6 +122,10 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ),
     ("scripts_saved_while_they_run_are_reloaded", live::reload),
     ("scripts_saved_while_they_run_are_loaded", live::load),
+    (
+        "scripts_saved_in_the_editor_are_reloaded",
+        live::from_the_editor,
+    ),
     ("a_project_is_converted_and_back", convert::there_and_back),
     ("the_documented_pair_is_converted", convert::documented_pair),
     (
