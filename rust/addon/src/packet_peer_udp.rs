@@ -330,9 +330,10 @@ impl IPacketPeerExtension for OpenSslPacketPeerUdp {
     ) -> Error {
         contained("PacketPeerUDP.get_packet()", || {
             let peer = Arc::clone(state::of(&this).peer());
-            let filled = packet_memory::fill(|memory| peer.receive(memory).map(drop));
+            let taken = packet_memory::take(|memory| peer.receive(memory).map(drop));
+            let taken = taken.map(packet_memory::lend).map_err(error_code);
             // SAFETY: the engine passes two valid out pointers to this virtual method.
-            unsafe { slices::give(filled.map_err(error_code), buffer, buffer_size) }
+            unsafe { slices::give(taken, buffer, buffer_size) }
         })
     }
 
@@ -340,7 +341,8 @@ impl IPacketPeerExtension for OpenSslPacketPeerUdp {
     unsafe fn put_packet_rawptr(this: Gd<Self>, buffer: RawPtr<*const u8>, size: i32) -> Error {
         contained("PacketPeerUDP.put_packet()", || {
             let peer = Arc::clone(state::of(&this).peer());
-            // SAFETY: the engine passes `size` readable bytes to this virtual method.
+            // SAFETY: the engine passes `size` readable bytes to this virtual method; to send them prints
+            // nothing, so that no script can change them meanwhile.
             let sent = peer.send(unsafe { slices::borrow(buffer, size) });
             if sent == Err(udp::Error::TooLarge) {
                 mistake(

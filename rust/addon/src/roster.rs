@@ -329,7 +329,8 @@ impl Members {
             self.to_look_at.push(token);
         }
         // SAFETY: the roster is locked, and an object takes its id out of it under the same lock
-        // ([`Membership::object_ends`], from `state::release`) before its Rust value ends.
+        // ([`Membership::object_ends`], from `state::release`) before its Rust value ends. While it has no
+        // membership yet, the caller of [`Roster::enter`] has a reference.
         (has_packets || has_changed).then(|| unsafe { state::take_hold(object) })
     }
 }

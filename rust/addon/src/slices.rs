@@ -6,7 +6,8 @@ use godot::meta::conv::RawPtr;
 /// Answers a `_get_packet` call.
 ///
 /// # Safety
-/// Both pointers must be valid for writes.
+/// Both pointers must be valid for writes. The packet must be readable for as long as the engine reads it,
+/// which can run a script: see `packet_memory.rs`.
 pub(crate) unsafe fn give(
     packet: Result<(*const u8, usize), Error>,
     buffer: RawPtr<*mut RawPtr<*const u8>>,

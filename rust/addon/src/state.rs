@@ -85,7 +85,8 @@ impl<S> Deref for Borrowed<'_, S> {
 
 /// The state of an object.
 pub(crate) fn of<C: Stateful>(object: &Gd<C>) -> Borrowed<'_, C::State> {
-    // SAFETY: the object is alive as long as this reference to it, and its class is `C`.
+    // SAFETY: objects of our classes count references, so that the object is alive as long as this one, from which
+    // the result is borrowed; its class is `C`, since scripts cannot derive engine classes from ours.
     unsafe { of_object::<C>(object.obj_sys()) }
 }
 
@@ -106,8 +107,8 @@ pub(crate) unsafe fn of_instance<'a, C: Stateful>(
 ) -> Borrowed<'a, C::State> {
     if let Some(state) = KNOWN.with(|known| known.find(instance)) {
         return Borrowed {
-            // SAFETY: no object has ended since this one's state was found, so that it is the same
-            // object, and of the same class.
+            // SAFETY: no object has ended since this one's state was found ([`ENDED`], counted in `release`
+            // before the state is let go of), so that it is the same object, and of the same class.
             state: ManuallyDrop::new(unsafe { Arc::from_raw(state.cast()) }),
             object: PhantomData,
         };

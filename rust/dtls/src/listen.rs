@@ -21,8 +21,8 @@ pub(crate) fn begin_with_verified_hello(ssl: &SslRef) -> Result<(), ErrorStack> 
     if address.is_null() {
         return Err(ErrorStack::get());
     }
-    // SAFETY: `ssl` is alive, used by no other thread (`Ssl` is not cloned) and has its transport; `address` is a valid
-    // BIO_ADDR, freed once and not used after.
+    // SAFETY: `ssl` is alive and has its transport, and nobody else has it: the one caller, `Session::accept`, has just
+    // made it. `address` is a valid BIO_ADDR, freed once and not used after.
     let result = unsafe {
         let result = DTLSv1_listen(ssl.as_ptr(), address);
         BIO_ADDR_free(address);

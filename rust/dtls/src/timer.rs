@@ -37,7 +37,8 @@ static WAITS: OnceLock<Index<Ssl, Waits>> = OnceLock::new();
 /// OpenSSL asks for a flight's first wait with 0 and for each further one with the wait before it,
 /// in microseconds.
 unsafe extern "C" fn next_wait(ssl: *mut SSL, last: c_uint) -> c_uint {
-    // SAFETY: OpenSSL calls this with the session that it works on.
+    // SAFETY: OpenSSL calls this with the session that it works on, which lives longer than the call. Only shared
+    // references to it are made: `Waits` counts in an atomic.
     let ssl = unsafe { SslRef::from_ptr(ssl) };
     let Some(waits) = WAITS.get().and_then(|&index| ssl.ex_data(index)) else {
         return last;
@@ -72,7 +73,7 @@ pub(crate) fn configure(ssl: &mut SslRef, settings: &Settings) -> Result<(), Err
         count: AtomicU32::new(0),
     };
     ssl.set_ex_data(index, waits);
-    // SAFETY: `ssl` is alive, and the callback only computes.
+    // SAFETY: `ssl` is alive, and the callback is there for good; it uses what is in the session alone.
     unsafe { DTLS_set_timer_cb(ssl.as_ptr(), Some(next_wait)) }
     Ok(())
 }
@@ -111,8 +112,8 @@ pub(crate) fn remaining(ssl: &SslRef) -> Option<Duration> {
 
 /// Sends the last flight again if its time has come.
 pub(crate) fn handle_expired(ssl: &SslRef) -> Result<(), ErrorStack> {
-    // SAFETY: `ssl` is alive, used by no other thread (`Ssl` is not cloned), and the command takes
-    // no argument.
+    // SAFETY: `ssl` is alive, and the command takes no argument. OpenSSL works on the session meanwhile, which nobody else
+    // does: the caller has the `Session` borrowed mutably, and the `Ssl` in it is not cloned.
     let result: c_long = unsafe {
         SSL_ctrl(
             ssl.as_ptr(),

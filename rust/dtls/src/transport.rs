@@ -43,8 +43,8 @@ impl Transport {
         let result = stream.do_handshake();
         if openssl::version::number() >= MAKES_BUFFERS_ANEW {
             // `SSL_MODE_RELEASE_BUFFERS` does not cover the read buffer: the read that finds nothing makes it anew.
-            // SAFETY: the session is alive, and in use by no other thread (`Ssl` is not cloned). Buffers with something
-            // in them stay.
+            // SAFETY: the session is alive, and this transport, which is borrowed mutably, has it alone (`Ssl` is not
+            // cloned). Buffers with something in them stay.
             unsafe { SSL_free_buffers(stream.ssl().as_ptr()) };
         }
         Some(result)

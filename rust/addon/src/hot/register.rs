@@ -110,7 +110,7 @@ unsafe extern "C" fn call_by_pointers<M: Method>(
     arguments: *const sys::GDExtensionConstTypePtr,
     returned: sys::GDExtensionTypePtr,
 ) {
-    // SAFETY: the engine passes what was registered.
+    // SAFETY: the engine passes what was registered. Methods use their argument before they print.
     unsafe {
         let argument = M::Argument::from_pointers(arguments);
         run::<M>(instance, argument).write(returned);
@@ -141,7 +141,7 @@ unsafe extern "C" fn call<M: Method>(
     if count > expected {
         return refuse(sys::GDEXTENSION_CALL_ERROR_TOO_MANY_ARGUMENTS, expected);
     }
-    // SAFETY: the engine passes `count` variants.
+    // SAFETY: the engine passes `count` variants. Methods use their argument before they print.
     match unsafe { M::Argument::from_variants(arguments) } {
         Ok(argument) => {
             // SAFETY: the engine passes an object of the class, and an empty variant for the result.

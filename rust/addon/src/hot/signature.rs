@@ -42,13 +42,15 @@ pub(crate) trait Argument<'a>: Sized {
     fn kind() -> Option<(&'static str, Kind)>;
 
     /// # Safety
-    /// `arguments` must point to as many values as [`Argument::kind`] says, of its type.
+    /// `arguments` must point to as many values as [`Argument::kind`] says, of its type, which nothing
+    /// changes as long as the result is used.
     unsafe fn from_pointers(arguments: *const sys::GDExtensionConstTypePtr) -> Self;
 
     /// The type that was expected, if the variant is of another one.
     ///
     /// # Safety
-    /// `arguments` must point to as many variants as [`Argument::kind`] says.
+    /// `arguments` must point to as many variants as [`Argument::kind`] says, which nothing changes as long
+    /// as the result is used.
     unsafe fn from_variants(
         arguments: *const sys::GDExtensionConstVariantPtr,
     ) -> Result<Self, VariantType>;
@@ -73,7 +75,8 @@ impl Argument<'_> for Nothing {
     }
 }
 
-/// The content of a `PackedByteArray`.
+/// The content of a `PackedByteArray`. It is a script's variable, to be used before anything can run a
+/// script, such as a logger, which may assign another value to it.
 pub(crate) enum Bytes<'a> {
     Borrowed(&'a PackedByteArray),
     /// Made of an array of integers, which the engine's methods take as well.
@@ -116,7 +119,7 @@ impl<'a> Argument<'a> for Bytes<'a> {
         let variant = unsafe { &*(*arguments).cast::<Variant>() };
         match (variant.get_type(), *INSIDE_VARIANT) {
             (VariantType::PACKED_BYTE_ARRAY, Some(inside)) => {
-                // SAFETY: the variant holds such an array, and stays as it is during the call.
+                // SAFETY: the variant holds such an array, and stays as it is, as the caller vouches.
                 let array = unsafe { inside((*arguments).cast_mut()) };
                 // SAFETY: as above.
                 Ok(Self::Borrowed(unsafe { &*array.cast::<PackedByteArray>() }))

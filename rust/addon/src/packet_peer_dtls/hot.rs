@@ -43,6 +43,7 @@ methods! { OpenSslPacketPeerDtls, "PacketPeerDTLS":
         if packet.is_empty() {
             return Error::OK;
         }
+        // It is not used after anything was printed.
         super::put(&call.state(), packet)
     }
 }

@@ -256,7 +256,7 @@ impl IPacketPeerExtension for OpenSslPacketPeerDtls {
     ) -> Error {
         contained("PacketPeerDTLS.get_packet()", || {
             let mut said = Notice::None;
-            let filled = packet_memory::fill(|memory| {
+            let taken = packet_memory::take(|memory| {
                 let (result, notice) =
                     match state::of(&this).get(|packet| memory.extend_from_slice(packet)) {
                         Got::Packet((), notice) => (Ok(()), notice),
@@ -266,29 +266,30 @@ impl IPacketPeerExtension for OpenSslPacketPeerDtls {
                 said = notice;
                 result
             });
-            // A script's logger may take packets of other peers.
-            packet_memory::keep_during(|| said.print());
-            if filled == Err(Error::ERR_UNCONFIGURED) {
+            // Before the packet is lent: a script's logger may take packets of other peers.
+            said.print();
+            if taken == Err(Error::ERR_UNCONFIGURED) {
                 mistake("PacketPeerDTLS.get_packet()", "the peer is not connected");
             }
-            let code = filled.err().unwrap_or(Error::OK);
+            let code = taken.as_ref().err().copied().unwrap_or(Error::OK);
             state::of(&this).engine_keeps(code);
             // SAFETY: the engine passes two valid out pointers to this virtual method.
-            unsafe { slices::give(filled, buffer, buffer_size) }
+            unsafe { slices::give(taken.map(packet_memory::lend), buffer, buffer_size) }
         })
     }
 
     #[func(gd_self)]
     unsafe fn put_packet_rawptr(this: Gd<Self>, buffer: RawPtr<*const u8>, size: i32) -> Error {
         contained("PacketPeerDTLS.put_packet()", || {
-            // SAFETY: the engine passes `size` readable bytes to this virtual method.
+            // SAFETY: the engine passes `size` readable bytes to this virtual method. They are a script's,
+            // whose logger can change them when something is printed: `put` does not use them after that.
             let packet = unsafe { slices::borrow(buffer, size) };
             put(&state::of(&this), packet)
         })
     }
 }
 
-/// Sends a packet, and says what is wrong with it.
+/// Sends a packet, and says then what is wrong with it.
 fn put(peer: &Arc<DtlsPeer>, packet: &[u8]) -> Error {
     const WHAT: &str = "PacketPeerDTLS.put_packet()";
     match peer.put(packet) {
