@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use godot::global::{godot_error, godot_print, godot_warn};
 use once_cell::sync::Lazy;
 
-/// Prints a mistake of the script's: what was called, and what is wrong with it.
+/// Prints a mistake of the script's: what was called, and what is wrong with it. While nothing is locked;
+/// from a `#[func]` that takes `&self`, by way of [`calls::after`](crate::calls::after).
 pub(crate) fn mistake(what: &str, why: impl std::fmt::Display) {
     godot_error!("{what}: {why}.");
 }

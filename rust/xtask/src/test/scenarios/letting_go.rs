@@ -24,7 +24,7 @@ const SCRIPTS: &[(&str, &[&str], usize)] = &[
             "PacketPeerUDP",
             "err != OK",
         ],
-        16,
+        18,
     ),
 ];
 
