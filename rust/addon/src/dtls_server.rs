@@ -125,6 +125,12 @@ enum Setup {
 
 #[godot_api]
 impl OpenSslDtlsServer {
+    /// As [method Object.is_class], and [code]true[/code] for the engine's class [code]"DTLSServer"[/code] as well, which this one mirrors. Through a variable that is typed as [Object] or another class of the engine, the engine's own method is called, which does not know of that.
+    #[func(gd_self)]
+    fn is_class(this: Gd<Self>, class: GString) -> bool {
+        class == "DTLSServer" || this.upcast::<Object>().is_class(&class)
+    }
+
     /// Prepares the server. [param server_options] come from [method OpenSSLTLSOptions.server] or from the engine's [method TLSOptions.server].
     ///
     /// Returns [constant OK], [constant ERR_ALREADY_IN_USE] if the server was set up before, or [constant ERR_INVALID_PARAMETER] for options that are no server's, or whose key and certificate are missing, broken, not a pair, or of a kind that no client could connect with; a printed line says which. A certificate whose issuer is not in the chain behind it is taken, with a warning, since clients may trust the issuer itself.

@@ -65,6 +65,12 @@ impl OpenSslPacketPeerDtls {
 
 #[godot_api]
 impl OpenSslPacketPeerDtls {
+    /// As [method Object.is_class], and [code]true[/code] for the engine's class [code]"PacketPeerDTLS"[/code] as well, which this one mirrors. Through a variable that is typed as [Object] or another class of the engine, the engine's own method is called, which does not know of that.
+    #[func(gd_self)]
+    fn is_class(this: Gd<Self>, class: GString) -> bool {
+        class == "PacketPeerDTLS" || this.upcast::<Object>().is_class(&class)
+    }
+
     /// Connects to a server through a UDP peer that is connected to it. The handshake goes on in [method poll].
     ///
     /// With a [String] (the engine's form), [param hostname] is the name that the server's certificate must be for, and [param client_options] are a client's options, of either class; without them the certificate must come from an authority that the system trusts.
