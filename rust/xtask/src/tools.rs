@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::{godot, process};
 
@@ -19,6 +19,30 @@ pub(crate) fn openssl_cli() -> Result<PathBuf> {
         }
     }
     Ok(godot::programs()?.openssl)
+}
+
+/// GnuTLS' command-line tools.
+pub(crate) struct GnuTls {
+    /// `gnutls-cli`
+    pub(crate) client: PathBuf,
+    /// `gnutls-serv`
+    pub(crate) server: PathBuf,
+}
+
+/// GnuTLS' tools: those on PATH, else Debian's, fetched as Godot is.
+///
+/// # Errors
+/// Names what is missing where they can be neither found nor fetched.
+pub(crate) fn gnutls() -> Result<GnuTls> {
+    let [client, server] = godot::GNUTLS_PROGRAMS.map(godot::on_path);
+    if let (Some(client), Some(server)) = (client, server) {
+        return Ok(GnuTls { client, server });
+    }
+    let folder = godot::gnutls().context(
+        "gnutls-cli and gnutls-serv are not on PATH and could not be fetched; install GnuTLS' tools (gnutls-bin)",
+    )?;
+    let [client, server] = godot::GNUTLS_PROGRAMS.map(|name| folder.join(name));
+    Ok(GnuTls { client, server })
 }
 
 /// Reads `OpenSSL 3.0.19 27 Jan 2026 ...`; other libraries' tools name themselves differently.

@@ -20,6 +20,10 @@ const PROGRAMS: &[&str] = &["godot", "openssl"];
 /// What exported games are made of: unpacked on demand beside the programs, whose libraries it uses.
 const TEMPLATE: &str = "godot-template-release";
 
+/// GnuTLS' tools, in a tree of their own that is made on demand.
+pub(crate) const GNUTLS_PROGRAMS: [&str; 2] = ["gnutls-cli", "gnutls-serv"];
+const GNUTLS_PACKAGES: &[&str] = &["gnutls-bin", "patchelf"];
+
 /// The unpacked programs.
 pub(crate) struct Programs {
     /// Godot's editor build.
@@ -49,6 +53,23 @@ pub(crate) fn programs() -> Result<Programs> {
     })
 }
 
+/// The folder of GnuTLS' unpacked programs; fetches and unpacks them if that has not been done.
+pub(crate) fn gnutls() -> Result<PathBuf> {
+    let tree = Tree::new(&folder_of("gnutls")?);
+    if !tree.is_ready() {
+        apt::check_system()?;
+        fs::create_dir_all(&tree.folder)
+            .with_context(|| format!("{} cannot be made", tree.folder.display()))?;
+        let _lock = lock(&tree.folder.join("lock"))?;
+        if !tree.is_ready() {
+            tree.unpack("GnuTLS' tools", GNUTLS_PACKAGES, &GNUTLS_PROGRAMS)?;
+            patch::verify_libraries(&tree.root(), &GNUTLS_PROGRAMS)?;
+            tree.finish()?;
+        }
+    }
+    Ok(tree.root().join("usr/bin"))
+}
+
 /// Debian's export template for release builds; fetched if that has not been done.
 pub(crate) fn release_template() -> Result<PathBuf> {
     programs()?;
@@ -64,12 +85,16 @@ pub(crate) fn release_template() -> Result<PathBuf> {
 }
 
 fn folder() -> Result<PathBuf> {
+    folder_of("godot")
+}
+
+fn folder_of(what: &str) -> Result<PathBuf> {
     let base = std::env::var_os("XDG_CACHE_HOME")
         .map(PathBuf::from)
         .filter(|path| path.is_absolute())
         .or_else(|| std::env::home_dir().map(|home| home.join(".cache")))
         .context("there is no home folder to keep Godot in; set XDG_CACHE_HOME")?;
-    let name = format!("godot-{}-{LAYOUT}", apt::RELEASE);
+    let name = format!("{what}-{}-{LAYOUT}", apt::RELEASE);
     Ok(base.join("openssl-dtls-godot").join(name))
 }
 
@@ -147,13 +172,19 @@ impl Tree {
     }
 
     fn make(&self) -> Result<()> {
+        self.unpack("Godot", PACKAGES, PROGRAMS)?;
+        patch::verify(&self.root(), PROGRAMS)?;
+        self.finish()
+    }
+
+    /// Fetches the packages with all that they depend on, and has the programs run from the tree.
+    fn unpack(&self, what: &str, packages: &[&str], programs: &[&str]) -> Result<()> {
         workspace::step(&format!(
-            "Getting Godot from Debian {} into {}",
+            "Getting {what} from Debian {} into {}",
             apt::RELEASE,
             self.folder.display()
         ));
-        let downloads = self.folder.join("apt");
-        let packages = apt::download(&downloads, PACKAGES)?;
+        let packages = apt::download(&self.downloads(), packages)?;
 
         let unpacking = self.folder.join("unpacking");
         for old in [&unpacking, &self.root()] {
@@ -166,11 +197,18 @@ impl Tree {
         fs::rename(&unpacking, self.root())?;
 
         workspace::step("Preparing the unpacked programs");
-        patch::make_independent(&self.root(), PROGRAMS)?;
-        patch::verify(&self.root(), PROGRAMS)?;
+        patch::make_independent(&self.root(), programs)
+    }
+
+    /// What is unpacked has been verified.
+    fn finish(&self) -> Result<()> {
         self.mark(&self.marker())?;
-        fs::remove_dir_all(downloads)?;
+        fs::remove_dir_all(self.downloads())?;
         Ok(())
+    }
+
+    fn downloads(&self) -> PathBuf {
+        self.folder.join("apt")
     }
 }
 

@@ -13,7 +13,7 @@ mod cache;
 mod patch;
 mod version;
 
-pub(crate) use cache::{programs, release_template};
+pub(crate) use cache::{GNUTLS_PROGRAMS, gnutls, programs, release_template};
 pub(crate) use version::Version;
 
 /// A Godot that can run the addon.

@@ -18,6 +18,7 @@ mod export_platforms;
 mod export_plugins;
 mod first_import;
 mod flood;
+mod foreign_tools;
 mod hostile_link;
 mod kinds;
 mod letting_go;
@@ -47,6 +48,22 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     (
         "the_documented_client_talks_to_openssl_s_server",
         openssl_cli::s_server,
+    ),
+    (
+        "openssl_s_client_fragments_for_small_datagrams",
+        foreign_tools::openssl_clients,
+    ),
+    (
+        "openssl_s_server_fragments_for_small_datagrams",
+        foreign_tools::openssl_servers,
+    ),
+    (
+        "gnutls_cli_fragments_for_small_datagrams",
+        foreign_tools::gnutls_clients,
+    ),
+    (
+        "gnutls_serv_fragments_for_small_datagrams",
+        foreign_tools::gnutls_servers,
     ),
     ("a_typed_pair_runs_on_openssl", typed::runs),
     (

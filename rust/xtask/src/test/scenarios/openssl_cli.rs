@@ -89,17 +89,17 @@ pub(crate) fn s_server(context: &Context) -> Result<()> {
     end_well(client)
 }
 
-fn free_port() -> Result<u16> {
+pub(super) fn free_port() -> Result<u16> {
     Ok(UdpSocket::bind("0.0.0.0:0")?.local_addr()?.port())
 }
 
-fn start_godot(context: &Context, project: &Fixture, scene: &str) -> Result<Running> {
+pub(super) fn start_godot(context: &Context, project: &Fixture, scene: &str) -> Result<Running> {
     let mut command = context.godot.command(project.path());
     command.arg(format!("res://documented/{scene}.tscn"));
     process::start(command, Some(scene))
 }
 
-fn still_runs(program: &mut Running) -> Result<()> {
+pub(super) fn still_runs(program: &mut Running) -> Result<()> {
     program.take_in();
     ensure!(
         program.ended()?.is_none(),
@@ -109,7 +109,7 @@ fn still_runs(program: &mut Running) -> Result<()> {
     Ok(())
 }
 
-fn end_well(godot: Running) -> Result<()> {
+pub(super) fn end_well(godot: Running) -> Result<()> {
     let finished = godot.stop()?;
     let problems = check::problems(&finished.lines, &[]);
     ensure!(
