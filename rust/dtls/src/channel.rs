@@ -5,16 +5,17 @@
 //! here, with OpenSSL's AEADs.
 
 use std::ffi::CStr;
-use std::sync::Arc;
 
 use footprint::Place;
 use libc::c_int;
 
+use crate::flight::LastFlight;
 #[cfg(all(test, target_os = "linux"))]
 use crate::key_block::Keys;
-use crate::key_block::{KeyBlock, Sender};
+use crate::key_block::Sender;
+use crate::outbound::Sealed;
 use crate::policy::MAX_PACKET;
-use crate::protection::{Count, EPOCH, Opener, SealError, Sealer};
+use crate::protection::{EPOCH, Opener, SealError, Sealer};
 use crate::queue::Queue;
 use crate::records::{self, ALERT, APPLICATION_DATA, DTLS_1_2, HANDSHAKE};
 use crate::replay::Window;
@@ -33,9 +34,11 @@ pub(crate) struct Channel {
     sealer: Sealer,
     opener: Opener,
     window: Window,
+    /// The largest packet that the other side takes, in bytes.
+    max_packet: usize,
     /// What a server sends again when the client, not having got it, repeats its own last flight (RFC 6347 section
-    /// 4.2.4). Byte for byte the same, so that nothing is sealed twice.
-    last_flight: Queue,
+    /// 4.2.4).
+    last_flight: Option<LastFlight>,
     /// How often it did so.
     answers: usize,
     /// How often it refused to renegotiate.
@@ -72,28 +75,16 @@ pub(crate) struct Received {
 }
 
 impl Channel {
-    /// Goes on with the keys that a handshake agreed on.
-    ///
-    /// `sealed` is OpenSSL's count of the records that it sealed, `finished` the number of the record with the
-    /// other side's Finished message, `last_flight` what this side sent at the end of the handshake.
-    pub(crate) fn new(
-        keys: &Arc<KeyBlock>,
-        is_server: bool,
-        sealed: Count,
-        finished: u64,
-        last_flight: Queue,
-    ) -> Self {
-        let (own, others) = match is_server {
-            false => (Sender::Client, Sender::Server),
-            true => (Sender::Server, Sender::Client),
-        };
+    /// Goes on where a handshake ended; `finished` is the number of the record with the other side's Finished message.
+    pub(crate) fn new(handshake: Sealed, is_server: bool, finished: u64) -> Self {
         let mut window = Window::default();
         window.mark(finished);
         Self {
-            sealer: Sealer::new(Arc::clone(keys), own, sealed),
-            opener: Opener::new(Arc::clone(keys), others),
+            sealer: handshake.sealer,
+            opener: Opener::new(handshake.keys, Sender::of_side(!is_server)),
             window,
-            last_flight,
+            max_packet: handshake.max_packet,
+            last_flight: handshake.last_flight,
             answers: 0,
             refusals: 0,
         }
@@ -108,6 +99,11 @@ impl Channel {
     #[cfg(all(test, target_os = "linux"))]
     pub(crate) fn keys_of_test(&self) -> (Keys<'_>, Keys<'_>) {
         (self.sealer.keys_of_test(), self.opener.keys_of_test())
+    }
+
+    /// The largest packet that can be sent, in bytes.
+    pub(crate) fn max_packet(&self) -> usize {
+        self.max_packet
     }
 
     /// Seals one packet into one datagram.
@@ -186,14 +182,16 @@ impl Channel {
 
     /// Answers a datagram once, however many of its records ask for it.
     fn answer(&mut self, received: &Received, outgoing: &mut Queue) {
+        // If it cannot be sealed, the other side asks again, or finds out by waiting.
         if received.wants_last_flight && self.answers < MOST_ANSWERS {
             self.answers += 1;
-            for datagram in self.last_flight.iter() {
-                outgoing.push(datagram);
+            if let Some(last_flight) = &mut self.last_flight
+                && let Ok(datagram) = last_flight.next(&mut self.sealer)
+            {
+                outgoing.push(&datagram);
             }
         } else if received.wants_handshake && self.refusals < MOST_REFUSALS {
             self.refusals += 1;
-            // If it cannot be told, the other side finds out by waiting.
             let _ = self.seal(ALERT, &[WARNING, NO_RENEGOTIATION], outgoing);
         }
     }

@@ -173,8 +173,14 @@ impl std::error::Error for ConfigError {}
 pub enum SendError {
     /// The session is not connected: still handshaking, closed, or failed.
     NotConnected,
-    /// The packet, of so many bytes, is larger than [`MAX_PACKET`](crate::MAX_PACKET).
-    TooLarge(usize),
+    /// The packet is larger than [`MAX_PACKET`](crate::MAX_PACKET), or than the client asked for in its hello (RFC 6066
+    /// section 4).
+    TooLarge {
+        /// Bytes of the packet.
+        packet: usize,
+        /// How many bytes a packet of this session may have.
+        limit: usize,
+    },
     /// The session failed while sending; [`Session::failure`](crate::Session::failure) says why.
     Failed,
 }
@@ -183,10 +189,9 @@ impl fmt::Display for SendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotConnected => write!(f, "the session is not connected"),
-            Self::TooLarge(bytes) => write!(
+            Self::TooLarge { packet, limit } => write!(
                 f,
-                "a packet of {bytes} bytes does not fit into one DTLS record: send at most {} bytes at once",
-                crate::MAX_PACKET
+                "a packet of {packet} bytes does not fit into one DTLS record: send at most {limit} bytes at once"
             ),
             Self::Failed => write!(f, "the session failed"),
         }

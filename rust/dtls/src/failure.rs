@@ -3,9 +3,15 @@
 use std::fmt;
 use std::time::Duration;
 
-use openssl::x509::{X509StoreContextRef, X509VerifyResult};
+use foreign_types::ForeignTypeRef;
+use openssl::hash::MessageDigest;
+use openssl::stack::StackRef;
+use openssl::x509::{X509, X509StoreContextRef, X509VerifyResult};
+use openssl_sys::{X509_STORE_CTX, stack_st_X509};
 
+use crate::error::reason;
 use crate::names;
+use crate::protection::SealError;
 
 /// Why a session failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +33,18 @@ pub enum Failure {
     /// The handshake did not finish within this time, the session's
     /// [limit](crate::Settings::handshake_limit).
     TimedOut(Duration),
+}
+
+impl From<SealError> for Failure {
+    fn from(error: SealError) -> Self {
+        match error {
+            SealError::KeyUsedUp => Self::KeyUsedUp,
+            SealError::NumbersExhausted => {
+                Self::Protocol("every record number was used".to_owned())
+            }
+            SealError::OpenSsl(stack) => Self::Protocol(reason(&stack)),
+        }
+    }
 }
 
 impl Failure {
@@ -88,6 +106,9 @@ pub struct CertificateFailure {
     expected_name: Option<String>,
     rule: X509VerifyResult,
     is_intact: bool,
+    /// SHA-256 of each certificate that the other side presented. Two failures over what was damaged on the way differ in
+    /// it, those over what a server really presents do not.
+    presented: Box<[u8]>,
 }
 
 // OpenSSL's verification results (x509_vfy.h), as far as they get advice of their own.
@@ -118,6 +139,7 @@ impl CertificateFailure {
             expected_name,
             rule: context.error(),
             is_intact: is_intact(context),
+            presented: presented(context),
         };
         if failure.is_name_mismatch() {
             failure.hosts = certificate.map(names::hosts).unwrap_or_default();
@@ -173,6 +195,28 @@ impl CertificateFailure {
             _ => "have it issued anew".to_owned(),
         }
     }
+}
+
+// openssl/x509_vfy.h
+unsafe extern "C" {
+    fn X509_STORE_CTX_get0_untrusted(context: *const X509_STORE_CTX) -> *mut stack_st_X509;
+}
+
+fn presented(context: &X509StoreContextRef) -> Box<[u8]> {
+    // SAFETY: the context is valid for as long as the reference lives, and OpenSSL only reads it.
+    let chain = unsafe { X509_STORE_CTX_get0_untrusted(context.as_ptr()) };
+    if chain.is_null() {
+        return Box::default();
+    }
+    // SAFETY: the stack is the context's own, is not null, and is not changed while the context is borrowed.
+    let chain = unsafe { StackRef::<X509>::from_ptr(chain) };
+    let mut digests = Vec::new();
+    for certificate in chain {
+        if let Ok(digest) = certificate.digest(MessageDigest::sha256()) {
+            digests.extend_from_slice(&digest);
+        }
+    }
+    digests.into()
 }
 
 fn is_intact(context: &X509StoreContextRef) -> bool {

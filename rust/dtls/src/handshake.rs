@@ -1,32 +1,33 @@
 //! A session's way to its keys, over a network that loses, repeats, delays and damages datagrams
 //! and among strangers who send their own.
 //!
-//! OpenSSL sends a flight again with new record numbers, at most 12 times. Between those, from the
-//! second on, the flight goes out as it is: whoever has received it drops it as a replay, whoever
-//! has not takes it.
+//! A flight is sent again, in the same pieces, until it is answered: see [`Schedule`] and [`Flight`](crate::flight::Flight).
 //!
 //! Until the keys are proven, all that OpenSSL goes by is plain text, which may be damaged or a
 //! stranger's. So a client does not give up over it, but begins anew with another hello, up to its
 //! limit; RFC 6347 section 4.2.8 has a server take a client that does so.
 
 use std::ops::Range;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use openssl::ssl::SslRef;
 
+use crate::channel;
 use crate::context::ClientContext;
 use crate::early::Early;
 use crate::error::{ConfigError, forget_earlier_errors};
 use crate::failure::Failure;
 use crate::hello::{ClientHello, RANDOM};
-use crate::policy::longest_retransmission;
+use crate::outbound::Outbound;
+use crate::policy::{BACK_OFF_AT, MOST_UNASKED};
+use crate::protection::SealError;
 use crate::queue::Queue;
 use crate::records::{self, Record};
+use crate::schedule::{Due, Schedule};
 use crate::screen::{Screen, Verdict};
 use crate::session::{Phase, Session, client_ssl, is_waiting, sealing_overhead};
 use crate::settings::Settings;
 use crate::transport::Transport;
-use crate::{channel, timer};
 
 /// What a session remembers until it has its keys.
 pub(crate) struct Handshake {
@@ -40,13 +41,14 @@ pub(crate) struct Handshake {
     finished: u64,
     settings: Settings,
     give_up_at: Instant,
-    /// When OpenSSL sends the flight again.
-    retransmit_at: Option<Instant>,
-    /// When the flight goes out as it is.
-    copy_at: Option<Instant>,
-    copy_gap: Option<Duration>,
+    outbound: Outbound,
+    schedule: Schedule,
     /// How many flights this attempt has sent.
     flights: u32,
+    /// How many times the last one was sent, copies included.
+    sent: u32,
+    /// Whether a client has asked for a server's flight again since it was sent last.
+    is_asked: bool,
     attempt: u64,
     attempt_at: Instant,
     /// When the other side last showed that it has the flight before.
@@ -65,19 +67,22 @@ impl Handshake {
     pub(crate) fn of_client(context: &ClientContext, server_name: &str, now: Instant) -> Self {
         let client = Some((context.clone(), server_name.into()));
         let expected = (Screen::for_client(0), Early::of_client());
-        Self::new(client, expected, 0, context.settings, now)
+        Self::new(client, expected, 0, 0, context.settings, now)
     }
 
     pub(crate) fn of_server(settings: Settings, hello: &ClientHello<'_>, now: Instant) -> Self {
-        let next_number = records::big_endian(hello.record_number) + 1;
+        // RFC 6347 section 4.2.1: a server's first record has the number of the hello that it answers. Otherwise a client
+        // that had to send its hello more than once takes it for a replay of the HelloVerifyRequest.
+        let first = records::big_endian(hello.record_number);
         let expected = (Screen::for_server(hello), Early::of_server());
-        Self::new(None, expected, next_number, settings, now)
+        Self::new(None, expected, first + 1, first, settings, now)
     }
 
     fn new(
         client: Option<(ClientContext, Box<str>)>,
         (screen, early): (Screen, Early),
         next_number: u64,
+        first_number: u64,
         settings: Settings,
         now: Instant,
     ) -> Self {
@@ -89,10 +94,11 @@ impl Handshake {
             finished: 0,
             settings,
             give_up_at: now + settings.handshake_limit,
-            retransmit_at: None,
-            copy_at: None,
-            copy_gap: None,
+            outbound: Outbound::new(first_number, settings.max_datagram),
+            schedule: Schedule::new(&settings),
             flights: 0,
+            sent: 0,
+            is_asked: false,
             attempt: 0,
             attempt_at: now,
             progress_at: now,
@@ -107,7 +113,7 @@ impl Handshake {
             Some(at) => Some(at),
             None => {
                 let alert = self.alert.as_ref().map(|(at, _)| *at);
-                let times = [self.retransmit_at, self.copy_at, alert, self.stuck_at()];
+                let times = [self.schedule.next(), alert, self.stuck_at()];
                 times.into_iter().flatten().min()
             }
         };
@@ -145,27 +151,28 @@ impl Handshake {
         !self.is_client() || self.flights >= 2 + u32::from(self.screen.has_cookie())
     }
 
-    /// Sets the times at which the flight goes out again; `flight_length` tells how many datagrams
-    /// of it just have.
-    fn schedule(&mut self, ssl: &SslRef, flight_length: usize, now: Instant) {
-        let left = timer::remaining(ssl);
-        self.retransmit_at = left.map(|left| now + left);
-        let count = timer::retransmissions(ssl);
-        if flight_length > 0 {
-            let first = self.settings.first_retransmission;
-            let longest = longest_retransmission(first, self.settings.handshake_limit);
-            // A client's flight weighs little: once a server has shown itself, it goes out twice as
-            // often.
-            let light = if self.screen.has_cookie() { 2 } else { 1 };
-            let parts = light * [0, 0, 3].get(count as usize).unwrap_or(&4);
-            self.copy_gap = left.and_then(|left| left.min(longest).checked_div(parts));
-            self.copy_at = self.copy_gap.map(|gap| now + gap);
-        }
-        if flight_length > 0 && count == 0 {
-            self.flights += 1;
-            self.progress_at = now;
-            self.alert = None;
-        }
+    /// Notes that a new flight was sent.
+    fn begin_flight(&mut self, now: Instant) {
+        // A client's flight weighs little: once a server has shown itself, it is copied twice as often.
+        self.schedule.begin(self.screen.has_cookie(), now);
+        self.flights += 1;
+        self.sent = 1;
+        self.is_asked = false;
+        self.progress_at = now;
+        self.alert = None;
+    }
+
+    /// Sends the flight byte for byte as it was sent last.
+    pub(crate) fn copy_flight(&self, outgoing: &mut Queue) {
+        self.outbound.copy(outgoing);
+    }
+
+    /// Whether the flight, whose time has come, may be sent again.
+    ///
+    /// A server's flight weighs many times what its client sent for it, and whoever has seen the client's cookie can send
+    /// that under its address. So after the first few times each one must be asked for by the client's hello.
+    fn may_send_again(&self) -> bool {
+        self.is_client() || self.sent < MOST_UNASKED || self.is_asked
     }
 
     /// Nobody vouches for an alert in plain text. One whose sender means it is followed by
@@ -197,6 +204,7 @@ impl Session {
         {
             let part = at..record.end;
             at = record.end;
+            handshake.is_asked |= handshake.screen.is_repeated_hello(&record);
             if !record.is_well_formed(sealing_overhead(self.stream.ssl())) {
                 continue;
             }
@@ -273,33 +281,30 @@ impl Session {
     /// Lets OpenSSL go on as far as it can.
     pub(crate) fn shake_hands(&mut self, now: Instant) {
         forget_earlier_errors();
-        self.stream.get_mut().begin_flight();
         let Some(result) = self.stream.do_handshake() else {
             return;
         };
+        if let Err(error) = self.send_written(now) {
+            return self.end(error.into());
+        }
         match result {
             Ok(()) => {
-                let mut last_flight = self.stream.get_mut().take_flight();
-                last_flight.shrink();
-                let (early, finished) = match &mut self.phase {
-                    Phase::Handshaking(handshake) => (handshake.early.take(), handshake.finished),
-                    _ => return,
+                let ended = std::mem::replace(&mut self.phase, Phase::Closed);
+                let Phase::Handshaking(mut handshake) = ended else {
+                    return;
                 };
+                let early = handshake.early.take();
                 self.heard_at = Some(now);
-                self.hand_over(last_flight, finished);
+                self.hand_over(handshake.outbound, handshake.finished);
                 for record in early.iter() {
                     self.receive(record, now);
                 }
             }
             Err(error) if is_waiting(&error) => {
-                let flight_length = self.stream.get_ref().begun_flight();
-                if let (Phase::Handshaking(handshake), Some(ssl)) =
-                    (&mut self.phase, self.stream.ssl())
+                if let Phase::Handshaking(handshake) = &mut self.phase
+                    && !handshake.is_last_flight()
                 {
-                    handshake.schedule(ssl, flight_length, now);
-                    if !handshake.is_last_flight() {
-                        handshake.progress_at = now;
-                    }
+                    handshake.progress_at = now;
                 }
             }
             Err(error) => {
@@ -307,6 +312,24 @@ impl Session {
                 self.doubt(failure, now);
             }
         }
+    }
+
+    /// Sends what OpenSSL wrote.
+    fn send_written(&mut self, now: Instant) -> Result<(), SealError> {
+        let written = self.stream.get_mut().take_written();
+        let Phase::Handshaking(handshake) = &mut self.phase else {
+            return Ok(());
+        };
+        let mut outgoing = std::mem::take(&mut self.stream.get_mut().outgoing);
+        let begun = match self.stream.ssl() {
+            Some(ssl) => handshake.outbound.send(&written, ssl, &mut outgoing),
+            None => Ok(false),
+        };
+        self.stream.get_mut().outgoing = outgoing;
+        if begun? {
+            handshake.begin_flight(now);
+        }
+        Ok(())
     }
 
     pub(crate) fn handle_handshake_timeout(&mut self, now: Instant) {
@@ -329,36 +352,43 @@ impl Session {
                 Some((failure, _)) => self.end(failure),
                 None => self.restart(now),
             }
-        } else if is_due(handshake.retransmit_at) {
+        } else if let Some(due) = handshake.schedule.take_due(now) {
             // No session waits at the other end for what follows a cookie that it refuses.
-            if handshake.screen.is_cookie_refused() && !handshake.is_last_flight() {
+            if due == Due::Retransmission
+                && handshake.screen.is_cookie_refused()
+                && !handshake.is_last_flight()
+            {
                 self.restart(now);
             } else {
-                if handshake.is_unheard(now) {
-                    handshake.screen.take_any_number();
-                }
-                self.retransmit(now);
+                self.send_again(due, now);
             }
-        } else if is_due(handshake.copy_at) {
-            handshake.copy_at = handshake.copy_gap.map(|gap| now + gap);
-            self.stream.get_mut().repeat_flight();
         }
     }
 
-    fn retransmit(&mut self, now: Instant) {
-        forget_earlier_errors();
-        self.stream.get_mut().begin_flight();
-        let (Phase::Handshaking(handshake), Some(ssl)) = (&mut self.phase, self.stream.ssl())
-        else {
+    fn send_again(&mut self, due: Due, now: Instant) {
+        let Phase::Handshaking(handshake) = &mut self.phase else {
             return;
         };
-        let result = timer::handle_expired(ssl);
-        match result {
-            Ok(()) => {
-                let flight_length = self.stream.get_ref().begun_flight();
-                handshake.schedule(ssl, flight_length, now);
+        if !handshake.may_send_again() {
+            return;
+        }
+        handshake.sent += 1;
+        handshake.is_asked = false;
+        let outgoing = &mut self.stream.get_mut().outgoing;
+        match due {
+            Due::Copy => handshake.outbound.copy(outgoing),
+            Due::Retransmission => {
+                if handshake.is_unheard(now) {
+                    handshake.screen.take_any_number();
+                }
+                let sent = match handshake.schedule.retransmissions() {
+                    BACK_OFF_AT.. => handshake.outbound.back_off(outgoing),
+                    _ => handshake.outbound.retransmit(outgoing),
+                };
+                if let Err(error) = sent {
+                    self.end(error.into());
+                }
             }
-            Err(stack) => self.end(Failure::Protocol(crate::error::reason(&stack))),
         }
     }
 
@@ -401,13 +431,13 @@ impl Session {
         handshake.screen = Screen::for_client(first);
         handshake.next_number = 0;
         handshake.early = Early::of_client();
-        handshake.copy_at = None;
+        handshake.outbound.begin_anew(first);
+        handshake.schedule.stop();
         handshake.flights = 0;
         handshake.attempt_at = now;
         handshake.progress_at = now;
         handshake.alert = None;
         handshake.restart_at = None;
-        self.stream.get_mut().begin_anew(first);
         let Some((context, server_name)) = &handshake.client else {
             return;
         };

@@ -52,6 +52,15 @@ pub(crate) enum Sender {
     Server,
 }
 
+impl Sender {
+    pub(crate) fn of_side(is_server: bool) -> Self {
+        match is_server {
+            true => Self::Server,
+            false => Self::Client,
+        }
+    }
+}
+
 /// One side's key and the fixed part of its nonces.
 pub(crate) struct Keys<'a> {
     pub(crate) key: &'a [u8],

@@ -33,6 +33,12 @@ pub(crate) fn longest_retransmission(first: Duration, limit: Duration) -> Durati
     (limit / 10).clamp(first, Duration::from_secs(60).max(first))
 }
 
+/// How many times a server sends a flight that its client does not ask for again, copies included.
+pub(crate) const MOST_UNASKED: u32 = 8;
+
+/// With which retransmission flights go into smaller datagrams (RFC 6347 section 4.1.1.1).
+pub(crate) const BACK_OFF_AT: u32 = 2;
+
 /// How long a handshake may take before it fails, unless [`Settings`](crate::Settings) say otherwise.
 pub const HANDSHAKE_LIMIT: Duration = Duration::from_secs(60);
 

@@ -18,21 +18,10 @@ pub(crate) const EPOCH: u16 = 1;
 /// Numbers of records have 48 bits.
 const NUMBERS: u64 = 1 << 48;
 
-/// Where OpenSSL's count of sealed records stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Count {
-    /// The number of the last record.
-    pub(crate) number: u64,
-    /// The first 8 bytes after its header: AES-GCM's explicit nonce, which OpenSSL counts up from a random start.
-    pub(crate) explicit_nonce: u64,
-}
-
-/// One side's records on their way out.
+/// One side's records on their way out: all that the side ever seals with its key, so that no nonce is used twice.
 pub(crate) struct Sealer {
     aead: Aead,
     next: u64,
-    /// An explicit nonce is its record's number and this.
-    explicit_offset: u64,
     used: Used,
 }
 
@@ -53,12 +42,11 @@ impl From<ErrorStack> for SealError {
 }
 
 impl Sealer {
-    /// Goes on where OpenSSL's count stands, so that no nonce is used twice with the key.
-    pub(crate) fn new(keys: Arc<KeyBlock>, sender: Sender, last: Count) -> Self {
+    /// Begins with record 0. There must be no other one for these keys.
+    pub(crate) fn new(keys: Arc<KeyBlock>, sender: Sender) -> Self {
         Self {
             aead: Aead::new(keys, sender),
-            next: last.number + 1,
-            explicit_offset: last.explicit_nonce.wrapping_sub(last.number),
+            next: 0,
             used: Used::default(),
         }
     }
@@ -95,7 +83,8 @@ impl Sealer {
             length,
         };
         let suite = self.aead.suite();
-        let explicit = number.wrapping_add(self.explicit_offset).to_be_bytes();
+        // RFC 5288 section 3: epoch and record number may be the explicit part.
+        let explicit = numbers(number);
         let explicit = &explicit[..suite.explicit_nonce_bytes()];
         let nonce = nonce(suite, self.aead.keys().iv, explicit, number);
         into.reserve(HEADER + plain.len() + suite.overhead());
@@ -169,6 +158,11 @@ impl Opener {
     }
 }
 
+/// Epoch and record number.
+fn numbers(number: u64) -> [u8; 8] {
+    (u64::from(EPOCH) << 48 | number).to_be_bytes()
+}
+
 fn nonce(suite: Suite, fixed: &[u8], explicit: &[u8], number: u64) -> [u8; NONCE] {
     let mut nonce = [0; NONCE];
     nonce[..fixed.len()].copy_from_slice(fixed);
@@ -177,8 +171,8 @@ fn nonce(suite: Suite, fixed: &[u8], explicit: &[u8], number: u64) -> [u8; NONCE
             nonce[NONCE - explicit.len()..].copy_from_slice(explicit);
         }
         Suite::ChaCha20Poly1305 => {
-            let number = (u64::from(EPOCH) << 48 | number).to_be_bytes();
-            for (byte, with) in nonce[NONCE - number.len()..].iter_mut().zip(number) {
+            let numbers = numbers(number);
+            for (byte, with) in nonce[NONCE - numbers.len()..].iter_mut().zip(numbers) {
                 *byte ^= with;
             }
         }

@@ -83,11 +83,6 @@ impl Queue {
         self.rest();
     }
 
-    /// Gives back the memory that nothing lies in.
-    pub(crate) fn shrink(&mut self) {
-        self.memory.shrink_to_fit();
-    }
-
     /// Makes room for a length; gives the place behind it.
     fn begin(&mut self) -> usize {
         if self.memory.capacity() == 0 {

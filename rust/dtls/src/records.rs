@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-const CHANGE_CIPHER_SPEC: u8 = 20;
+pub(crate) const CHANGE_CIPHER_SPEC: u8 = 20;
 pub(crate) const ALERT: u8 = 21;
 pub(crate) const HANDSHAKE: u8 = 22;
 pub(crate) const APPLICATION_DATA: u8 = 23;
@@ -80,23 +80,6 @@ pub(crate) fn iter(mut datagram: &[u8]) -> impl Iterator<Item = (Header, &[u8])>
 
 /// Where a header holds the number.
 const NUMBER: Range<usize> = 5..11;
-
-/// Adds to the numbers of a datagram's records of epoch 0, which are in plain text and sealed by
-/// nothing. The datagram must come from OpenSSL.
-pub(crate) fn shift_numbers(datagram: &mut [u8], by: u64) {
-    let mut start = 0;
-    loop {
-        let first = iter(&datagram[start..]).next();
-        let Some(header) = first.map(|(header, _)| header) else {
-            return;
-        };
-        if header.epoch == 0 {
-            let number = header.number.wrapping_add(by).to_be_bytes();
-            datagram[start..][NUMBER].copy_from_slice(&number[2..]);
-        }
-        start += HEADER + header.length;
-    }
-}
 
 /// Sets the number of a record of epoch 0 and gives the one before; leaves others as they are.
 pub(crate) fn set_number(record: &mut [u8], number: u64) -> Option<u64> {

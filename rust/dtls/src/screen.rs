@@ -108,6 +108,17 @@ impl Screen {
         }
     }
 
+    /// Whether a server's client sends its hello again: it waits for the server's flight, or for some of it.
+    pub(crate) fn is_repeated_hello(&self, record: &Record<'_>) -> bool {
+        let Self::Server(client) = self else {
+            return false;
+        };
+        let first = Fragment::read(&mut Reader(record.body));
+        (record.epoch, record.content_type) == (0, HANDSHAKE)
+            && record.number >= client.floor
+            && first.is_some_and(|fragment| client.is_beginning_of_hello(&fragment))
+    }
+
     /// Whether a server has refused the cookie that it gave before: it was started anew, or
     /// the cookie was another's.
     pub(crate) fn is_cookie_refused(&self) -> bool {
@@ -229,6 +240,15 @@ impl Server {
 }
 
 impl Client {
+    fn is_beginning_of_hello(&self, fragment: &Fragment<'_>) -> bool {
+        fragment.kind == CLIENT_HELLO
+            && fragment.message_number == self.message_number
+            && fragment.length == self.length
+            && fragment.offset == 0
+            // Version and random.
+            && fragment.body.get(2..2 + RANDOM) == Some(&self.random)
+    }
+
     fn would_send(&self, fragment: &Fragment<'_>) -> bool {
         match fragment.kind {
             CLIENT_HELLO => {

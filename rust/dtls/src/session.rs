@@ -15,17 +15,16 @@ use crate::error::{ConfigError, SendError, forget_earlier_errors, reason};
 use crate::failure::{CertificateFailure, Failure, is_address_mismatch};
 use crate::handshake::Handshake;
 use crate::hello::{ClientHello, RANDOM};
-use crate::key_block::KeyBlock;
-use crate::policy::{MAX_DATAGRAM, MAX_PACKET, PACKET_QUEUE_BYTES};
+use crate::outbound::{OPENSSLS_MTU, Outbound};
+use crate::policy::PACKET_QUEUE_BYTES;
 use crate::protection::SealError;
 use crate::queue::Queue;
 use crate::restart::Restart;
-use crate::settings::Settings;
 use crate::suite::Suite;
 use crate::transport::Transport;
 use crate::trust::Verification;
 use crate::wire::Wire;
-use crate::{listen, names, records, timer};
+use crate::{listen, names, timer};
 
 /// Where a session stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,13 +110,12 @@ impl Session {
     ) -> Result<Self, ConfigError> {
         forget_earlier_errors();
         let parsed = ClientHello::parse(hello).ok_or(ConfigError::NoHello)?;
-        let mut ssl = new_ssl(&context.ssl, &context.settings)?;
+        let mut ssl = new_ssl(&context.ssl)?;
         ssl.set_accept_state();
         let handshake = Handshake::of_server(context.settings, &parsed, now);
         let mut session = Self::new(ssl, handshake, Rejected::default())?;
         let first_record = parsed.record_bytes;
         let wire = session.stream.get_mut();
-        wire.number_from(records::big_endian(parsed.record_number));
         wire.swap_incoming(hello, false);
         wire.offer(0..first_record);
         let ssl = session.stream.ssl().ok_or(ConfigError::NoHello)?;
@@ -275,12 +273,10 @@ impl Session {
         }
     }
 
-    /// Goes on without OpenSSL, whose handshake is done: this side sent `last_flight` last, and the other side's last
-    /// record had the number `finished`.
-    pub(crate) fn hand_over(&mut self, last_flight: Queue, finished: u64) {
-        let (Some(ssl), Some(sealed)) = (self.stream.ssl(), self.stream.get_ref().sealed) else {
-            let why = "the last flight was not sealed";
-            return self.end(Failure::Protocol(why.to_owned()));
+    /// Goes on without OpenSSL, whose handshake is done; the other side's last record had the number `finished`.
+    pub(crate) fn hand_over(&mut self, outbound: Outbound, finished: u64) {
+        let Some(ssl) = self.stream.ssl() else {
+            return;
         };
         let mut agreed = Agreed {
             protocol: ssl.version_str(),
@@ -289,16 +285,18 @@ impl Session {
             client_random: [0; RANDOM],
         };
         ssl.client_random(&mut agreed.client_random);
-        let keys = KeyBlock::derive(ssl);
         self.stream.free_ssl();
-        match keys {
-            Ok(keys) => {
-                let channel = Channel::new(&keys, agreed.is_server, sealed, finished, last_flight);
+        match outbound.finish(agreed.is_server) {
+            Some(sealed) => {
+                let channel = Channel::new(sealed, agreed.is_server, finished);
                 self.agreed = Some(Box::new(agreed));
                 self.phase = Phase::Connected(channel);
                 self.rejected = Rejected::default();
             }
-            Err(stack) => self.end(Failure::Protocol(reason(&stack))),
+            None => {
+                let why = "the last flight was not sealed";
+                self.end(Failure::Protocol(why.to_owned()));
+            }
         }
     }
 
@@ -319,8 +317,8 @@ impl Session {
     /// Sends the flight that waits for an answer once more as it is, for an owner that knows that it did not arrive. Does
     /// nothing once the handshake is done.
     pub fn repeat_flight(&mut self) {
-        if matches!(self.phase, Phase::Handshaking(_)) {
-            self.stream.get_mut().repeat_flight();
+        if let Phase::Handshaking(handshake) = &self.phase {
+            handshake.copy_flight(&mut self.stream.get_mut().outgoing);
         }
     }
 
@@ -332,25 +330,22 @@ impl Session {
         let Phase::Connected(channel) = &mut self.phase else {
             return Err(SendError::NotConnected);
         };
-        if packet.len() > MAX_PACKET {
-            return Err(SendError::TooLarge(packet.len()));
+        let (packet_bytes, limit) = (packet.len(), channel.max_packet());
+        if packet_bytes > limit {
+            return Err(SendError::TooLarge {
+                packet: packet_bytes,
+                limit,
+            });
         }
         if packet.is_empty() {
             return Ok(());
         }
         let outgoing = &mut self.stream.get_mut().outgoing;
         channel.send(packet, outgoing).map_err(|error| {
-            let failure = match error {
-                SealError::KeyUsedUp => {
-                    self.say_goodbye();
-                    Failure::KeyUsedUp
-                }
-                SealError::NumbersExhausted => {
-                    Failure::Protocol("every record number was used".to_owned())
-                }
-                SealError::OpenSsl(stack) => Failure::Protocol(reason(&stack)),
-            };
-            self.end(failure);
+            if matches!(error, SealError::KeyUsedUp) {
+                self.say_goodbye();
+            }
+            self.end(error.into());
             SendError::Failed
         })
     }
@@ -372,10 +367,7 @@ impl Session {
         self.restart = None;
         match self.phase {
             Phase::Connected(_) => self.say_goodbye(),
-            Phase::Handshaking(_) => {
-                self.stream.get_mut().end_flights();
-                self.phase = Phase::Closed;
-            }
+            Phase::Handshaking(_) => self.phase = Phase::Closed,
             Phase::Closed | Phase::Failed(_) => {}
         }
     }
@@ -404,7 +396,6 @@ impl Session {
     }
 
     pub(crate) fn end(&mut self, failure: Failure) {
-        self.stream.get_mut().end_flights();
         self.phase = Phase::Failed(failure);
         self.restart = None;
     }
@@ -465,11 +456,7 @@ pub(crate) fn client_ssl(
     rejected: &Rejected,
 ) -> Result<Ssl, ConfigError> {
     forget_earlier_errors();
-    let mut ssl = new_ssl(&context.ssl, &context.settings)?;
-    // A hello is never cut: what follows it has 200 bytes at most.
-    let mtu = context.settings.max_datagram.max(MAX_DATAGRAM);
-    ssl.set_mtu(mtu as u32)
-        .map_err(|stack| ConfigError::openssl(&stack))?;
+    let mut ssl = new_ssl(&context.ssl)?;
     match &context.verification {
         Verification::Full(_) => {
             expect_name(&mut ssl, server_name)?;
@@ -482,11 +469,11 @@ pub(crate) fn client_ssl(
     Ok(ssl)
 }
 
-fn new_ssl(context: &ssl::SslContext, settings: &Settings) -> Result<Ssl, ConfigError> {
+fn new_ssl(context: &ssl::SslContext) -> Result<Ssl, ConfigError> {
     let make = || {
         let mut ssl = Ssl::new(context)?;
-        ssl.set_mtu(settings.max_datagram as u32)?;
-        timer::configure(&mut ssl, settings)?;
+        ssl.set_mtu(OPENSSLS_MTU)?;
+        timer::disable(&mut ssl);
         Ok(ssl)
     };
     make().map_err(|stack| ConfigError::openssl(&stack))

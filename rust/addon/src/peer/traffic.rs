@@ -92,7 +92,7 @@ impl Peer {
         match sent {
             Ok(()) if self.is_broken() => Err(PutError::Failed(self.settle())),
             Ok(()) => Ok(()),
-            Err(error @ SendError::TooLarge(_)) => Err(PutError::TooLarge(error)),
+            Err(error @ SendError::TooLarge { .. }) => Err(PutError::TooLarge(error)),
             Err(SendError::NotConnected) => Err(PutError::NotConnected),
             Err(_) => Err(PutError::Failed(self.settle())),
         }

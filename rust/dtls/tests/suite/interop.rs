@@ -3,9 +3,9 @@
 use std::collections::{HashSet, VecDeque};
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use dtls::{CookieJar, Greeting, MAX_DATAGRAM, MAX_PACKET, Session, Status};
+use dtls::{CookieJar, Greeting, MAX_DATAGRAM, MAX_PACKET, SendError, Session, Status};
 use openssl::pkey::PKey;
 use openssl::ssl::{
     ErrorCode, Ssl, SslContext, SslContextBuilder, SslMethod, SslOptions, SslStream, SslVerifyMode,
@@ -13,6 +13,7 @@ use openssl::ssl::{
 use openssl::x509::X509;
 use pki::{KeyKind, Leaf};
 
+use crate::clock;
 use crate::world::{CLIENT_ADDRESS, SERVER_NAME, client_context, identity, taken};
 
 const SUITES: [(&str, KeyKind); 6] = [
@@ -90,7 +91,17 @@ impl Pair {
     }
 
     /// Their client, whose hellos may come in several datagrams.
-    fn with_their_stream(mut theirs: SslStream<Datagrams>, key: KeyKind) -> Self {
+    fn with_their_stream(theirs: SslStream<Datagrams>, key: KeyKind) -> Self {
+        let mut pair = Self::begin_with_their_client(theirs, key);
+        pair.exchange();
+        while pair.theirs.connect().is_err() {
+            pair.exchange();
+        }
+        pair
+    }
+
+    /// Until the session has begun.
+    fn begin_with_their_client(mut theirs: SslStream<Datagrams>, key: KeyKind) -> Self {
         let leaf = Leaf {
             key,
             ..Leaf::localhost()
@@ -122,17 +133,12 @@ impl Pair {
                 }
             }
         }
-        let mut pair = Self {
+        Self {
             theirs,
             ours: ours.unwrap(),
             now,
             sent: Vec::new(),
-        };
-        pair.exchange();
-        while pair.theirs.connect().is_err() {
-            pair.exchange();
         }
-        pair
     }
 
     fn with_their_server(suite: &str, key: KeyKind) -> Self {
@@ -184,6 +190,84 @@ impl Pair {
         let length = self.theirs.ssl_read(&mut packet)?;
         packet.truncate(length);
         Ok(packet)
+    }
+}
+
+/// Its window has left the number of the first Finished message behind.
+#[test]
+fn a_client_that_lost_the_last_flight_and_got_many_packets_since_takes_a_repeated_one() {
+    for (suite, key) in SUITES {
+        clock::set(clock::BEGINNING);
+        let context = their_side(SslMethod::dtls_client(), suite);
+        let mut pair = Pair::begin_with_their_client(stream(context), key);
+        pair.exchange();
+        assert!(is_waiting(pair.theirs.connect()));
+        for mut datagram in std::mem::take(&mut pair.theirs.get_mut().outgoing) {
+            pair.ours.handle_datagram(&mut datagram, pair.now);
+        }
+        assert_eq!(pair.ours.status(), Status::Connected);
+        // The ChangeCipherSpec arrives, and the Finished message behind it does not.
+        let mut last_flight = Vec::new();
+        pair.ours
+            .drain_datagrams(|datagram| last_flight.push(records(datagram)));
+        let change = last_flight[0][0].clone();
+        assert_eq!(change[0], 20);
+        pair.theirs.get_mut().incoming.push_back(change);
+        assert!(is_waiting(pair.theirs.connect()));
+        for number in 0..90_u8 {
+            pair.ours.send(&[number]).unwrap();
+        }
+        pair.exchange();
+        assert!(is_waiting(pair.theirs.connect()));
+        // The client sends its flight again.
+        clock::set(clock::BEGINNING + Duration::from_millis(1500));
+        assert!(is_waiting(pair.theirs.connect()));
+        assert!(!pair.theirs.get_ref().outgoing.is_empty());
+        pair.exchange();
+        pair.theirs.connect().expect("it takes the Finished");
+        assert_eq!(pair.their_next().unwrap(), [0], "{suite}");
+    }
+}
+
+// openssl/tls1.h
+unsafe extern "C" {
+    fn SSL_CTX_set_tlsext_max_fragment_length(
+        context: *mut openssl_sys::SSL_CTX,
+        code: u8,
+    ) -> libc::c_int;
+}
+
+/// RFC 6066 section 4.
+#[test]
+fn a_client_that_asks_for_small_records_gets_none_larger() {
+    for (code, limit) in [(1, 512), (2, 1024), (3, 2048), (4, 4096)] {
+        for (suite, key) in SUITES {
+            let context = their_side(SslMethod::dtls_client(), suite);
+            // SAFETY: the context is alive and used by nobody else.
+            let set = unsafe { SSL_CTX_set_tlsext_max_fragment_length(context.as_ptr(), code) };
+            assert_eq!(set, 1);
+            let mut pair = Pair::begin_with_their_client(stream(context), key);
+            pair.exchange();
+            while pair.theirs.connect().is_err() {
+                pair.exchange();
+            }
+            let fits = vec![7; limit];
+            pair.ours.send(&fits).unwrap();
+            pair.exchange();
+            assert_eq!(pair.their_next().unwrap(), fits, "{suite}");
+            let packet = limit + 1;
+            let refused = pair.ours.send(&vec![7; packet]);
+            assert_eq!(refused, Err(SendError::TooLarge { packet, limit }));
+            let why = refused.unwrap_err().to_string();
+            assert!(why.contains(&format!("at most {limit} bytes")), "{why}");
+            pair.theirs.ssl_write(&fits).unwrap();
+            pair.exchange();
+            assert_eq!(taken(&mut pair.ours), [fits]);
+            for record in pair.sent.iter().flat_map(|datagram| records(datagram)) {
+                let overhead = if record[3..5] == [0, 1] { 24 } else { 0 };
+                assert!(record.len() - 13 <= limit + overhead, "{suite}");
+            }
+        }
     }
 }
 

@@ -5,6 +5,7 @@ mod closing;
 mod cookies;
 mod credentials;
 mod dice;
+mod flights;
 mod fragments;
 mod handshake;
 mod hellos;

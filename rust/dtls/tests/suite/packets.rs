@@ -41,7 +41,12 @@ fn a_packet_too_large_is_refused_and_the_session_lives_on() {
     let mut world = World::connected();
     let size = MAX_PACKET + 1;
     let refused = world.client.send(&vec![0; size]);
-    assert_eq!(refused, Err(SendError::TooLarge(size)));
+    let limit = MAX_PACKET;
+    let expected = SendError::TooLarge {
+        packet: size,
+        limit,
+    };
+    assert_eq!(refused, Err(expected));
     world.client.send(b"fits").unwrap();
     world.settle();
     assert_eq!(taken(world.server()), [b"fits"]);

@@ -67,6 +67,8 @@ pub(crate) struct World {
     pub(crate) server: Option<Session>,
     pub(crate) jar: CookieJar,
     pub(crate) faults: Faults,
+    /// The largest datagram that the network lets pass, in bytes; larger ones vanish.
+    pub(crate) path: usize,
     /// Whether the server numbers its records from 1, whichever hello it answers.
     pub(crate) numbers_from_one: bool,
     /// What becomes of a client's datagrams before the network has them.
@@ -102,6 +104,7 @@ impl World {
             server: None,
             jar: CookieJar::new(now).unwrap(),
             faults: Faults::default(),
+            path: usize::MAX,
             numbers_from_one: false,
             reshape: None,
             sent: Vec::new(),
@@ -215,7 +218,6 @@ impl World {
 
     fn set_time(&mut self, now: Instant) {
         self.now = now;
-        clock::set(clock::BEGINNING + (now - self.began));
     }
 
     /// Takes what both sides want to send, and lets the network do its worst.
@@ -231,9 +233,8 @@ impl World {
         if let Some(server) = &mut self.server {
             server.drain_datagrams(|datagram| {
                 let mut datagram = datagram.to_vec();
-                if self.numbers_from_one && datagram[3..5] == [0, 0] {
-                    // Attempts are 65,536 numbers apart.
-                    datagram[5..9].fill(0);
+                if self.numbers_from_one {
+                    number_from_one(&mut datagram);
                 }
                 outgoing.push((To::Client, datagram));
             });
@@ -245,6 +246,9 @@ impl World {
 
     fn send(&mut self, to: To, datagram: Vec<u8>) {
         self.sent.push((to, datagram.clone()));
+        if datagram.len() > self.path {
+            return;
+        }
         let copies = if self.chance(self.faults.doubled) {
             2
         } else {
@@ -347,6 +351,18 @@ impl World {
     pub(crate) fn next(&mut self) -> u64 {
         self.random = step(self.random);
         self.random >> 11
+    }
+}
+
+/// Attempts are 65,536 numbers apart.
+fn number_from_one(datagram: &mut [u8]) {
+    let mut start = 0;
+    while start < datagram.len() {
+        let record = &mut datagram[start..];
+        if record[3..5] == [0, 0] {
+            record[5..9].fill(0);
+        }
+        start += 13 + usize::from(u16::from_be_bytes([record[11], record[12]]));
     }
 }
 

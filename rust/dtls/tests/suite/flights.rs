@@ -1,0 +1,391 @@
+//! Flights on the wire: what is sent again, in which pieces, how much of it, and to whom.
+
+use std::time::Duration;
+
+use dtls::{HANDSHAKE_LIMIT, Identity, ServerContext, Session, Settings, Status};
+use pki::{KeyKind, Leaf};
+
+use crate::clock;
+use crate::world::{
+    SERVER_NAME, To, World, authority, client_context, identity, server_context, taken,
+};
+
+/// A record as it stands on the wire.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Record {
+    content_type: u8,
+    epoch: u16,
+    number: u64,
+    content: Vec<u8>,
+}
+
+fn records(mut datagram: &[u8]) -> Vec<Record> {
+    let mut records = Vec::new();
+    while !datagram.is_empty() {
+        let mut numbers = [0; 8];
+        numbers.copy_from_slice(&datagram[3..11]);
+        let numbers = u64::from_be_bytes(numbers);
+        let end = 13 + usize::from(u16::from_be_bytes([datagram[11], datagram[12]]));
+        records.push(Record {
+            content_type: datagram[0],
+            epoch: (numbers >> 48) as u16,
+            number: numbers & ((1 << 48) - 1),
+            content: datagram[13..end].to_vec(),
+        });
+        datagram = &datagram[end..];
+    }
+    records
+}
+
+/// Message number, offset and length of a fragment in plain text.
+fn fragment(record: &Record) -> Option<(u16, usize, usize)> {
+    let number = |range: std::ops::Range<usize>| {
+        let bytes = &record.content[range];
+        bytes
+            .iter()
+            .fold(0, |sum, &byte| sum << 8 | usize::from(byte))
+    };
+    (record.content_type == 22 && record.epoch == 0)
+        .then(|| (number(4..6) as u16, number(6..9), number(9..12)))
+}
+
+/// What makes a datagram's pieces: all but record numbers and what follows from them.
+fn pieces(datagram: &[u8]) -> Vec<(u8, u16, Vec<u8>)> {
+    let piece = |record: Record| {
+        let content = match record.epoch {
+            0 => record.content,
+            _ => vec![0; record.content.len()],
+        };
+        (record.content_type, record.epoch, content)
+    };
+    records(datagram).into_iter().map(piece).collect()
+}
+
+fn to(world: &World, side: To) -> Vec<Vec<u8>> {
+    let to_it = world.sent.iter().filter(|(to, _)| *to == side);
+    to_it.map(|(_, datagram)| datagram.clone()).collect()
+}
+
+fn ecdsa() -> Leaf {
+    Leaf {
+        key: KeyKind::P256,
+        ..Leaf::localhost()
+    }
+}
+
+fn server(identity_of_it: &pki::Identity) -> ServerContext {
+    ServerContext::new(&identity(identity_of_it)).unwrap()
+}
+
+fn big_chain() -> ServerContext {
+    server(&authority().issue_with_big_chain(&ecdsa()).unwrap())
+}
+
+fn p256() -> ServerContext {
+    server(&authority().issue(&ecdsa()).unwrap())
+}
+
+/// A certificate with two intermediates.
+fn two_intermediates() -> ServerContext {
+    let first = authority().intermediate("First intermediate").unwrap();
+    let second = first.intermediate("Second intermediate").unwrap();
+    let leaf = second.issue(&Leaf::localhost()).unwrap();
+    let chain = [
+        leaf.certificate_pem().unwrap(),
+        second.certificate_pem().unwrap(),
+        first.certificate_pem().unwrap(),
+    ];
+    let identity = Identity::from_pem(&leaf.key_pem().unwrap(), &chain.concat(), None).unwrap();
+    ServerContext::new(&identity).unwrap()
+}
+
+/// A world whose server has sent its flight; from then on, nothing arrives.
+fn silent_after_the_servers_flight(context: ServerContext, max_datagram: usize) -> World {
+    let settings = Settings::default().max_datagram(max_datagram).unwrap();
+    let mut world = World::with(
+        &context.with_settings(settings),
+        &client_context(),
+        SERVER_NAME,
+    );
+    world.run(Duration::from_secs(1), |world| world.server.is_some());
+    world.faults.lost = 100;
+    world.drop_all_under_way();
+    world
+}
+
+/// Datagrams to the client, as often as the flight of `length` of them was sent.
+fn transmissions(world: &World, length: usize) -> Vec<Vec<Vec<u8>>> {
+    // The first is the HelloVerifyRequest.
+    let all = to(world, To::Client).split_off(1);
+    all.chunks(length).map(<[_]>::to_vec).collect()
+}
+
+#[test]
+fn a_flight_that_is_sent_again_has_the_same_pieces_with_new_record_numbers() {
+    for size in [256, 500, 548] {
+        let mut world = silent_after_the_servers_flight(big_chain(), size);
+        let length = to(&world, To::Client).len() - 1;
+        assert!(length > 15, "{length}");
+        world.run(Duration::from_secs(11), |_| false);
+        let all = transmissions(&world, length);
+        assert_eq!(all.len(), 8, "{size}");
+        let mut highest = None;
+        for (index, again) in all.iter().enumerate() {
+            let shape = |flight: &[Vec<u8>]| -> Vec<_> {
+                flight.iter().map(|datagram| pieces(datagram)).collect()
+            };
+            assert!(shape(again) == shape(&all[0]), "{size}, number {index}");
+            let numbers: Vec<u64> = again
+                .iter()
+                .flat_map(|datagram| records(datagram))
+                .map(|record| record.number)
+                .collect();
+            assert!(numbers.windows(2).all(|pair| pair[0] < pair[1]));
+            // A copy is the same byte for byte, a retransmission numbered anew.
+            if index == 0 || again != &all[index - 1] {
+                assert!(highest < numbers.first().copied(), "{numbers:?}");
+                highest = numbers.last().copied();
+            }
+        }
+        let retransmissions = all.windows(2).filter(|pair| pair[0] != pair[1]).count();
+        assert_eq!(retransmissions, 3, "after 1, 3 and 7 seconds");
+    }
+}
+
+/// The client's, which has a sealed message: it is sealed anew, for its number is part of its nonce.
+#[test]
+fn a_finished_message_that_is_sent_again_has_another_number_and_another_seal() {
+    let mut world = World::new();
+    world.run(Duration::from_secs(1), |world| {
+        let server = world.server.as_ref().map(Session::status);
+        server == Some(Status::Connected)
+    });
+    world.faults.lost = 100;
+    world.drop_all_under_way();
+    // After 20 seconds without progress it begins anew.
+    world.run(Duration::from_secs(19), |_| false);
+    // The two hellos come first.
+    let flights = to(&world, To::Server).split_off(2);
+    let mut sealed: Vec<Record> = flights
+        .iter()
+        .flat_map(|datagram| records(datagram))
+        .filter(|record| record.epoch == 1)
+        .collect();
+    let sent = sealed.len();
+    sealed.dedup();
+    assert!(sent > 2 * sealed.len() && sealed.len() >= 5, "{sent}");
+    let numbers: Vec<u64> = sealed.iter().map(|record| record.number).collect();
+    assert!(numbers.iter().copied().eq(0..sealed.len() as u64));
+    let mut contents: Vec<_> = sealed.iter().map(|record| &record.content).collect();
+    contents.sort();
+    contents.dedup();
+    assert_eq!(contents.len(), sealed.len());
+    assert!(flights.iter().all(|it| pieces(it) == pieces(&flights[0])));
+}
+
+/// How long the wall clock is set forward or back before each of the seconds.
+fn run_with_clock(steps: impl Fn(u64) -> Duration) -> Vec<(To, Vec<u8>)> {
+    let mut world = crate::dice::throw(5, World::new);
+    crate::dice::throw(6, || {
+        for second in 0..40 {
+            world.faults.lost = if second % 8 < 6 { 100 } else { 0 };
+            clock::set(steps(second));
+            world.run(Duration::from_secs(1), |_| false);
+        }
+    });
+    assert!(world.both_connected(), "{:?}", world.client.failure());
+    world.sent
+}
+
+#[test]
+fn a_wall_clock_that_is_set_forward_or_back_changes_nothing() {
+    // Longer than OpenSSL's own timer is made to wait.
+    let step = Duration::from_secs(7200);
+    let base = clock::BEGINNING + 50 * step;
+    let still = run_with_clock(|_| base);
+    let back = run_with_clock(|second| base - step * second as u32);
+    let forward = run_with_clock(|second| base + step * second as u32);
+    let to_and_fro = run_with_clock(|second| base + step * (second % 2) as u32);
+    let length = |sent: &[(To, Vec<u8>)]| -> Vec<_> {
+        sent.iter()
+            .map(|(to, it)| (*to, pieces(it).len()))
+            .collect()
+    };
+    assert!(still.len() > 10);
+    for other in [back, forward, to_and_fro] {
+        assert_eq!(length(&still), length(&other));
+    }
+}
+
+/// What someone can aim at an address behind which they were when the cookie came, or on whose path they are.
+#[test]
+fn a_silent_client_that_showed_its_cookie_is_sent_eight_flights_and_no_more() {
+    for (context, most_bytes, most_datagrams) in [(p256(), 8_000, 20), (big_chain(), 90_000, 160)] {
+        let mut world = silent_after_the_servers_flight(context, dtls::MAX_DATAGRAM);
+        let cookie_hello = to(&world, To::Server).last().map(Vec::len);
+        let flight = to(&world, To::Client).split_off(1);
+        let flight: usize = flight.iter().map(Vec::len).sum();
+        world.run(HANDSHAKE_LIMIT, |_| false);
+        assert_eq!(world.server().status(), Status::Failed);
+        let sent = to(&world, To::Client).split_off(1);
+        let bytes: usize = sent.iter().map(Vec::len).sum();
+        println!(
+            "for {cookie_hello:?} bytes: {bytes} bytes in {} datagrams, of a flight of {flight}",
+            sent.len()
+        );
+        assert!(bytes <= most_bytes && sent.len() <= most_datagrams);
+        assert!(bytes > 7 * flight, "as many as are allowed");
+    }
+}
+
+/// After the eighth, each is worth one flight at most, and that when its time has come.
+#[test]
+fn a_hello_that_is_repeated_is_answered_with_one_flight_at_most() {
+    let mut world = silent_after_the_servers_flight(p256(), dtls::MAX_DATAGRAM);
+    let hello = to(&world, To::Server).pop().unwrap();
+    world.run(Duration::from_secs(20), |_| false);
+    let after = |world: &mut World, hellos: usize| {
+        let before = to(world, To::Client).len();
+        for _ in 0..hellos {
+            world.inject(To::Server, &hello);
+        }
+        world.run(Duration::from_millis(6100), |_| false);
+        // It is in smaller datagrams by now.
+        let sent = to(world, To::Client).split_off(before);
+        sent.iter()
+            .filter(|it| records(it).iter().any(|it| it.content[0] == 2))
+            .count()
+    };
+    assert_eq!(after(&mut world, 0), 0);
+    assert_eq!(after(&mut world, 1), 1);
+    assert_eq!(after(&mut world, 1000), 1);
+    assert_eq!(after(&mut world, 0), 0);
+    // Those who guess have not seen the client's random.
+    let mut guessed = hello.clone();
+    guessed[13 + 12 + 2 + 5] ^= 1;
+    let now = world.now();
+    world.server().handle_datagram(&mut guessed, now);
+    assert_eq!(after(&mut world, 0), 0);
+}
+
+/// A path that lets no larger datagrams pass and says nothing (RFC 6347 section 4.1.1.1).
+#[test]
+fn a_path_of_less_than_the_largest_datagram_is_crossed() {
+    for path in [548, 1000, 1151] {
+        for context in [two_intermediates(), big_chain()] {
+            let mut world = World::with(&context, &client_context(), SERVER_NAME);
+            world.path = path;
+            world.run_until_connected();
+            let took = world.elapsed();
+            assert!(took < Duration::from_secs(8), "{path}: {took:?}");
+            let last = to(&world, To::Client).pop().unwrap();
+            assert!(last.len() <= path);
+        }
+    }
+}
+
+/// As seldom as it is with both on a path that loses every fourth datagram too.
+#[test]
+fn a_small_path_that_loses_datagrams_is_crossed() {
+    let context = two_intermediates();
+    for seed in 1..=50 {
+        let mut world = World::with(&context, &client_context(), SERVER_NAME);
+        world.seed(seed);
+        world.path = 1000;
+        world.faults.lost = 25;
+        world.run_until_connected();
+    }
+}
+
+/// Puts messages together as pion and others do: only fragments of which one begins where another ends, and of several
+/// that begin at one place the first that came.
+fn joined(fragments: &[(usize, usize)], length: usize) -> bool {
+    let mut at = 0;
+    while at < length {
+        let Some(&(_, taken)) = fragments.iter().find(|&&(offset, _)| offset == at) else {
+            return false;
+        };
+        at += taken;
+    }
+    at == length
+}
+
+/// Whatever of the first flights gets lost: the pieces that a smaller size makes of them fit in with those that came.
+#[test]
+fn pieces_of_smaller_datagrams_fit_in_with_those_of_larger_ones() {
+    let mut world = silent_after_the_servers_flight(big_chain(), dtls::MAX_DATAGRAM);
+    world.run(Duration::from_secs(12), |_| false);
+    let sent = to(&world, To::Client).split_off(1);
+    let largest: Vec<usize> = sent.iter().map(Vec::len).collect();
+    assert!(largest[..10].iter().any(|it| *it > 1000), "{largest:?}");
+    assert!(largest[largest.len() - 21..].iter().all(|it| *it <= 548));
+    let certificate = |datagrams: &[Vec<u8>]| -> Vec<(usize, usize)> {
+        datagrams
+            .iter()
+            .flat_map(|it| records(it))
+            .filter_map(|record| fragment(&record))
+            .filter(|&(message, _, _)| message == 2)
+            .map(|(_, offset, length)| (offset, length))
+            .collect()
+    };
+    let (large, small) = (
+        certificate(&sent[..9]),
+        certificate(&sent[sent.len() - 25..]),
+    );
+    let length = small.iter().map(|(offset, length)| offset + length).max();
+    let length = length.unwrap();
+    assert!(length > 9000 && joined(&large, length));
+    for arrived in 0..1_u32 << large.len() {
+        let came = large
+            .iter()
+            .enumerate()
+            .filter(|(at, _)| arrived >> at & 1 == 1);
+        let mut fragments: Vec<_> = came.map(|(_, fragment)| *fragment).collect();
+        fragments.extend(&small);
+        assert!(joined(&fragments, length), "{arrived:b}");
+        // The other order: the small ones came, then some of the late large ones.
+        fragments.rotate_left(arrived.count_ones() as usize);
+        assert!(joined(&fragments, length), "{arrived:b}");
+    }
+}
+
+/// The window of a client that got packets before it got the Finished message.
+#[test]
+fn a_last_flight_that_is_repeated_has_new_record_numbers() {
+    let mut world = World::new();
+    world.run(Duration::from_secs(1), |world| {
+        let server = world.server.as_ref().map(Session::status);
+        server == Some(Status::Connected)
+    });
+    world.drop_all_under_way();
+    for number in 0..200_u8 {
+        world.server().send(&[number]).unwrap();
+    }
+    world.run_until_connected();
+    let sent = to(&world, To::Client);
+    let all: Vec<Record> = sent.iter().flat_map(|datagram| records(datagram)).collect();
+    let of_type = |kind| -> Vec<(u16, u64)> {
+        let records = all.iter().filter(|record| record.content_type == kind);
+        records
+            .map(|record| (record.epoch, record.number))
+            .collect()
+    };
+    // ChangeCipherSpec, and Finished among the packets 1 to 200.
+    let changes = of_type(20);
+    assert_eq!(changes.len(), 2);
+    assert!(changes[0].1 < changes[1].1, "{changes:?}");
+    let mut finished = of_type(22);
+    finished.retain(|(epoch, _)| *epoch == 1);
+    assert_eq!(finished, [(1, 0), (1, 201)]);
+    world.server().send(b"after it").unwrap();
+    world.settle();
+    assert_eq!(taken(&mut world.client).pop(), Some(b"after it".to_vec()));
+}
+
+/// Nothing of the settings is forgotten over the smaller size.
+#[test]
+fn a_size_that_is_set_below_the_smallest_path_stays() {
+    let mut world = silent_after_the_servers_flight(server_context(), 300);
+    world.run(Duration::from_secs(12), |_| false);
+    assert!(to(&world, To::Client).iter().all(|it| it.len() <= 300));
+}
