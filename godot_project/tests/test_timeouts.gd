@@ -16,12 +16,16 @@ func test_the_defaults_and_what_is_taken() -> void:
 		equal(object.handshake_timeout, 60.0, "handshake_timeout")
 		equal(object.retransmission_timeout, 1.0, "retransmission_timeout")
 		equal(object.idle_timeout, 0.0, "idle_timeout")
+		equal(object.max_datagram, 1152, "max_datagram")
 		object.handshake_timeout = 2.5
 		object.retransmission_timeout = 0.25
 		object.idle_timeout = 30
 		equal(object.handshake_timeout, 2.5, "handshake_timeout")
 		equal(object.retransmission_timeout, 0.25, "retransmission_timeout")
 		equal(object.idle_timeout, 30.0, "idle_timeout")
+		for bytes: int in [256, 1500]:
+			object.max_datagram = bytes
+			equal(object.max_datagram, bytes, "max_datagram")
 
 
 func test_values_that_make_no_sense_are_refused_by_name() -> void:
@@ -36,6 +40,10 @@ func test_values_that_make_no_sense_are_refused_by_name() -> void:
 		object.handshake_timeout = 0
 		expect_error("retransmission_timeout")
 		object.retransmission_timeout = 0
+		for bytes: int in [-1, 0, 255, 1501, 2_000_000_000]:
+			expect_error("max_datagram: the largest handshake datagram cannot be")
+			object.max_datagram = bytes
+		equal(object.max_datagram, 1152, "max_datagram")
 
 
 func test_a_handshake_that_nobody_answers_ends() -> void:
@@ -65,6 +73,16 @@ func test_a_servers_peers_have_the_servers_timeouts() -> void:
 	check(
 			await until(func() -> bool: pair.served.poll(); return pair.served.get_status() == ERROR),
 			"the server does not wait for ever")
+
+
+func test_handshakes_succeed_in_datagrams_of_the_size_that_was_set() -> void:
+	for bytes: int in [256, 600]:
+		var server: OpenSSLDTLSServer = _kit.ready_server()
+		server.max_datagram = bytes
+		var pair := Pair.new(_kit, server)
+		pair.client.max_datagram = bytes
+		check(pair.establish(), "connected")
+		equal(pair.served.max_datagram, bytes, "the server's peers have what it has")
 
 
 func test_a_silent_peer_is_ended_when_that_was_asked_for() -> void:

@@ -17,7 +17,7 @@ use crate::roster::Roster;
 use crate::server_side::ServerSide;
 use crate::state;
 use crate::status::Status;
-use crate::timeouts::{Timeout, Timeouts};
+use crate::timeouts::{self, Timeout, Timeouts};
 
 /// Turns the clients of a UDP server into DTLS peers. Mirrors the engine's [DTLSServer], on OpenSSL.
 ///
@@ -56,6 +56,11 @@ pub(crate) struct OpenSslDtlsServer {
     #[var(get = get_idle_timeout, set = set_idle_timeout, hint = RANGE, hint_string = "0,3600,0.1,or_greater,suffix:s", usage_flags = [DEFAULT])]
     #[init(val = PhantomVar::default())]
     idle_timeout: PhantomVar<f64>,
+
+    /// How large the datagrams of a handshake may be, in bytes of UDP payload, from 256 to 1,500: a link's MTU less 28 for IPv4 or 48 for IPv6. Messages that are larger are sent in several. Where two retransmissions are needed, the handshake goes on with 548 bytes at most, which every path carries (RFC 6347 section 4.1.1.1); less than the default of 1,152 saves players behind a smaller path those 3 seconds. Packets that are sent after the handshake are not cut. Peers get it from the server when they are taken.
+    #[var(get = get_max_datagram, set = set_max_datagram, hint = RANGE, hint_string = "256,1500,1,suffix:B", usage_flags = [DEFAULT])]
+    #[init(val = PhantomVar::default())]
+    max_datagram: PhantomVar<i32>,
 
     /// How many clients of one IP address may be shaking hands at once; of IPv6 addresses, those whose first 64 bits are the same count as one. When one more begins, the one of that address that has taken longest is dropped, so that one machine cannot take the places of all others (see [member max_handshakes]). 0 is no limit.
     ///
@@ -321,6 +326,21 @@ impl OpenSslDtlsServer {
     #[func]
     fn get_idle_timeout(&self) -> f64 {
         Timeout::Idle.of(&self.timeouts())
+    }
+
+    /// Sets [member max_datagram].
+    #[func]
+    fn set_max_datagram(&self, bytes: i32) {
+        let state = state::of_base::<Self>(&self.base);
+        timeouts::set_max_datagram("DTLSServer", bytes, self.timeouts(), |timeouts| {
+            *state.timeouts() = timeouts;
+        });
+    }
+
+    /// Returns [member max_datagram].
+    #[func]
+    fn get_max_datagram(&self) -> i32 {
+        self.timeouts().max_datagram()
     }
 
     /// Returns the version of the OpenSSL library inside the addon, such as [code]OpenSSL 4.0.3 29 Sep 2026[/code].

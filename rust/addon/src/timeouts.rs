@@ -1,4 +1,5 @@
-//! How long a DTLS peer waits: for answers, for a handshake, for anything at all.
+//! How long a DTLS peer waits: for answers, for a handshake, for anything at all; and how large the datagrams of a
+//! handshake are.
 
 use std::time::Duration;
 
@@ -27,9 +28,34 @@ impl Timeouts {
         Ok(())
     }
 
+    fn set_max_datagram(&mut self, bytes: i32) -> Result<(), String> {
+        let bytes = usize::try_from(bytes).unwrap_or(0);
+        self.settings = self.settings.max_datagram(bytes).map_err(in_words)?;
+        Ok(())
+    }
+
+    /// The largest datagram of a handshake, in bytes.
+    pub(crate) fn max_datagram(&self) -> i32 {
+        self.settings.current_max_datagram() as i32
+    }
+
     fn set_idle(&mut self, seconds: f64) -> Result<(), String> {
         self.idle = duration(seconds)?;
         Ok(())
+    }
+}
+
+/// Takes the largest datagram of a handshake, or prints what is wrong with it. To be called while nothing is locked.
+pub(crate) fn set_max_datagram(
+    class: &str,
+    bytes: i32,
+    now: Timeouts,
+    change: impl FnOnce(Timeouts),
+) {
+    let mut timeouts = now;
+    match timeouts.set_max_datagram(bytes) {
+        Ok(()) => change(timeouts),
+        Err(why) => mistake(&format!("{class}.max_datagram"), why),
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use foreign_types::ForeignTypeRef;
 use openssl::hash::MessageDigest;
+use openssl::sha::Sha256;
 use openssl::stack::StackRef;
 use openssl::x509::{X509, X509StoreContextRef, X509VerifyResult};
 use openssl_sys::{X509_STORE_CTX, stack_st_X509};
@@ -106,9 +107,9 @@ pub struct CertificateFailure {
     expected_name: Option<String>,
     rule: X509VerifyResult,
     is_intact: bool,
-    /// SHA-256 of each certificate that the other side presented. Two failures over what was damaged on the way differ in
-    /// it, those over what a server really presents do not.
-    presented: Box<[u8]>,
+    /// Of all certificates that the other side presented, the beginning of a SHA-256. Two failures over what was damaged
+    /// on the way differ in it, those over what a server really presents do not.
+    presented: u32,
 }
 
 // OpenSSL's verification results (x509_vfy.h), as far as they get advice of their own.
@@ -202,21 +203,22 @@ unsafe extern "C" {
     fn X509_STORE_CTX_get0_untrusted(context: *const X509_STORE_CTX) -> *mut stack_st_X509;
 }
 
-fn presented(context: &X509StoreContextRef) -> Box<[u8]> {
+fn presented(context: &X509StoreContextRef) -> u32 {
     // SAFETY: the context is valid for as long as the reference lives, and OpenSSL only reads it.
     let chain = unsafe { X509_STORE_CTX_get0_untrusted(context.as_ptr()) };
     if chain.is_null() {
-        return Box::default();
+        return 0;
     }
     // SAFETY: the stack is the context's own, is not null, and is not changed while the context is borrowed.
     let chain = unsafe { StackRef::<X509>::from_ptr(chain) };
-    let mut digests = Vec::new();
+    let mut all = Sha256::new();
     for certificate in chain {
         if let Ok(digest) = certificate.digest(MessageDigest::sha256()) {
-            digests.extend_from_slice(&digest);
+            all.update(&digest);
         }
     }
-    digests.into()
+    let [first, second, third, fourth, ..] = all.finish();
+    u32::from_be_bytes([first, second, third, fourth])
 }
 
 fn is_intact(context: &X509StoreContextRef) -> bool {

@@ -44,8 +44,8 @@ impl Settings {
     /// What [`handshake_limit`](Self::handshake_limit) takes.
     pub const HANDSHAKE_LIMIT: RangeInclusive<Duration> =
         Duration::from_secs(1)..=Duration::from_secs(3600);
-    /// What [`max_datagram`](Self::max_datagram) takes: no less than OpenSSL cuts flights for
-    /// (`g_probable_mtu`), no more than crosses an Ethernet.
+    /// What [`max_datagram`](Self::max_datagram) takes: no less than leaves room for more than headers, no more than
+    /// crosses an Ethernet.
     pub const MAX_DATAGRAM: RangeInclusive<usize> = 256..=1500;
 
     /// How long a flight waits for an answer before it is sent again; twice as long each time after
@@ -75,7 +75,8 @@ impl Settings {
     }
 
     /// The largest datagram of a handshake, in bytes of UDP payload: a link's MTU less 28 for IPv4
-    /// or 48 for IPv6. Default: [`MAX_DATAGRAM`]. A client's hello is not cut, since not every server takes fragments of
+    /// or 48 for IPv6. Default: [`MAX_DATAGRAM`]. Where a first retransmission brings no answer, the handshake goes on with
+    /// 548 bytes at most, from the second on (RFC 6347 section 4.1.1.1). A client's hello is not cut, since not every server takes fragments of
     /// one: it has some 200 bytes, and those of the server's name and cookie. Packets after the handshake are not cut
     /// either.
     ///
@@ -97,6 +98,11 @@ impl Settings {
     /// What was given to [`handshake_limit`](Self::handshake_limit), or the default.
     pub fn current_handshake_limit(&self) -> Duration {
         self.handshake_limit
+    }
+
+    /// What was given to [`max_datagram`](Self::max_datagram), or the default.
+    pub fn current_max_datagram(&self) -> usize {
+        self.max_datagram
     }
 }
 

@@ -17,7 +17,7 @@ use crate::panics::contained;
 use crate::peer::{Got, Peer, PutError};
 use crate::report::mistake;
 use crate::state;
-use crate::timeouts::{Timeout, Timeouts};
+use crate::timeouts::{self, Timeout, Timeouts};
 use crate::{packet_memory, slices};
 
 pub(crate) mod hot;
@@ -46,6 +46,11 @@ pub(crate) struct OpenSslPacketPeerDtls {
     #[var(get = get_idle_timeout, set = set_idle_timeout, hint = RANGE, hint_string = "0,3600,0.1,or_greater,suffix:s", usage_flags = [DEFAULT])]
     #[init(val = PhantomVar::default())]
     idle_timeout: PhantomVar<f64>,
+
+    /// How large the datagrams of a handshake may be, in bytes of UDP payload, from 256 to 1,500: a link's MTU less 28 for IPv4 or 48 for IPv6. Messages that are larger are sent in several. Where two retransmissions are needed, the handshake goes on with 548 bytes at most, which every path carries (RFC 6347 section 4.1.1.1); less than the default of 1,152 saves players behind a smaller path those 3 seconds. Packets that are sent after the handshake are not cut. Holds for handshakes that begin after it was set.
+    #[var(get = get_max_datagram, set = set_max_datagram, hint = RANGE, hint_string = "256,1500,1,suffix:B", usage_flags = [DEFAULT])]
+    #[init(val = PhantomVar::default())]
+    max_datagram: PhantomVar<i32>,
 }
 
 state::stateful!(OpenSslPacketPeerDtls: DtlsPeer, DtlsPeer::object_ends);
@@ -146,6 +151,21 @@ impl OpenSslPacketPeerDtls {
     #[func]
     fn get_idle_timeout(&self) -> f64 {
         Timeout::Idle.of(&self.timeouts())
+    }
+
+    /// Sets [member max_datagram].
+    #[func]
+    fn set_max_datagram(&self, bytes: i32) {
+        let state = state::of_base::<Self>(&self.base);
+        timeouts::set_max_datagram("PacketPeerDTLS", bytes, self.timeouts(), |timeouts| {
+            state.lock().set_timeouts(timeouts);
+        });
+    }
+
+    /// Returns [member max_datagram].
+    #[func]
+    fn get_max_datagram(&self) -> i32 {
+        self.timeouts().max_datagram()
     }
 
     /// Returns how long ago the other side was heard last, in seconds: since the last packet, or other sealed message, that it alone can have sent. 0 without a connection.

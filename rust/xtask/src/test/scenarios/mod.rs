@@ -91,6 +91,11 @@ const SCENARIOS: &[(&str, Scenario)] = &[
         "a_link_of_1500_bytes_carries_every_size",
         real_link::carries_every_size,
     ),
+    #[cfg(target_os = "linux")]
+    (
+        "a_path_that_swallows_large_datagrams_is_crossed",
+        real_link::swallows_large_datagrams,
+    ),
     (
         "the_first_headless_import_ends_in_order",
         first_import::ends_in_order,

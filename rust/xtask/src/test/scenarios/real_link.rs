@@ -1,4 +1,4 @@
-//! A server and a client in network namespaces of their own, joined by a link of 1,500 bytes.
+//! A server and a client in network namespaces of their own, joined by a link of 1,500 bytes or less.
 //!
 //! Linux alone has such namespaces. They need no root where the system lets users make namespaces.
 
@@ -20,6 +20,13 @@ const SERVER: &str = "10.77.0.1";
 const CLIENT: &str = "10.77.0.2";
 /// How many packets sizes.gd sends.
 const PACKETS: u64 = 24;
+/// How many of them have 512 bytes or less.
+const PACKETS_OF_512: u64 = 4;
+/// The MTU of the client's end. The server's has 1,500 always: what is larger than the client's end takes, the system
+/// drops there, without an ICMP message.
+const ETHERNET: u32 = 1500;
+/// 1,000 bytes of UDP payload.
+const SMALL: u32 = 1028;
 
 /// A handshake with a chain of 10 KB crosses the link in datagrams that fit; packets of 1 to 16,384 bytes cross it both
 /// ways, in fragments where they must.
@@ -36,7 +43,62 @@ pub(crate) fn carries_every_size(context: &Context) -> Result<()> {
     Ok(())
 }
 
+/// A handshake gets through a link that drops all larger datagrams of the server's and tells nobody.
+pub(crate) fn swallows_large_datagrams(context: &Context) -> Result<()> {
+    let tools = Tools::find()?;
+    for client in [Classes::Ours, Classes::Engine] {
+        let name = format!("client {client:?}");
+        let settings = ["most=512".to_owned()];
+        let (_, sizes) = talk(context, &tools, (Classes::Ours, client), SMALL, &settings)
+            .context(name.clone())?;
+        println!("{name}: at the end {sizes}");
+        ensure!(
+            count(&sizes, "packets") == Some(PACKETS_OF_512),
+            "told: {sizes}"
+        );
+        // The large datagrams were lost, and lost again with the first retransmission.
+        ensure!(
+            count(&sizes, "msec").is_some_and(|spent| (2_900..30_000).contains(&spent)),
+            "the link was not what it should be: {sizes}"
+        );
+    }
+    Ok(())
+}
+
 fn run(context: &Context, tools: &Tools, server: Classes, client: Classes) -> Result<()> {
+    let (connected, sizes) = talk(context, tools, (server, client), ETHERNET, &[])?;
+    println!(
+        "server {server:?}, client {client:?}: after the handshake {connected}, at the end {sizes}"
+    );
+    ensure!(count(&sizes, "packets") == Some(PACKETS), "told: {sizes}");
+    // The addon keeps flights below the link's size; the engine does as it does.
+    if server == Classes::Ours {
+        ensure!(
+            count(&connected, "reassembled") == Some(0),
+            "the server's flight came in fragments: {connected}"
+        );
+    }
+    for what in ["fragmented", "reassembled"] {
+        ensure!(
+            count(&sizes, what).is_some_and(|count| count >= 8),
+            "the large packets did not cross the link in fragments: {sizes}"
+        );
+    }
+    Ok(())
+}
+
+fn count(value: &Value, name: &str) -> Option<u64> {
+    value[name].as_f64().map(|number| number as u64)
+}
+
+/// Runs a server and sizes.gd; gives what the latter told after the handshake and at the end.
+fn talk(
+    context: &Context,
+    tools: &Tools,
+    (server, client): (Classes, Classes),
+    client_mtu: u32,
+    settings: &[String],
+) -> Result<(Value, Value)> {
     let folder = tempfile::tempdir()?;
     let server_settings = [
         format!("folder={}", folder.path().display()),
@@ -45,12 +107,14 @@ fn run(context: &Context, tools: &Tools, server: Classes, client: Classes) -> Re
         "identity=big_chain".to_owned(),
         "check=no".to_owned(),
     ];
-    let client_settings = [format!("host={SERVER}"), format!("port={PORT}")];
+    let mut client_settings = vec![format!("host={SERVER}"), format!("port={PORT}")];
+    client_settings.extend_from_slice(settings);
     let server_command = command(&context.godot, "server", server, &server_settings);
     let client_command = command(&context.godot, "sizes", client, &client_settings);
     let scripts = Scripts {
         ip: &tools.ip,
         folder: folder.path(),
+        client_mtu,
         server: &server_command,
         client: &client_command,
     };
@@ -77,25 +141,7 @@ fn run(context: &Context, tools: &Tools, server: Classes, client: Classes) -> Re
         Ok(serde_json::from_str(line)?)
     };
     let (connected, sizes) = (told("CONNECTED ")?, told("SIZES ")?);
-    println!(
-        "server {server:?}, client {client:?}: after the handshake {connected}, at the end {sizes}"
-    );
-    let count = |value: &Value, name: &str| value[name].as_f64().map(|number| number as u64);
-    ensure!(count(&sizes, "packets") == Some(PACKETS), "told: {sizes}");
-    // The addon keeps flights below the link's size; the engine does as it does.
-    if server == Classes::Ours {
-        ensure!(
-            count(&connected, "reassembled") == Some(0),
-            "the server's flight came in fragments: {connected}"
-        );
-    }
-    for what in ["fragmented", "reassembled"] {
-        ensure!(
-            count(&sizes, what).is_some_and(|count| count >= 8),
-            "the large packets did not cross the link in fragments: {sizes}"
-        );
-    }
-    Ok(())
+    Ok((connected, sizes))
 }
 
 /// Programs that make namespaces and links.
@@ -143,6 +189,7 @@ fn tool(name: &str, package: &str) -> Result<PathBuf> {
 struct Scripts<'a> {
     ip: &'a Path,
     folder: &'a Path,
+    client_mtu: u32,
     server: &'a Command,
     client: &'a Command,
 }
@@ -171,14 +218,15 @@ until grep -q ':{PORT:04X} ' /proc/net/udp /proc/net/udp6; do kill -0 $server; s
 unshare -n sh {folder}/inner.sh &
 client=$!
 until [ \"$(readlink /proc/$client/ns/net)\" != \"$(readlink /proc/$$/ns/net)\" ]; do sleep 0.05; done
-{ip} link add outer mtu 1500 type veth peer name inner mtu 1500 netns $client
+{ip} link add outer mtu 1500 type veth peer name inner mtu {} netns $client
 {ip} addr add {SERVER}/24 dev outer
 {ip} link set outer up
 wait $client
 touch {folder}/quit
 wait $server
 ",
-            words(self.server)
+            words(self.server),
+            self.client_mtu,
         );
         fs::write(self.folder.join("inner.sh"), inner)?;
         let path = self.folder.join("outer.sh");
