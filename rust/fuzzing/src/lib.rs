@@ -1,10 +1,9 @@
 //! What the fuzzers call: one function for each part that reads bytes of others.
 //!
 //! Each takes any bytes, runs the part on them, and asserts what the part promises. The fuzzers in `fuzz/` and the short
-//! fuzz in the tests (`short_fuzz`) call the same functions. OpenSSL's random numbers and its clock are ours here, so the
+//! fuzz in the tests (`short_fuzz`) call the same functions. Time is simulated and OpenSSL's random numbers are ours here, so the
 //! same bytes do the same thing each time and a captured handshake can be replayed: never link this into anything real.
 
-mod clock;
 mod credentials;
 pub mod mutate;
 mod packets;

@@ -83,10 +83,8 @@ fn no_seed_breaks_a_promise_and_every_target_has_some() {
     }
 }
 
-// Elsewhere OpenSSL's clock is the system's.
-#[cfg(unix)]
 #[test]
-fn time_is_simulated_for_openssl_too() {
+fn time_is_simulated() {
     let mut time = Time::begin();
     let mut client = Side::client(time);
     assert_eq!(client.datagrams().len(), 1);

@@ -1,8 +1,9 @@
-//! Simulated time for OpenSSL, too.
+//! A wall clock for OpenSSL, which stands still unless a test sets it.
 //!
-//! OpenSSL keeps its retransmission timer by `gettimeofday` and dates certificates by `time`. This
+//! OpenSSL keeps its retransmission timer by `gettimeofday` and verifies certificates by `time`. This
 //! program has functions of those names, which the linker takes before the C library's. Each thread
-//! has a time of its own, and all begin at the same one, so that every run is like the others.
+//! has a time of its own, and all begin at the same one, so that every run is like the others. On
+//! Windows OpenSSL reads the system's clock, and nothing but certificates' dates depends on it.
 
 use std::cell::Cell;
 use std::time::Duration;

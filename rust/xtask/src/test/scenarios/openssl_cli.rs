@@ -13,8 +13,9 @@ use crate::{check, talk, tools};
 
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// With these, both hellos of `s_client` are whole, the second comes in two datagrams, or both do.
-const HELLOS: [&[&str]; 3] = [
+/// With these, both hellos of `s_client` are whole, the second comes in two datagrams, or both do; and it takes no
+/// records of more than 512 bytes (RFC 6066 section 4).
+const HELLOS: [&[&str]; 4] = [
     &["-mtu", "1200"],
     &["-mtu", "258"],
     &[
@@ -23,6 +24,7 @@ const HELLOS: [&[&str]; 3] = [
         "-servername",
         "a-name-that-makes-hellos-longer-than-a-small-datagram.test",
     ],
+    &["-maxfraglen", "512"],
 ];
 
 /// `openssl s_client -dtls1_2` asks the documented server.
