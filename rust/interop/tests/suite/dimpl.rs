@@ -233,12 +233,12 @@ fn check(connect: impl Fn(u64, Instant) -> Result<(Duration, usize), String>) {
 }
 
 #[test]
-fn dimpls_client_connects_to_our_server() {
+fn dimpls_client_connects_to_our_server_over_a_bad_link() {
     check(|seed, now| {
         let mut client = Theirs::new(&THEIRS, true, 1150, seed, now);
         let mut server = our_server(seed, now);
         let ends: [&mut dyn End; 2] = [&mut client, &mut server];
-        let mut network = Network::new(ends, Faults::default(), seed, now, set_clock);
+        let mut network = Network::new(ends, LOSS, seed, now, set_clock);
         let time = network.connect(LIMIT)?;
         Ok((time, exchange(&mut network)))
     });
