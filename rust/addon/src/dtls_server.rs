@@ -331,7 +331,7 @@ impl OpenSslDtlsServer {
     /// Sets [member max_datagram].
     #[func]
     fn set_max_datagram(&self, bytes: i32) {
-        let state = state::of_base::<Self>(&self.base);
+        let state = state::of_value(self);
         timeouts::set_max_datagram("DTLSServer", bytes, self.timeouts(), |timeouts| {
             *state.timeouts() = timeouts;
         });

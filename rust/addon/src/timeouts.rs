@@ -45,9 +45,10 @@ impl Timeouts {
     }
 }
 
-/// Takes the largest datagram of a handshake, or prints what is wrong with it. To be called while nothing is locked.
+/// Takes the largest datagram of a handshake, or prints after the script's call what is wrong with it. To be called
+/// while nothing is locked.
 pub(crate) fn set_max_datagram(
-    class: &str,
+    class: &'static str,
     bytes: i32,
     now: Timeouts,
     change: impl FnOnce(Timeouts),
@@ -55,7 +56,7 @@ pub(crate) fn set_max_datagram(
     let mut timeouts = now;
     match timeouts.set_max_datagram(bytes) {
         Ok(()) => change(timeouts),
-        Err(why) => mistake(&format!("{class}.max_datagram"), why),
+        Err(why) => calls::after(move || mistake(&format!("{class}.max_datagram"), why)),
     }
 }
 

@@ -156,7 +156,7 @@ impl OpenSslPacketPeerDtls {
     /// Sets [member max_datagram].
     #[func]
     fn set_max_datagram(&self, bytes: i32) {
-        let state = state::of_base::<Self>(&self.base);
+        let state = state::of_value(self);
         timeouts::set_max_datagram("PacketPeerDTLS", bytes, self.timeouts(), |timeouts| {
             state.lock().set_timeouts(timeouts);
         });
