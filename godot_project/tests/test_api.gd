@@ -32,6 +32,8 @@ const NEWER_ENGINES := "newer engines have it"
 
 const TIMEOUTS := "the engine's classes wait as long as they like"
 
+const SIZES := "the engine's handshakes have datagrams of their own size"
+
 ## Methods of ours that the engine's class does not have, and why.
 const EXTRA_METHODS := {
 	"DTLSServer.get_openssl_version": "tells which OpenSSL is inside",
@@ -56,6 +58,10 @@ const EXTRA_METHODS := {
 	"PacketPeerDTLS.set_retransmission_timeout": TIMEOUTS,
 	"PacketPeerDTLS.get_idle_timeout": TIMEOUTS,
 	"PacketPeerDTLS.set_idle_timeout": TIMEOUTS,
+	"DTLSServer.get_max_datagram": SIZES,
+	"DTLSServer.set_max_datagram": SIZES,
+	"PacketPeerDTLS.get_max_datagram": SIZES,
+	"PacketPeerDTLS.set_max_datagram": SIZES,
 	"PacketPeerDTLS.get_idle_time": "tells how long the other side has been silent",
 	"PacketPeerDTLS.get_protocol": "tells what was agreed on",
 	"PacketPeerDTLS.get_cipher": "tells what was agreed on",

@@ -57,7 +57,7 @@ pub(crate) struct OpenSslDtlsServer {
     #[init(val = PhantomVar::default())]
     idle_timeout: PhantomVar<f64>,
 
-    /// How large the datagrams of a handshake may be, in bytes of UDP payload, from 256 to 1,500: a link's MTU less 28 for IPv4 or 48 for IPv6. Messages that are larger are sent in several. Where two retransmissions are needed, the handshake goes on with 548 bytes at most, which every path carries (RFC 6347 section 4.1.1.1); less than the default of 1,152 saves players behind a smaller path those 3 seconds. Packets that are sent after the handshake are not cut. Peers get it from the server when they are taken.
+    /// How large the datagrams of a handshake may be, in bytes of UDP payload, from 256 to 1,500: a link's MTU less 28 for IPv4 or 48 for IPv6. Messages that do not fit one are sent in several of 548 bytes at most, which every path carries (RFC 6347 section 4.1.1.1), and so is everything after two retransmissions; less than the default of 1,152 saves players behind a smaller path those 3 seconds. Packets that are sent after the handshake are not cut. Peers get it from the server when they are taken.
     #[var(get = get_max_datagram, set = set_max_datagram, hint = RANGE, hint_string = "256,1500,1,suffix:B", usage_flags = [DEFAULT])]
     #[init(val = PhantomVar::default())]
     max_datagram: PhantomVar<i32>,

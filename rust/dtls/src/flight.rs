@@ -2,7 +2,10 @@
 //!
 //! A flight keeps its pieces: whatever is sent again has the same fragments of messages in the same datagrams, with new
 //! record numbers (section 4.2.2). There are receivers that join fragments only where one begins at the very byte at
-//! which another ends, and these would never complete a message of which they have parts from two ways to cut it.
+//! which another ends, or that take a datagram for a copy of another whose first fragment begins at the same place; these
+//! would never complete a message of which they have parts from two ways to cut it. So a flight of more than one datagram
+//! has datagrams from the start that cross every path. One of a single datagram, of which a receiver has all or nothing,
+//! is cut when it is not answered (section 4.1.1.1).
 
 use std::convert::Infallible;
 
@@ -17,7 +20,7 @@ const SHORTEST_FRAGMENT: usize = 32;
 /// A hello is not cut for less than [`SMALLEST_PATH`]: a server without state reads it from one datagram.
 const CLIENT_HELLO: u8 = 1;
 /// Bytes of UDP payload that every path carries: the 576 of any IPv4 host (RFC 1122 section 3.3.2) less 28 of headers.
-pub(crate) const SMALLEST_PATH: usize = 548;
+const SMALLEST_PATH: usize = 548;
 
 /// What the pieces of a flight must keep to.
 #[derive(Clone, Copy, Debug)]
@@ -28,6 +31,16 @@ pub(crate) struct Limits {
     pub(crate) record: usize,
     /// By how much sealing makes a record longer.
     pub(crate) overhead: usize,
+}
+
+impl Limits {
+    /// The same for datagrams that cross every path.
+    pub(crate) fn of_every_path(self) -> Self {
+        Self {
+            datagram: self.datagram.min(SMALLEST_PATH),
+            ..self
+        }
+    }
 }
 
 /// Records, in the order and in the datagrams in which they are sent.
@@ -78,8 +91,12 @@ impl Flight {
         all.find_map(|(piece, plain)| piece.is_sealed.then_some(plain))
     }
 
-    /// The same messages in as few datagrams as the limits allow, to be numbered next. What was cut before is cut still, so
-    /// that fragments of old and of new pieces can be joined to one another: each begins where others end.
+    /// Whether more than one datagram is sent.
+    pub(crate) fn has_several_datagrams(&self) -> bool {
+        self.pieces.iter().filter(|it| it.begins_datagram).count() > 1
+    }
+
+    /// The same messages in as few datagrams as the limits allow, to be numbered next.
     pub(crate) fn cut(&self, limits: &Limits) -> Self {
         let mut cut = Self::default();
         let mut room = 0;

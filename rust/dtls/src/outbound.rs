@@ -12,7 +12,7 @@ use openssl::error::ErrorStack;
 use openssl::ssl::SslRef;
 use openssl_sys::SSL_SESSION;
 
-use crate::flight::{Flight, LastFlight, Limits, SMALLEST_PATH};
+use crate::flight::{Flight, LastFlight, Limits};
 use crate::key_block::{KeyBlock, Sender};
 use crate::policy::MAX_PACKET;
 use crate::protection::{Opener, SealError, Sealer};
@@ -123,6 +123,9 @@ impl Outbound {
         if is_new {
             self.limits.record = max_record(ssl);
             self.flight = flight.cut(&self.limits);
+            if self.flight.has_several_datagrams() {
+                self.flight = flight.cut(&self.limits.of_every_path());
+            }
             self.retransmit(outgoing)?;
         }
         for (header, plain) in alerts {
@@ -147,8 +150,8 @@ impl Outbound {
     /// Sends the flight with new record numbers, and from now on no datagram that does not cross every path (RFC 6347
     /// section 4.1.1.1).
     pub(crate) fn back_off(&mut self, outgoing: &mut Queue) -> Result<(), SealError> {
-        if self.limits.datagram > SMALLEST_PATH {
-            self.limits.datagram = SMALLEST_PATH;
+        self.limits = self.limits.of_every_path();
+        if !self.flight.has_several_datagrams() {
             self.flight = self.flight.cut(&self.limits);
         }
         self.retransmit(outgoing)

@@ -248,7 +248,7 @@ fn datagrams_of_every_size_cross_and_larger_ones_are_refused() {
         wait_until_available(&server, 1);
         assert_eq!(take(&server), sent);
     }
-    assert_eq!(client.send(&vec![0; 65_508]), Err(Error::Failed));
+    assert_eq!(client.send(&vec![0; 65_508]), Err(Error::TooLarge));
     client.send(b"still fine").unwrap();
     wait_until_available(&server, 1);
     assert_eq!(take(&server), b"still fine");

@@ -37,18 +37,6 @@ fn records(mut datagram: &[u8]) -> Vec<Record> {
     records
 }
 
-/// Message number, offset and length of a fragment in plain text.
-fn fragment(record: &Record) -> Option<(u16, usize, usize)> {
-    let number = |range: std::ops::Range<usize>| {
-        let bytes = &record.content[range];
-        bytes
-            .iter()
-            .fold(0, |sum, &byte| sum << 8 | usize::from(byte))
-    };
-    (record.content_type == 22 && record.epoch == 0)
-        .then(|| (number(4..6) as u16, number(6..9), number(9..12)))
-}
-
 /// What makes a datagram's pieces: all but record numbers and what follows from them.
 fn pieces(datagram: &[u8]) -> Vec<(u8, u16, Vec<u8>)> {
     let piece = |record: Record| {
@@ -297,56 +285,36 @@ fn a_small_path_that_loses_datagrams_is_crossed() {
     }
 }
 
-/// Puts messages together as pion and others do: only fragments of which one begins where another ends, and of several
-/// that begin at one place the first that came.
-fn joined(fragments: &[(usize, usize)], length: usize) -> bool {
-    let mut at = 0;
-    while at < length {
-        let Some(&(_, taken)) = fragments.iter().find(|&&(offset, _)| offset == at) else {
-            return false;
-        };
-        at += taken;
+/// Of two ways to cut a message, strict receivers could never put pieces together; so there is one.
+#[test]
+fn a_flight_of_several_datagrams_is_cut_once() {
+    for size in [548, 1000, dtls::MAX_DATAGRAM, 1500] {
+        let mut world = silent_after_the_servers_flight(big_chain(), size);
+        let length = to(&world, To::Client).len() - 1;
+        world.run(Duration::from_secs(12), |_| false);
+        let all = transmissions(&world, length);
+        assert_eq!(all.len(), 8, "{size}");
+        let shape = |flight: &[Vec<u8>]| -> Vec<_> { flight.iter().map(|it| pieces(it)).collect() };
+        for again in &all {
+            assert!(again.iter().all(|it| it.len() <= 548), "{size}");
+            assert_eq!(shape(again), shape(&all[0]), "{size}");
+        }
     }
-    at == length
 }
 
-/// Whatever of the first flights gets lost: the pieces that a smaller size makes of them fit in with those that came.
+/// A receiver has all of it or nothing, so its pieces are none of another way to cut it.
 #[test]
-fn pieces_of_smaller_datagrams_fit_in_with_those_of_larger_ones() {
-    let mut world = silent_after_the_servers_flight(big_chain(), dtls::MAX_DATAGRAM);
+fn a_flight_of_one_datagram_is_cut_at_the_second_retransmission() {
+    let context = server(&authority().issue(&Leaf::localhost()).unwrap());
+    let mut world = silent_after_the_servers_flight(context, dtls::MAX_DATAGRAM);
     world.run(Duration::from_secs(12), |_| false);
-    let sent = to(&world, To::Client).split_off(1);
-    let largest: Vec<usize> = sent.iter().map(Vec::len).collect();
-    assert!(largest[..10].iter().any(|it| *it > 1000), "{largest:?}");
-    assert!(largest[largest.len() - 21..].iter().all(|it| *it <= 548));
-    let certificate = |datagrams: &[Vec<u8>]| -> Vec<(usize, usize)> {
-        datagrams
-            .iter()
-            .flat_map(|it| records(it))
-            .filter_map(|record| fragment(&record))
-            .filter(|&(message, _, _)| message == 2)
-            .map(|(_, offset, length)| (offset, length))
-            .collect()
-    };
-    let (large, small) = (
-        certificate(&sent[..9]),
-        certificate(&sent[sent.len() - 25..]),
+    let sent: Vec<usize> = to(&world, To::Client).iter().map(Vec::len).collect();
+    let (large, small) = sent[1..].split_at(2);
+    assert!(large.iter().all(|it| *it > 1000), "{sent:?}");
+    assert!(
+        !small.is_empty() && small.iter().all(|it| *it <= 548),
+        "{sent:?}"
     );
-    let length = small.iter().map(|(offset, length)| offset + length).max();
-    let length = length.unwrap();
-    assert!(length > 9000 && joined(&large, length));
-    for arrived in 0..1_u32 << large.len() {
-        let came = large
-            .iter()
-            .enumerate()
-            .filter(|(at, _)| arrived >> at & 1 == 1);
-        let mut fragments: Vec<_> = came.map(|(_, fragment)| *fragment).collect();
-        fragments.extend(&small);
-        assert!(joined(&fragments, length), "{arrived:b}");
-        // The other order: the small ones came, then some of the late large ones.
-        fragments.rotate_left(arrived.count_ones() as usize);
-        assert!(joined(&fragments, length), "{arrived:b}");
-    }
 }
 
 /// The window of a client that got packets before it got the Finished message.
