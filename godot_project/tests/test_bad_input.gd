@@ -206,7 +206,7 @@ func test_arguments_of_wrong_types() -> void:
 	for prefix: String in ["", "OpenSSL"]:
 		for call: Array in [
 			["PacketPeerUDP", "bind", ["1"], "Cannot convert argument 1 from String to int"],
-			["PacketPeerUDP", "bind", [0, null], "Cannot convert argument 2 from Nil to String"],
+			["PacketPeerUDP", "bind", [0, "127.0.0.1", "many"], "Cannot convert argument 3 from String to int"],
 			["PacketPeerUDP", "set_broadcast_enabled", ["true"], "Cannot convert argument 1 from String to bool"],
 			["PacketPeerDTLS", "put_packet", ["text"], "Cannot convert argument 1 from String to PackedByteArray"],
 			["UDPServer", "set_max_pending_connections", [[]], "Cannot convert argument 1 from Array to int"],

@@ -33,6 +33,7 @@ pub(crate) fn in_an_empty_project(context: &Context) -> Result<()> {
         "README.md",
         "THIRD_PARTY.txt",
         &library,
+        "convert.gd",
         "openssl_dtls.gdextension",
     ];
     let expected: BTreeSet<String> = expected
