@@ -205,7 +205,8 @@ impl Session {
             let part = at..record.end;
             at = record.end;
             handshake.is_asked |= handshake.screen.is_repeated_hello(&record);
-            if !record.is_well_formed(sealing_overhead(self.stream.ssl())) {
+            let overhead = sealing_overhead(self.stream.ssl());
+            if !record.is_well_formed(overhead, handshake.outbound.max_record()) {
                 continue;
             }
             let verdict = match handshake.screen.judge(&record) {

@@ -78,6 +78,12 @@ impl Outbound {
         *self = Self::new(first_number, self.limits.datagram);
     }
 
+    /// The largest plain text of a record, in bytes: that which was agreed on for both sides, once this side has sent a
+    /// flight after that.
+    pub(crate) fn max_record(&self) -> usize {
+        self.limits.record
+    }
+
     /// Sends what OpenSSL wrote; tells whether a new flight was among it.
     pub(crate) fn send(
         &mut self,

@@ -13,8 +13,6 @@ pub(crate) const APPLICATION_DATA: u8 = 23;
 const DTLS_MAJOR: u8 = 254;
 /// DTLS 1.2 as on the wire.
 pub(crate) const DTLS_1_2: u16 = 0xfe_fd;
-/// RFC 5246 section 6.2.3: 2^14 bytes of plain text and at most 2,048 of what sealing adds.
-const LARGEST_SEALED: usize = (1 << 14) + 2048;
 /// How many bytes a header has.
 pub(crate) const HEADER: usize = 13;
 
@@ -125,14 +123,17 @@ impl<'a> Record<'a> {
         })
     }
 
-    /// Whether it has a known type and version, and is neither shorter than its seal nor longer than a record can be.
-    pub(crate) fn is_well_formed(&self, sealing_overhead: usize) -> bool {
-        let shortest = match self.epoch {
-            0 => 1,
-            _ => sealing_overhead,
+    /// Whether it has a known type and version, and is neither shorter than its seal nor longer than a record with
+    /// `max_plain` bytes of plain text.
+    ///
+    /// OpenSSL ends the session over a longer one in plain text, and keeps 17 KB for one that its buffer does not hold.
+    pub(crate) fn is_well_formed(&self, sealing_overhead: usize, max_plain: usize) -> bool {
+        let (shortest, longest) = match self.epoch {
+            0 => (1, max_plain),
+            _ => (sealing_overhead, max_plain + sealing_overhead),
         };
         (CHANGE_CIPHER_SPEC..=APPLICATION_DATA).contains(&self.content_type)
             && self.version >> 8 == u16::from(DTLS_MAJOR)
-            && (shortest..=LARGEST_SEALED).contains(&self.body.len())
+            && (shortest..=longest).contains(&self.body.len())
     }
 }

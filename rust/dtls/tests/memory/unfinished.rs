@@ -38,6 +38,28 @@ fn sealed() -> Vec<u8> {
         .collect()
 }
 
+/// A key exchange on X25519 and ChangeCipherSpec, after which OpenSSL is shown sealed records: as many as are kept, and
+/// one that is longer than OpenSSL's buffer. Before that the same in plain text.
+fn key_exchange() -> Vec<Vec<u8>> {
+    const TOO_LONG: u16 = 18_000;
+    let sealed = |content_type, length: u16| {
+        let mut record = vec![content_type, 254, 253, 0, 1, 0, 0, 0, 0, 0, 0];
+        record.extend(length.to_be_bytes());
+        record.extend(vec![7; length.into()]);
+        record
+    };
+    let key = [&[32, 9][..], &[0; 31]].concat();
+    let part = message(16, key.len(), 2, 1, &key[1..]);
+    let mut all = vec![
+        plain(22, 1, &part.repeat(usize::from(TOO_LONG) / part.len())),
+        plain(22, 2, &message(16, key.len(), 2, 0, &key)),
+        plain(20, 3, &[1]),
+        sealed(22, TOO_LONG),
+    ];
+    all.extend((0..12).map(|_| sealed(23, 100)));
+    all
+}
+
 /// Hellos with a list that is as long as it can be, each in another place.
 fn longest_hellos() -> Vec<Hello> {
     let list = |bytes: usize| {
@@ -100,6 +122,8 @@ fn attacks(jar: &mut CookieJar, now: Instant) -> Vec<(String, Datagrams)> {
             let name = format!("most of hello {which}, beginnings of {bytes} bytes");
             attacks.push((name, (first, fragments)));
         }
+        let name = format!("hello {which}, key exchange");
+        attacks.push((name, (alone, key_exchange())));
     }
     attacks
 }
@@ -157,7 +181,7 @@ pub(crate) fn handshakes_hold_little() {
         let (worst, datagrams) = all.into_iter().max_by_key(|(held, _)| *held).unwrap();
         assert!(ordinary < 70_000, "{ordinary} bytes");
         assert!(
-            worst < ordinary + 6_000,
+            worst < ordinary + 7_000,
             "{worst} bytes, {ordinary} without attack"
         );
 
@@ -169,7 +193,7 @@ pub(crate) fn handshakes_hold_little() {
         assert!(held < 76 << 20, "{held} bytes");
         // The second time, memory that was given back is resident before.
         assert!(
-            !is_first || resident < 64_000_000,
+            !is_first || resident < 76_000_000,
             "{resident} bytes are resident"
         );
         drop(sessions);

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use dtls::{HANDSHAKE_LIMIT, Status};
 
+use crate::hellos::message;
 use crate::hostile::{Hostile, plain};
 use crate::world::{To, World, taken};
 
@@ -199,7 +200,8 @@ fn a_datagram_is_the_same_after_it_was_handled() {
 }
 
 /// What no sender makes, as it may stand behind or between valid records: bytes that are no record, a record that ends
-/// too early, whole ones of unknown types, versions and epochs, sealed ones too short for a seal, and one too long.
+/// too early, whole ones of unknown types, versions and epochs, sealed ones too short for a seal, and ones that are too
+/// long, in plain text with messages that a server waits for.
 fn invalid_records(is_between: bool) -> Vec<Vec<u8>> {
     let record = |content_type, version: [u8; 2], epoch, length: u16| {
         let mut record = vec![content_type, version[0], version[1], 0, epoch];
@@ -226,6 +228,11 @@ fn invalid_records(is_between: bool) -> Vec<Vec<u8>> {
         all.push(record(22, [254, 253], 1, length));
         all.push(record(23, [254, 253], 1, length));
     }
+    for messages in [365, 380, 400] {
+        let key_exchange = message(16, 33, 2, 0, &[7; 33]);
+        all.push(plain(22, 99, &key_exchange.repeat(messages)));
+    }
+    all.push(record(22, [254, 253], 1, 18_000));
     if !is_between {
         all.push(vec![0xff]);
         all.push(vec![0; 12]);
