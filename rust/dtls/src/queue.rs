@@ -29,6 +29,11 @@ impl Queue {
         self.memory.len() - self.start - self.count * LENGTH
     }
 
+    /// Bytes of the strings and of the lengths before them: what many short ones take.
+    pub(crate) fn held(&self) -> usize {
+        self.memory.len() - self.start
+    }
+
     /// Adds one; gives the place where it lies, for changes.
     pub(crate) fn push(&mut self, bytes: &[u8]) -> &mut [u8] {
         let begin = self.begin();

@@ -219,12 +219,10 @@ impl Session {
     }
 
     /// Whether the session takes datagrams: false once it ended, and while
-    /// [`PACKET_QUEUE_BYTES`] of packets wait to be taken.
+    /// [`PACKET_QUEUE_BYTES`] of packets, each counting four more than it has, wait to be taken.
     pub fn takes_datagrams(&self) -> bool {
         match self.phase {
-            Phase::Handshaking(_) | Phase::Connected(_) => {
-                self.packets.bytes() < PACKET_QUEUE_BYTES
-            }
+            Phase::Handshaking(_) | Phase::Connected(_) => self.packets.held() < PACKET_QUEUE_BYTES,
             Phase::Closed | Phase::Failed(_) => false,
         }
     }

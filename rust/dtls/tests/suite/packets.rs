@@ -102,6 +102,19 @@ fn a_full_queue_takes_no_more_and_goes_on_when_packets_are_taken() {
     assert_eq!(world.server().status(), Status::Connected);
 }
 
+/// Packets of one byte take five: the four for their length count.
+#[test]
+fn a_queue_of_short_packets_takes_no_more_memory_than_one_of_long_ones() {
+    let mut world = World::connected();
+    for _ in 0..20_000 {
+        world.client.send(&[7]).unwrap();
+    }
+    world.settle();
+    let waiting = world.server().packet_count();
+    assert_eq!(waiting, PACKET_QUEUE_BYTES.div_ceil(5));
+    assert!(!world.server().takes_datagrams());
+}
+
 #[test]
 fn on_a_bad_network_packets_arrive_unaltered_or_not_at_all() {
     let mut world = World::connected();
