@@ -195,8 +195,9 @@ func test_the_limits_of_an_address_as_properties() -> void:
 	equal(server.max_handshakes_per_address, 256, "default")
 	equal(server.max_handshake_rate_per_address, 200, "default")
 	for property: String in ["max_handshakes_per_address", "max_handshake_rate_per_address"]:
-		expect_error("the value must be 0 (no limit) or more")
-		server.set(property, -1)
+		for outside: int in [-1, 0x1_0000_0000]:
+			expect_error("the value must be from 0 (no limit) to 4294967295")
+			server.set(property, outside)
 		server.set(property, 7)
 		equal(server.get(property), 7, property)
 

@@ -350,7 +350,7 @@ impl OpenSslDtlsServer {
     }
 }
 
-const NO_LIMIT: &str = "the value must be 0 (no limit) or more";
+const NO_LIMIT: &str = "the value must be from 0 (no limit) to 4294967295";
 
 /// What a UDP peer of ours is made of.
 fn ours_beneath(udp_peer: &Variant) -> (Option<Arc<udp::Peer>>, Option<Weak<udp::Listener>>) {
