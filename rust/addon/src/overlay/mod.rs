@@ -10,6 +10,8 @@ mod staging;
 
 pub(crate) use link::ReloadLink;
 
+use std::collections::HashSet;
+use std::fs;
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -83,12 +85,20 @@ fn lay_over(root: &Path, changed: &[Changed], scanned_at: SystemTime) -> Result<
     Ok(())
 }
 
-/// What runs on OpenSSL, in one line.
+/// What runs on OpenSSL, in one line. A file that links give several paths is counted once.
 fn summary(changed: &[Changed]) -> String {
+    let mut counted = HashSet::new();
     let Scripts {
         with_dtls,
         with_udp,
-    } = changed.iter().map(|file| file.scripts).sum();
+    } = changed
+        .iter()
+        .filter(|file| {
+            let real = fs::canonicalize(&file.on_disk).unwrap_or_else(|_| file.on_disk.clone());
+            counted.insert(real)
+        })
+        .map(|file| file.scripts)
+        .sum();
     let scripts = match with_dtls {
         1 => "1 script with DTLS runs".to_owned(),
         count => format!("{count} scripts with DTLS run"),
