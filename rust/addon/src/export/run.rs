@@ -49,7 +49,7 @@ struct Run {
     binary_scripts: bool,
     /// The texts that are renamed, by path.
     renamed: HashMap<String, String>,
-    /// Those of them that this preset exports.
+    /// Those of them that this preset exports, but for those that a plugin before [`Place::First`] took.
     offered: BTreeSet<String>,
     /// Those of them that the addon put into the game.
     done: BTreeSet<String>,
@@ -194,10 +194,15 @@ pub(super) fn end(target: &Target) {
         return;
     };
     warn_of_customizers(target, &run);
-    let taken: Vec<&String> = run.offered.difference(&run.done).collect();
+    let mut taken: Vec<&String> = run
+        .renamed
+        .keys()
+        .filter(|path| !run.done.contains(*path))
+        .collect();
     if taken.is_empty() {
         return;
     }
+    taken.sort();
     let file = written_to(target, &run.path);
     let Ok(metadata) = fs::metadata(&file) else {
         // The engine wrote nothing, and says itself why.
@@ -207,7 +212,12 @@ pub(super) fn end(target: &Target) {
     let half: Vec<(&str, Content)> = taken
         .into_iter()
         .map(|path| (path.as_str(), content(finished.as_ref(), &run, path)))
-        .filter(|(_, content)| !matches!(content, Content::Absent | Content::Renamed))
+        .filter(|(path, content)| match content {
+            Content::Absent | Content::Renamed => false,
+            Content::Engine => true,
+            // The preset may leave out what the addon was not asked for.
+            Content::Unknown => run.offered.contains(*path),
+        })
         .collect();
     if half.is_empty() {
         return;

@@ -107,6 +107,8 @@ pub(crate) fn fail_rather_than_ship_half(context: &Context) -> Result<()> {
         ("watch,replace", "--export-release", "embedded", "game"),
         ("replace", "--export-pack", "binary", "game.pck"),
         ("replace", "--export-pack", "text", "game.zip"),
+        ("replace_first", "--export-pack", "text", "game.pck"),
+        ("replace_first", "--export-pack", "compressed", "game.zip"),
         ("replace_late", "--export-pack", "text", "game.pck"),
         ("remap", "--export-pack", "compressed", "game.pck"),
     ] {
@@ -115,6 +117,7 @@ pub(crate) fn fail_rather_than_ship_half(context: &Context) -> Result<()> {
         let exported = export(&exports, plugin, how, preset, &to)?;
         let said = kinds::own_lines(&exported.lines);
         let name = match plugin {
+            "replace_first" => "\"\u{1} A replacer\"",
             "replace_late" => "\"Replacer\"",
             "remap" => "\"A remapper\"",
             _ => "\"A replacer\"",
