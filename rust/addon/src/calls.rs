@@ -211,7 +211,7 @@ thread_local! {
 
 /// Has something done once the method that is called has returned, or at once where none is. It is for
 /// what can run a script, from methods that take `&self`: gdext has the object borrowed for those, and
-/// ends the process if a script's logger lets go of the last reference meanwhile.
+/// ends the process if a script's logger drops the last reference meanwhile.
 pub(crate) fn after(work: impl FnOnce() + 'static) {
     let mut work = Some(work);
     LEFT.with_borrow_mut(|left| {

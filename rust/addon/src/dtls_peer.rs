@@ -21,7 +21,7 @@ use crate::{crew, panics};
 
 /// A peer behind a lock. What scripts ask for most is published, so that asking takes no lock.
 ///
-/// Printing, and calling an engine's peer, can run a script, which may let go of the peer. Methods that
+/// Printing, and calling an engine's peer, can run a script, which may drop the peer. Methods that
 /// do either take `&Arc<Self>`, from callers that hold a reference until they return: an `Arc` of their
 /// own, or the object.
 #[derive(Default)]

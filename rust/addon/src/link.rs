@@ -133,7 +133,7 @@ impl Link {
     pub(crate) fn give_up_to_newcomer(&self, first: &[u8]) -> bool {
         match self {
             Self::Ours(peer) => peer.replace(first).is_ok(),
-            // The engine's server shows it with its next datagram, once the script has let go of this peer.
+            // The engine's server shows it with its next datagram, once the script has dropped this peer.
             Self::Engine(_) => true,
         }
     }

@@ -108,7 +108,7 @@ pub(crate) unsafe fn of_instance<'a, C: Stateful>(
     if let Some(state) = KNOWN.with(|known| known.find(instance)) {
         return Borrowed {
             // SAFETY: no object has ended since this one's state was found ([`ENDED`], counted in `release`
-            // before the state is let go of), so that it is the same object, and of the same class.
+            // before the state is dropped), so that it is the same object, and of the same class.
             state: ManuallyDrop::new(unsafe { Arc::from_raw(state.cast()) }),
             object: PhantomData,
         };

@@ -41,7 +41,7 @@ pub(crate) trait Method: 'static {
 }
 
 /// A call of a method. The object may go while it lasts: a printed line can run a script's logger, which
-/// lets go of the last reference.
+/// drops the last reference.
 pub(crate) struct Call<'a, C: Stateful> {
     instance: sys::GDExtensionClassInstancePtr,
     state: Borrowed<'a, C::State>,

@@ -108,18 +108,18 @@ impl<'a> Argument<'a> for Bytes<'a> {
     }
 
     unsafe fn from_pointers(arguments: *const sys::GDExtensionConstTypePtr) -> Self {
-        // SAFETY: as the caller vouches; gdext's type is laid out as the engine's.
+        // SAFETY: as the caller guarantees; gdext's type is laid out as the engine's.
         Self::Borrowed(unsafe { &*(*arguments).cast::<PackedByteArray>() })
     }
 
     unsafe fn from_variants(
         arguments: *const sys::GDExtensionConstVariantPtr,
     ) -> Result<Self, VariantType> {
-        // SAFETY: as the caller vouches; gdext's type is laid out as the engine's.
+        // SAFETY: as the caller guarantees; gdext's type is laid out as the engine's.
         let variant = unsafe { &*(*arguments).cast::<Variant>() };
         match (variant.get_type(), *INSIDE_VARIANT) {
             (VariantType::PACKED_BYTE_ARRAY, Some(inside)) => {
-                // SAFETY: the variant holds such an array, and stays as it is, as the caller vouches.
+                // SAFETY: the variant holds such an array, and stays as it is, as the caller guarantees.
                 let array = unsafe { inside((*arguments).cast_mut()) };
                 // SAFETY: as above.
                 Ok(Self::Borrowed(unsafe { &*array.cast::<PackedByteArray>() }))
@@ -146,7 +146,7 @@ pub(crate) trait Returned: AfterPanic + Sized {
     /// # Safety
     /// `to` must point to a variant that holds nothing.
     unsafe fn write_variant(self, to: *mut Variant) {
-        // SAFETY: as the caller vouches; nothing needs no end.
+        // SAFETY: as the caller guarantees; nothing needs no end.
         unsafe { to.write(self.into_variant()) }
     }
 }
@@ -171,7 +171,7 @@ impl Returned for bool {
     }
 
     unsafe fn write(self, to: sys::GDExtensionTypePtr) {
-        // SAFETY: as the caller vouches.
+        // SAFETY: as the caller guarantees.
         unsafe { to.cast::<sys::GDExtensionBool>().write(self.into()) }
     }
 
@@ -185,7 +185,7 @@ impl Returned for bool {
 /// # Safety
 /// `to` must point to an integer of the engine's.
 unsafe fn write_integer(value: i64, to: sys::GDExtensionTypePtr) {
-    // SAFETY: as the caller vouches.
+    // SAFETY: as the caller guarantees.
     unsafe { to.cast::<i64>().write(value) }
 }
 
@@ -198,7 +198,7 @@ impl Returned for i32 {
     }
 
     unsafe fn write(self, to: sys::GDExtensionTypePtr) {
-        // SAFETY: as the caller vouches.
+        // SAFETY: as the caller guarantees.
         unsafe { write_integer(self.into(), to) }
     }
 
@@ -216,7 +216,7 @@ impl Returned for Error {
     }
 
     unsafe fn write(self, to: sys::GDExtensionTypePtr) {
-        // SAFETY: as the caller vouches.
+        // SAFETY: as the caller guarantees.
         unsafe { write_integer(godot::obj::EngineEnum::ord(self).into(), to) }
     }
 
@@ -234,7 +234,7 @@ impl Returned for Status {
     }
 
     unsafe fn write(self, to: sys::GDExtensionTypePtr) {
-        // SAFETY: as the caller vouches.
+        // SAFETY: as the caller guarantees.
         unsafe { write_integer(self as i64, to) }
     }
 
@@ -249,7 +249,7 @@ impl Returned for PackedByteArray {
     }
 
     unsafe fn write(self, to: sys::GDExtensionTypePtr) {
-        // SAFETY: as the caller vouches; the value before it is dropped.
+        // SAFETY: as the caller guarantees; the value before it is dropped.
         unsafe { *to.cast::<Self>() = self }
     }
 

@@ -410,5 +410,5 @@ fn a_finished_restart_is_not_dropped_for_a_late_record_of_the_old_session() {
     new.handle_datagram(&mut packet, now);
     assert_eq!(taken(&mut new), [b"me"]);
     assert!(old.take_restarted().is_none());
-    assert_eq!(old.status(), Status::Connected, "its owner lets go of it");
+    assert_eq!(old.status(), Status::Connected, "its owner drops it");
 }

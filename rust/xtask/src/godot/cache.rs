@@ -33,19 +33,9 @@ pub(crate) struct Programs {
 }
 
 /// The unpacked programs; fetches and unpacks them if that has not been done.
-///
-/// Another process that does the same is waited for. What an interrupted one has downloaded is used.
 pub(crate) fn programs() -> Result<Programs> {
     let tree = Tree::new(&folder()?);
-    if !tree.is_ready() {
-        apt::check_system()?;
-        fs::create_dir_all(&tree.folder)
-            .with_context(|| format!("{} cannot be made", tree.folder.display()))?;
-        let _lock = lock(&tree.folder.join("lock"))?;
-        if !tree.is_ready() {
-            tree.make()?;
-        }
-    }
+    tree.provide(Tree::make)?;
     let bin = tree.root().join("usr/bin");
     Ok(Programs {
         godot: bin.join("godot"),
@@ -56,17 +46,11 @@ pub(crate) fn programs() -> Result<Programs> {
 /// The folder of GnuTLS' unpacked programs; fetches and unpacks them if that has not been done.
 pub(crate) fn gnutls() -> Result<PathBuf> {
     let tree = Tree::new(&folder_of("gnutls")?);
-    if !tree.is_ready() {
-        apt::check_system()?;
-        fs::create_dir_all(&tree.folder)
-            .with_context(|| format!("{} cannot be made", tree.folder.display()))?;
-        let _lock = lock(&tree.folder.join("lock"))?;
-        if !tree.is_ready() {
-            tree.unpack("GnuTLS' tools", GNUTLS_PACKAGES, &GNUTLS_PROGRAMS)?;
-            patch::verify_libraries(&tree.root(), &GNUTLS_PROGRAMS)?;
-            tree.finish()?;
-        }
-    }
+    tree.provide(|tree| {
+        tree.unpack("GnuTLS' tools", GNUTLS_PACKAGES, &GNUTLS_PROGRAMS)?;
+        patch::verify_libraries(&tree.root(), &GNUTLS_PROGRAMS)?;
+        tree.finish()
+    })?;
     Ok(tree.root().join("usr/bin"))
 }
 
@@ -133,6 +117,23 @@ impl Tree {
 
     fn template_marker(&self) -> PathBuf {
         self.folder.join("template-ready")
+    }
+
+    /// Has `make` fetch and unpack the tree if that has not been done.
+    ///
+    /// Another process that does the same is waited for. What an interrupted one has downloaded is used.
+    fn provide(&self, make: impl FnOnce(&Self) -> Result<()>) -> Result<()> {
+        if self.is_ready() {
+            return Ok(());
+        }
+        apt::check_system()?;
+        fs::create_dir_all(&self.folder)
+            .with_context(|| format!("{} cannot be made", self.folder.display()))?;
+        let _lock = lock(&self.folder.join("lock"))?;
+        if self.is_ready() {
+            return Ok(());
+        }
+        make(self)
     }
 
     /// The programs have the tree's place written into them, so a tree that was moved is not ready.

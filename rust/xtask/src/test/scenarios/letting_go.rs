@@ -1,4 +1,4 @@
-//! A script's logger lets go of an object while a method of it prints.
+//! A script's logger drops an object while a method of it prints.
 //!
 //! The addon's debug build then keeps what is freed out of reach: OPENSSL_DTLS_GUARD_MEMORY, see
 //! `guarded_memory.rs`. A use of freed memory ends the process.
@@ -11,7 +11,7 @@ use super::{Context, kinds};
 use crate::test::fixture::Fixture;
 use crate::{check, process};
 
-/// Each script of the fixture, which texts its errors may have, and how many objects it lets go of.
+/// Each script of the fixture, which texts its errors may have, and how many objects it drops.
 const SCRIPTS: &[(&str, &[&str], usize)] = &[
     ("crowd.gd", &[], 12),
     ("engine_peer.gd", &[], 1),
