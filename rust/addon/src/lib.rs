@@ -9,15 +9,11 @@ mod calls;
 mod class_reference;
 mod codes;
 mod contexts;
-mod convert;
 mod crew;
-mod drop_in_class;
+mod drop_in;
 mod dtls_peer;
 mod dtls_server;
-mod editor_plugin;
 mod engine_link;
-mod export;
-mod first_meeting;
 mod foresight;
 #[cfg(all(debug_assertions, target_os = "linux"))]
 mod guarded_memory;
@@ -25,19 +21,16 @@ mod hot;
 mod link;
 mod notice;
 mod optional;
-mod overlay;
 mod packet_memory;
 mod packet_peer_dtls;
 mod packet_peer_udp;
 mod panics;
 mod peer;
 mod pem;
-mod project;
 mod report;
 mod roots;
 mod roster;
 mod server_side;
-mod settings;
 mod slices;
 mod state;
 mod status;
@@ -69,12 +62,11 @@ unsafe impl ExtensionLibrary for OpenSslDtls {
                 status::register();
                 packet_peer_dtls::hot::register();
                 udp_server::hot::register();
-                settings::register();
-                overlay::apply();
+                drop_in::start();
             }
             InitStage::Editor => {
                 class_reference::complete();
-                first_meeting::notice();
+                drop_in::enter_editor();
             }
             _ => {}
         }
@@ -82,7 +74,7 @@ unsafe impl ExtensionLibrary for OpenSslDtls {
 
     fn on_stage_deinit(stage: InitStage) {
         if stage == InitStage::Scene {
-            overlay::end();
+            drop_in::end();
             crew::dismiss();
             contexts::forget_all();
         }

@@ -5,10 +5,10 @@ use godot::classes::{EditorPlugin, IEditorPlugin};
 use godot::obj::{Base, Gd, NewGd, WithBaseField};
 use godot::register::{GodotClass, godot_api};
 
-use crate::convert::ConvertMenu;
-use crate::export::{self, ExportPlugins};
-use crate::first_meeting;
-use crate::overlay::ReloadLink;
+use crate::drop_in::convert::ConvertMenu;
+use crate::drop_in::export::{self, ExportPlugins};
+use crate::drop_in::headless_import_workaround;
+use crate::drop_in::overlay::ReloadLink;
 
 /// Brings in what exports need, the converter's menu items, and the link to running games.
 #[derive(GodotClass)]
@@ -31,7 +31,8 @@ impl IEditorPlugin for OpenSslDtlsEditorPlugin {
         let link = ReloadLink::new_gd();
         ReloadLink::add_to(&link, &mut self.base_mut());
         self.link = Some(link);
-        self.base_mut().set_process(first_meeting::needs_time());
+        self.base_mut()
+            .set_process(headless_import_workaround::needs_time());
     }
 
     fn on_notification(&mut self, what: NodeNotification) {
@@ -44,7 +45,7 @@ impl IEditorPlugin for OpenSslDtlsEditorPlugin {
     }
 
     fn process(&mut self, _delta: f64) {
-        first_meeting::take_time();
+        headless_import_workaround::take_time();
         self.base_mut().set_process(false);
     }
 

@@ -6,7 +6,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use crate::project::Changed;
+use crate::drop_in::project::Changed;
 
 /// Leaves out further paths of a file that has several, through links.
 pub(super) fn keep_one_path_of_each(files: &mut Vec<Changed>) {
@@ -94,7 +94,7 @@ fn stage(file: &Changed, unique: u64) -> Result<Staged<'_>, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::project::Scripts;
+    use crate::drop_in::project::Scripts;
 
     fn folder(name: &str) -> PathBuf {
         let folder = std::env::temp_dir().join(format!(

@@ -10,7 +10,7 @@ use godot::obj::{Base, Gd, NewAlloc, Singleton, WithBaseField};
 use godot::register::{GodotClass, godot_api};
 
 use super::Conversion;
-use crate::project;
+use crate::drop_in::project;
 
 const TO_ADDON: &str = "Use OpenSSL DTLS names...";
 const TO_ENGINE: &str = "Use the engine's DTLS names...";

@@ -7,9 +7,9 @@ use godot::builtin::{GString, PackedStringArray};
 use godot::global::Error;
 use godot::register::{GodotClass, godot_api};
 
-use crate::convert::Conversion;
+use crate::drop_in::convert::Conversion;
+use crate::drop_in::project;
 use crate::panics::contained;
-use crate::project;
 use crate::report::mistake;
 
 /// Renames the engine's DTLS and UDP classes to the addon's, in script texts that the drop-in does not see by itself.

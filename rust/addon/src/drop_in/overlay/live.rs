@@ -24,7 +24,7 @@ use godot::obj::{Gd, InstanceId, NewGd, Singleton};
 use godot::register::{GodotClass, godot_api};
 
 use super::pack;
-use crate::project::{self, Changed, Extent};
+use crate::drop_in::project::{self, Changed, Extent};
 
 /// The name of the addon's profiler, and of its messages to a running game: `openssl_dtls:refresh`.
 pub(crate) const DEBUGGER_NAME: &str = "openssl_dtls";

@@ -12,7 +12,7 @@ use godot::builtin::GString;
 use godot::classes::Os;
 use godot::obj::Singleton;
 
-use crate::project::{self, Changed, Extent};
+use crate::drop_in::project::{self, Changed, Extent};
 
 pub(crate) use menu::ConvertMenu;
 

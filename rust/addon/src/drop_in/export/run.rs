@@ -15,7 +15,7 @@ use godot::obj::{EngineEnum, Gd, Singleton};
 use super::finished::{Content, Finished};
 use super::reach::{self, Reach};
 use super::{library, others};
-use crate::{project, settings};
+use crate::drop_in::{project, settings};
 
 /// Where in the engine's order of export plugins one of the addon's is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -20,8 +20,8 @@ use godot::classes::Engine;
 use godot::global::{godot_error, godot_print};
 use godot::obj::Singleton;
 
-use crate::project::{self, Changed, Extent, Renamed, Scripts};
-use crate::{convert, settings};
+use crate::drop_in::project::{self, Changed, Extent, Renamed, Scripts};
+use crate::drop_in::{convert, settings};
 
 /// Lays the renamed scripts over a project that is being run. Does nothing in the editor, with the
 /// setting off, and in a project that does not use DTLS.
