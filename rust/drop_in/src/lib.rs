@@ -11,19 +11,16 @@
 //! assert_eq!(script.renamed(Names::NONE), "var dtls := OpenSSLDTLSServer.new() # a DTLSServer\n");
 //! ```
 
-mod folders;
-mod lexer;
+mod dir_access;
+mod gdscript;
 mod mentions;
 mod names;
-mod project;
-mod references;
+mod plan;
 pub mod scene;
 mod script;
-mod structure;
-mod walk;
 
-pub use folders::changes_project_folders;
+pub use dir_access::changes_project_folders;
 pub use mentions::{mentions_any, mentions_dtls, mentions_toward, renamed_bytes};
 pub use names::{Direction, Names, RENAMES};
-pub use project::{Autoload, Plan, Source, plan};
+pub use plan::{Autoload, Plan, Source, plan};
 pub use script::{Extends, Script};

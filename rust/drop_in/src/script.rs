@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use crate::gdscript::facts::Facts;
+use crate::gdscript::parser;
 use crate::names::{Direction, Names};
-use crate::walk;
 
 /// A GDScript file, or the text of one that is built into a scene.
 #[derive(Clone, Debug)]
@@ -23,38 +24,6 @@ pub struct Extends<'s> {
     pub names: Vec<&'s str>,
 }
 
-/// What the walk through a script's tokens found, as places in its text.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Facts {
-    pub(crate) uses: Vec<Use>,
-    pub(crate) declared: Names,
-    pub(crate) class_name: Option<Range<usize>>,
-    pub(crate) extends: Vec<ExtendsAt>,
-    pub(crate) preloads: Vec<PreloadAt>,
-}
-
-/// A place where one of our names stands as an identifier that may be renamed.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Use {
-    pub(crate) start: usize,
-    pub(crate) name: usize,
-    /// Which declaration of the class body it is in; see [`walk::facts`].
-    pub(crate) item: usize,
-}
-
-#[derive(Clone, Debug, Default)]
-pub(crate) struct ExtendsAt {
-    pub(crate) path: Option<Range<usize>>,
-    pub(crate) names: Vec<Range<usize>>,
-}
-
-/// `const NAME = preload("path")` in a class body.
-#[derive(Clone, Debug)]
-pub(crate) struct PreloadAt {
-    pub(crate) name: Range<usize>,
-    pub(crate) path: Range<usize>,
-}
-
 impl<'a> Script<'a> {
     /// Reads a script. Costs time and memory in proportion to its length; broken scripts are read as well as may be.
     pub fn scan(text: impl Into<Cow<'a, str>>) -> Self {
@@ -65,7 +34,7 @@ impl<'a> Script<'a> {
     /// engine's, under the engine's names.
     pub fn scan_toward(direction: Direction, text: impl Into<Cow<'a, str>>) -> Self {
         let text = text.into();
-        let facts = walk::facts(&text, direction);
+        let facts = parser::parse(&text, direction);
         Self {
             text,
             direction,

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use drop_in::{Autoload, Direction, Script, Source};
+use drop_in::{Direction, Script, Source};
 use godot::builtin::{GString, PackedStringArray};
 use godot::global::Error;
 use godot::register::{GodotClass, godot_api};
@@ -46,10 +46,6 @@ impl OpenSslDropIn {
                 script: &script,
             }];
             let autoloads = project::autoloads();
-            let autoloads: Vec<Autoload<'_>> = autoloads
-                .iter()
-                .map(|(name, path)| Autoload { name, path })
-                .collect();
             let own = drop_in::plan(&sources, &autoloads).own(0);
             GString::from(&*script.renamed(own))
         })

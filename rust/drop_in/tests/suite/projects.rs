@@ -4,7 +4,7 @@ use drop_in::{Autoload, Names, Plan, Script, Source, plan};
 
 struct Project {
     scripts: Vec<(&'static str, Script<'static>)>,
-    autoloads: Vec<Autoload<'static>>,
+    autoloads: Vec<Autoload>,
 }
 
 impl Project {
@@ -94,8 +94,8 @@ fn a_global_class_keeps_its_name_in_every_script() {
 fn an_autoload_keeps_its_name_in_every_script() {
     let mut project = Project::of(&[("res://b.gd", "DTLSServer.new(TlsOptions)")]);
     project.autoloads.push(Autoload {
-        name: "TlsOptions",
-        path: "res://options.tscn",
+        name: "TlsOptions".into(),
+        path: "res://options.tscn".into(),
     });
     project.becomes(&["OpenSSLDTLSServer.new(TlsOptions)"]);
 }
@@ -200,8 +200,8 @@ fn a_script_can_be_extended_by_its_uid_and_by_its_autoloads_name() {
     let plan = plan(
         &sources,
         &[Autoload {
-            name: "Net",
-            path: "res://base.gd",
+            name: "Net".into(),
+            path: "res://base.gd".into(),
         }],
     );
     let kept: Vec<_> = (0..4).map(|index| plan.kept(index)).collect();

@@ -58,8 +58,8 @@ fn a_name_that_the_script_gives_to_something_else_is_not_written_over() {
         script: &script,
     }];
     let autoload = Autoload {
-        name: "UDPServer",
-        path: "res://b.gd",
+        name: "UDPServer".into(),
+        path: "res://b.gd".into(),
     };
     assert_eq!(
         script.renamed(plan(&sources, &[autoload]).kept(0)),

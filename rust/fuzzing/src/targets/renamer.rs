@@ -58,8 +58,8 @@ fn project(text: &str) {
         })
         .collect();
     let autoload = Autoload {
-        name: "Network",
-        path: "res://0.gd",
+        name: "Network".into(),
+        path: "res://0.gd".into(),
     };
     let plan = plan(&sources, &[autoload]);
     for (index, script) in scripts.iter().enumerate() {

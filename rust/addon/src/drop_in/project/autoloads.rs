@@ -1,10 +1,11 @@
 //! The project's autoloads, as its settings list them.
 
+use drop_in::Autoload;
 use godot::classes::ProjectSettings;
 use godot::obj::Singleton;
 
-/// Names and paths of the project's autoloads that are global variables.
-pub(crate) fn globals() -> Vec<(String, String)> {
+/// The project's autoloads that are global variables.
+pub(crate) fn globals() -> Vec<Autoload> {
     let settings = ProjectSettings::singleton();
     let mut autoloads = Vec::new();
     for property in settings.get_property_list().iter_shared() {
@@ -14,7 +15,10 @@ pub(crate) fn globals() -> Vec<(String, String)> {
             let value = settings.get_setting(key.as_str()).to_string();
             // An asterisk makes the autoload a global variable.
             if let Some(path) = value.strip_prefix('*') {
-                autoloads.push((name.to_owned(), path.to_owned()));
+                autoloads.push(Autoload {
+                    name: name.to_owned(),
+                    path: path.to_owned(),
+                });
             }
         }
     }

@@ -10,7 +10,7 @@ mod walk;
 use std::path::{Path, PathBuf};
 
 use drop_in::scene::Scene;
-use drop_in::{Autoload, Direction, Names, Script, Source};
+use drop_in::{Direction, Names, Script, Source};
 
 pub(crate) use autoloads::globals as autoloads;
 use scan::File;
@@ -117,10 +117,6 @@ pub(crate) fn renamed(root: &Path, direction: Direction, extent: Extent) -> Rena
         })
         .collect();
     let autoloads = autoloads::globals();
-    let autoloads: Vec<Autoload<'_>> = autoloads
-        .iter()
-        .map(|(name, path)| Autoload { name, path })
-        .collect();
     let plan = drop_in::plan(&sources, &autoloads);
 
     let mut changed = Vec::new();

@@ -1,6 +1,6 @@
 //! Whether a script changes folders of its own project, which it cannot while an overlay lies over it.
 
-use crate::lexer::{self, Kind};
+use crate::gdscript::lexer::{self, Kind};
 
 /// Methods of the engine's DirAccess that fail on `res://` once a resource pack is loaded.
 const CHANGES: [&str; 8] = [

@@ -4,20 +4,20 @@
 //! Follows the engine's parser (modules/gdscript/gdscript_parser.cpp, 4.6) as far as needed to know, at each word,
 //! whether a declaration, a key, an attribute, a part of a node path or an operand stands there.
 
-use crate::lexer::{self, Kind, Token};
+use super::facts::{Facts, Use};
+use super::lexer::{self, Kind, Token};
+use super::references;
+use super::scope::{Blocks, Bracket, BracketKind, Lambda, Locals};
 use crate::names::{Direction, Names};
-use crate::references;
-use crate::script::{Facts, Use};
-use crate::structure::{Blocks, Bracket, BracketKind, Lambda, Locals};
 
 /// Walks through a script.
 ///
 /// Each declaration of a class body, with all that belongs to it, is an *item*. A local variable, parameter, loop
 /// variable or pattern's binding takes its name away from the engine's class from there on in its item; that is more
 /// than its scope, and never less.
-pub(crate) fn facts(text: &str, direction: Direction) -> Facts {
+pub(crate) fn parse(text: &str, direction: Direction) -> Facts {
     let tokens = lexer::tokens(text);
-    let mut walk = Walk {
+    let mut parser = Parser {
         text,
         direction,
         tokens: &tokens,
@@ -38,17 +38,17 @@ pub(crate) fn facts(text: &str, direction: Direction) -> Facts {
             continue;
         }
         if at_line_end {
-            walk.begin_line(token);
+            parser.begin_line(token);
         } else {
-            walk.stay_in_line();
+            parser.stay_in_line();
         }
         at_line_end = false;
-        walk.token(index);
+        parser.token(index);
     }
-    walk.finish()
+    parser.finish()
 }
 
-struct Walk<'t> {
+struct Parser<'t> {
     text: &'t str,
     direction: Direction,
     tokens: &'t [Token],
@@ -126,7 +126,7 @@ enum NodePath {
     Name,
 }
 
-impl Walk<'_> {
+impl Parser<'_> {
     fn begin_line(&mut self, first: &Token) {
         let Some(bracket) = self.brackets.last_mut() else {
             return self.begin_outer_line(first);

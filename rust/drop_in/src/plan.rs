@@ -17,12 +17,12 @@ pub struct Source<'p, 'a> {
 }
 
 /// An autoload that the project's settings make a global name.
-#[derive(Clone, Copy, Debug)]
-pub struct Autoload<'p> {
+#[derive(Clone, Debug)]
+pub struct Autoload {
     /// The global name.
-    pub name: &'p str,
-    /// The script or scene.
-    pub path: &'p str,
+    pub name: String,
+    /// The script or scene, `res://...`.
+    pub path: String,
 }
 
 /// What is renamed in which script of a project.
@@ -64,7 +64,7 @@ impl Plan {
 ///
 /// `sources` may leave out scripts that mention none of the names, but not those that stand between two others in a
 /// chain of `extends`: where a script that [`Script::declares`] a name exists, give all.
-pub fn plan(sources: &[Source<'_, '_>], autoloads: &[Autoload<'_>]) -> Plan {
+pub fn plan(sources: &[Source<'_, '_>], autoloads: &[Autoload]) -> Plan {
     let direction = sources
         .first()
         .map_or(Direction::default(), |source| source.script.direction());
@@ -81,22 +81,18 @@ pub fn plan(sources: &[Source<'_, '_>], autoloads: &[Autoload<'_>]) -> Plan {
     Plan { uses_dtls, kept }
 }
 
-fn global_names(
-    sources: &[Source<'_, '_>],
-    autoloads: &[Autoload<'_>],
-    direction: Direction,
-) -> Names {
+fn global_names(sources: &[Source<'_, '_>], autoloads: &[Autoload], direction: Direction) -> Names {
     let classes = sources
         .iter()
         .filter_map(|source| source.script.class_name());
-    let singletons = autoloads.iter().map(|autoload| autoload.name);
+    let singletons = autoloads.iter().map(|autoload| autoload.name.as_str());
     classes.chain(singletons).fold(Names::NONE, |names, name| {
         names.union(direction.taken_by(name))
     })
 }
 
 /// For each script, what it declares and what those that it extends declare, chains and circles included.
-fn inherited_names(sources: &[Source<'_, '_>], autoloads: &[Autoload<'_>]) -> Vec<Names> {
+fn inherited_names(sources: &[Source<'_, '_>], autoloads: &[Autoload]) -> Vec<Names> {
     let mut names: Vec<Names> = sources
         .iter()
         .map(|source| source.script.declares())
@@ -121,7 +117,7 @@ fn inherited_names(sources: &[Source<'_, '_>], autoloads: &[Autoload<'_>]) -> Ve
 }
 
 /// For each script, those that extend it or one of its classes.
-fn heirs(sources: &[Source<'_, '_>], autoloads: &[Autoload<'_>]) -> Vec<Vec<usize>> {
+fn heirs(sources: &[Source<'_, '_>], autoloads: &[Autoload]) -> Vec<Vec<usize>> {
     let index = Index::new(sources, autoloads);
     let mut heirs = vec![Vec::new(); sources.len()];
     for (heir, source) in sources.iter().enumerate() {
@@ -142,7 +138,7 @@ struct Index<'p> {
 }
 
 impl<'p> Index<'p> {
-    fn new(sources: &[Source<'p, '_>], autoloads: &[Autoload<'p>]) -> Self {
+    fn new(sources: &[Source<'p, '_>], autoloads: &'p [Autoload]) -> Self {
         let mut index = Self {
             by_path: HashMap::new(),
             by_global_name: HashMap::new(),
@@ -156,8 +152,11 @@ impl<'p> Index<'p> {
                 .extend(source.script.class_name().map(|name| (name, place)));
         }
         for autoload in autoloads {
-            if let Some(&place) = index.by_path.get(autoload.path) {
-                index.by_global_name.entry(autoload.name).or_insert(place);
+            if let Some(&place) = index.by_path.get(autoload.path.as_str()) {
+                index
+                    .by_global_name
+                    .entry(autoload.name.as_str())
+                    .or_insert(place);
             }
         }
         for source in sources {

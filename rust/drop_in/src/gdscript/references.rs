@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use crate::lexer::{Kind, Token};
-use crate::script::{ExtendsAt, PreloadAt};
+use super::facts::{ExtendsAt, PreloadAt};
+use super::lexer::{Kind, Token};
 
 /// Reads a path in quotes, a chain of identifiers, or the one followed by the other.
 pub(crate) fn after_extends(text: &str, rest: &[Token]) -> ExtendsAt {
@@ -56,7 +56,7 @@ fn inside_quotes(text: &str, literal: Range<usize>) -> Option<Range<usize>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lexer::tokens;
+    use crate::gdscript::lexer::tokens;
 
     fn path(text: &str) -> Option<&str> {
         after_extends(text, &tokens(text))
