@@ -11,11 +11,13 @@
 //! assert_eq!(script.renamed(Names::NONE), "var dtls := OpenSSLDTLSServer.new() # a DTLSServer\n");
 //! ```
 
+pub mod convert;
 mod dir_access;
 mod gdscript;
 mod mentions;
 mod names;
 mod plan;
+pub mod project;
 pub mod scene;
 mod script;
 

@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
+use drop_in::convert::Conversion;
 use drop_in::{Direction, Script, Source};
 use godot::builtin::{GString, PackedStringArray};
 use godot::global::Error;
 use godot::register::{GodotClass, godot_api};
 
-use crate::drop_in::convert::Conversion;
 use crate::drop_in::project;
 use crate::panics::contained;
 use crate::report::mistake;
@@ -59,7 +59,7 @@ impl OpenSslDropIn {
             let Some(root) = project_folder("OpenSSLDropIn.list_changes()") else {
                 return PackedStringArray::new();
             };
-            let listing = Conversion::of(&root, direction(back)).listing();
+            let listing = Conversion::of(&root, &project::autoloads(), direction(back)).listing();
             listing.iter().map(GString::from).collect()
         })
     }
@@ -78,7 +78,7 @@ impl OpenSslDropIn {
             let Some(root) = project_folder(WHAT) else {
                 return Error::ERR_UNAVAILABLE;
             };
-            match Conversion::of(&root, direction(back)).write() {
+            match Conversion::of(&root, &project::autoloads(), direction(back)).write() {
                 Ok(()) => Error::OK,
                 Err(why) => {
                     mistake(WHAT, why);
@@ -98,7 +98,7 @@ fn direction(back: bool) -> Direction {
 }
 
 fn project_folder(what: &str) -> Option<PathBuf> {
-    let folder = project::project_folder();
+    let folder = project::folder();
     if folder.is_none() {
         mistake(what, "an exported game has no project to be converted");
     }

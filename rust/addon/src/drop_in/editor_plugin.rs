@@ -5,7 +5,7 @@ use godot::classes::{EditorPlugin, IEditorPlugin};
 use godot::obj::{Base, Gd, NewGd, WithBaseField};
 use godot::register::{GodotClass, godot_api};
 
-use crate::drop_in::convert::ConvertMenu;
+use crate::drop_in::convert_menu::ConvertMenu;
 use crate::drop_in::export::{self, ExportPlugins};
 use crate::drop_in::headless_import_workaround;
 use crate::drop_in::overlay::ReloadLink;

@@ -4,7 +4,7 @@
 //! texts to the game; [`convert`] writes the names into the project. What needs no Godot is in the crate `drop_in`.
 
 mod class;
-mod convert;
+mod convert_menu;
 mod editor_plugin;
 mod export;
 mod headless_import_workaround;

@@ -1,8 +1,11 @@
-//! Renaming, seen from outside.
+//! Tests of the crate's public functions.
 
 mod any_text;
+mod converting;
 mod declarations;
+mod folder;
 mod marked;
+mod project_files;
 mod projects;
 mod renaming;
 mod scenes;

@@ -124,8 +124,8 @@ fn renamed(target: &Target, features: &[GString], path: &str) -> HashMap<String,
     let Some(addon) = reach::addon() else {
         return none;
     };
-    let changed = match project::project_folder() {
-        Some(root) if settings::drop_in_for(features) => project::changed_files(&root),
+    let changed = match project::folder() {
+        Some(root) if settings::drop_in_for(features) => project::renamed(&root).changed,
         _ => Vec::new(),
     };
     let what = if changed.is_empty() {

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError, TryLockError};
 use std::time::{Duration, Instant, SystemTime};
 
-use drop_in::Direction;
+use drop_in::project::Changed;
 use godot::builtin::{Callable, GString, StringName};
 use godot::classes::{
     Engine, EngineDebugger, IEngineProfiler, IResourceFormatLoader, Os, ResourceLoader, SceneTree,
@@ -24,7 +24,7 @@ use godot::obj::{Gd, InstanceId, NewGd, Singleton};
 use godot::register::{GodotClass, godot_api};
 
 use super::pack;
-use crate::drop_in::project::{self, Changed, Extent};
+use crate::drop_in::project;
 
 /// The name of the addon's profiler, and of its messages to a running game: `openssl_dtls:refresh`.
 pub(crate) const DEBUGGER_NAME: &str = "openssl_dtls";
@@ -313,7 +313,7 @@ impl Watch {
         for file in &mut self.overlaid {
             file.stamp = Stamp::of(&file.on_disk);
         }
-        let renamed = project::renamed(&self.root, Direction::ToAddon, Extent::Quick).changed;
+        let renamed = project::renamed(&self.root).changed;
         let mut texts: HashMap<String, (PathBuf, Vec<u8>)> = renamed
             .into_iter()
             .map(|file| (file.path, (file.on_disk, file.text.into_bytes())))

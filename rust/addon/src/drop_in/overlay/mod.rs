@@ -15,13 +15,13 @@ use std::fs;
 use std::path::Path;
 use std::time::SystemTime;
 
-use drop_in::Direction;
-use godot::classes::Engine;
+use drop_in::project::{Changed, Renamed, Scripts, endless_link, has_csharp};
+use godot::builtin::GString;
+use godot::classes::{Engine, Os};
 use godot::global::{godot_error, godot_print};
 use godot::obj::Singleton;
 
-use crate::drop_in::project::{self, Changed, Extent, Renamed, Scripts};
-use crate::drop_in::{convert, settings};
+use crate::drop_in::{project, settings};
 
 /// Lays the renamed scripts over a project that is being run. Does nothing in the editor, with the
 /// setting off, and in a project that does not use DTLS.
@@ -29,12 +29,12 @@ pub(crate) fn apply() {
     if Engine::singleton().is_editor_hint() || !settings::drop_in() {
         return;
     }
-    let Some(root) = project::project_folder() else {
+    let Some(root) = project::folder() else {
         // An exported game: its scripts were renamed when it was exported.
         return;
     };
-    let is_converter = convert::is_running();
-    if project::has_csharp(&root) && !is_converter {
+    let is_converter = is_converter_running();
+    if has_csharp(&root) && !is_converter {
         godot_print!(
             "OpenSSL DTLS: this project has C# scripts; they stay on the engine's DTLS classes, and only GDScript is renamed."
         );
@@ -44,7 +44,7 @@ pub(crate) fn apply() {
         changed,
         changes_folders,
         ..
-    } = project::renamed(&root, Direction::ToAddon, Extent::Quick);
+    } = project::renamed(&root);
     if changed.is_empty() {
         return;
     }
@@ -64,13 +64,24 @@ pub(crate) fn apply() {
     }
 }
 
+/// Whether this process was started to convert its project from the command line.
+fn is_converter_running() -> bool {
+    let arguments = Os::singleton().get_cmdline_args();
+    let is_script = |argument: &GString| {
+        argument
+            .to_string()
+            .ends_with("addons/openssl_dtls/convert.gd")
+    };
+    arguments.as_slice().iter().any(is_script)
+}
+
 /// To be called as the extension ends.
 pub(crate) fn end() {
     live::end();
 }
 
 fn lay_over(root: &Path, changed: &[Changed], scanned_at: SystemTime) -> Result<(), String> {
-    if let Some(link) = project::endless_link(root) {
+    if let Some(link) = endless_link(root) {
         return Err(format!(
             "the engine would list the project without an end, since {} links to a folder that it is in; remove that link",
             link.display()

@@ -1,36 +1,21 @@
-//! Reads the project's scripts, as far as they matter here.
+//! Reads the files of a project that can be renamed.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use drop_in::Direction;
-use godot::classes::ProjectSettings;
-use godot::obj::Singleton;
+use super::files::for_each_file;
+use crate::dir_access::changes_project_folders;
+use crate::mentions::{mentions_dtls, mentions_toward};
+use crate::names::Direction;
 
-use super::walk;
-
-/// The folder of a project that lies open on disk; `None` for an exported game.
-pub(crate) fn project_folder() -> Option<PathBuf> {
-    let folder = ProjectSettings::singleton()
-        .globalize_path("res://")
-        .to_string();
-    let folder = PathBuf::from(folder);
-    let has_project = |name: &str| folder.join(name).is_file();
-    // In a game that is one pack, the path is empty: the folder that it is started in is not its.
-    if !folder.is_absolute() {
-        return None;
-    }
-    (has_project("project.godot") || has_project("project.binary")).then_some(folder)
-}
-
-/// What a file with scripts in it is.
+/// The kinds of files that hold scripts.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// A `.gd`.
     Script,
-    /// A `.tscn` or `.tres`, which may have scripts built in.
+    /// A `.tscn` or `.tres`, which can have built-in scripts.
     Scene,
-    /// A `.scn` or `.res`, which may have scripts built in that are not renamed.
+    /// A `.scn` or `.res`. Built-in scripts in it are not renamed.
     Binary,
 }
 
@@ -45,7 +30,7 @@ impl Kind {
     }
 }
 
-/// A file with scripts in it.
+/// A file that holds scripts.
 pub(crate) struct File {
     pub(crate) on_disk: PathBuf,
     /// `res://…`
@@ -55,7 +40,7 @@ pub(crate) struct File {
 }
 
 impl File {
-    /// The script's `uid://…`, which the engine keeps in a file beside it.
+    /// The script's `uid://…`, from the `.uid` file beside it.
     pub(crate) fn uid(&self) -> Option<String> {
         let mut beside = self.on_disk.clone().into_os_string();
         beside.push(".uid");
@@ -66,28 +51,28 @@ impl File {
 
 /// Which files are read.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Extent {
-    /// What a start or an export can wait for.
+pub enum Extent {
+    /// Without binary files and scenes over 16 MiB, which would delay a start or an export.
     Quick,
     /// All.
     Everything,
 }
 
-/// The project's scripts that mention one of the names to be changed, be it in a comment.
+/// A project's files that contain one of the names, in comments too.
 pub(crate) struct Project {
     pub(crate) files: Vec<File>,
-    /// Whether a name is mentioned without which nothing is renamed.
+    /// Whether one of the names occurs that renaming depends on, see [`plan`](crate::plan()).
     pub(crate) can_change: bool,
-    /// Files that mention one of the names and cannot be renamed: `res://…` and why.
+    /// Files that contain one of the names and cannot be renamed: `res://…` and why.
     pub(crate) unreadable: Vec<(String, &'static str)>,
-    /// The first script that looks as if it changed folders under `res://`.
+    /// The first script that seems to change folders under `res://`.
     pub(crate) changes_folders: Option<String>,
-    /// Scripts that mention none of them.
+    /// Scripts that contain none of the names.
     others: Vec<(PathBuf, String)>,
 }
 
 impl Project {
-    /// Adds the scripts that mention none of the classes.
+    /// Adds the scripts that contain none of the names.
     pub(crate) fn read_all(&mut self) {
         for (on_disk, path) in std::mem::take(&mut self.others) {
             if let Ok(text) = fs::read_to_string(&on_disk) {
@@ -102,10 +87,10 @@ impl Project {
     }
 }
 
-/// Reads every script of the project, the addon's own excepted; files that are not text are not scripts.
+/// Reads the project's files with scripts, except the addon's own.
 pub(crate) fn read(root: &Path, direction: Direction, extent: Extent) -> Project {
-    /// Scenes of this size hold meshes and pictures as text; reading them would cost start-up time.
-    const LARGEST_SCENE: u64 = 16 << 20;
+    /// Larger scenes hold meshes and images as text.
+    const MAX_QUICK_SCENE: u64 = 16 << 20;
     const OWN_FOLDER: &str = "res://addons/openssl_dtls/";
     let mut project = Project {
         files: Vec::new(),
@@ -114,31 +99,29 @@ pub(crate) fn read(root: &Path, direction: Direction, extent: Extent) -> Project
         changes_folders: None,
         others: Vec::new(),
     };
-    walk::files(root, &mut |on_disk, path| {
+    for_each_file(root, &mut |on_disk, path| {
         let Some(kind) = Kind::of(&on_disk) else {
             return;
         };
         let Ok(metadata) = fs::metadata(&on_disk) else {
             return;
         };
-        // To read from a pipe would wait for someone to write.
+        // Reading from a pipe would block.
         if !metadata.is_file() || path.starts_with(OWN_FOLDER) {
             return;
         }
-        let is_large = kind != Kind::Script && metadata.len() > LARGEST_SCENE;
+        let is_large = kind != Kind::Script && metadata.len() > MAX_QUICK_SCENE;
         if extent == Extent::Quick && (is_large || kind == Kind::Binary) {
             return;
         }
         let Ok(bytes) = fs::read(&on_disk) else {
             return;
         };
-        if kind == Kind::Script
-            && std::str::from_utf8(&bytes).is_ok_and(drop_in::changes_project_folders)
-        {
+        if kind == Kind::Script && std::str::from_utf8(&bytes).is_ok_and(changes_project_folders) {
             let first = project.changes_folders.take();
             project.changes_folders = first.filter(|first| *first < path).or(Some(path.clone()));
         }
-        if !drop_in::mentions_toward(&bytes, direction) {
+        if !mentions_toward(&bytes, direction) {
             if kind == Kind::Script {
                 project.others.push((on_disk, path));
             }
@@ -146,9 +129,10 @@ pub(crate) fn read(root: &Path, direction: Direction, extent: Extent) -> Project
         }
         if kind == Kind::Binary {
             let why = "it is in binary form; save it as .tscn or .tres";
+            log::debug!(target: "drop_in", "{path} cannot be renamed: {why}");
             return project.unreadable.push((path, why));
         }
-        project.can_change |= direction == Direction::ToEngine || drop_in::mentions_dtls(&bytes);
+        project.can_change |= direction == Direction::ToEngine || mentions_dtls(&bytes);
         match String::from_utf8(bytes) {
             Ok(text) => project.files.push(File {
                 on_disk,
@@ -159,19 +143,16 @@ pub(crate) fn read(root: &Path, direction: Direction, extent: Extent) -> Project
             Err(_) => project.unreadable.push((path, "it is not UTF-8")),
         }
     });
-    // The order in which a folder is listed varies; the pack's contents must not.
+    // The order in which a folder is listed varies, the order in a pack must not.
     project
         .files
         .sort_by(|one, other| one.path.cmp(&other.path));
+    log::debug!(
+        target: "drop_in",
+        "scanned {}: {} files contain the names, {} scripts do not",
+        root.display(),
+        project.files.len(),
+        project.others.len(),
+    );
     project
-}
-
-/// Whether the project has C# scripts: the engine keeps their project file in the project's folder.
-pub(crate) fn has_csharp(root: &Path) -> bool {
-    let Ok(entries) = fs::read_dir(root) else {
-        return false;
-    };
-    entries
-        .flatten()
-        .any(|entry| entry.path().extension().is_some_and(|end| end == "csproj"))
 }

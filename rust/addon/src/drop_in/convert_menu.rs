@@ -3,13 +3,13 @@
 use std::collections::HashSet;
 
 use drop_in::Direction;
+use drop_in::convert::Conversion;
 use godot::builtin::{GString, Vector2i};
 use godot::classes::{AcceptDialog, ConfirmationDialog, EditorInterface, EditorPlugin, TextEdit};
 use godot::global::{godot_error, godot_print};
 use godot::obj::{Base, Gd, NewAlloc, Singleton, WithBaseField};
 use godot::register::{GodotClass, godot_api};
 
-use super::Conversion;
 use crate::drop_in::project;
 
 const TO_ADDON: &str = "Use OpenSSL DTLS names...";
@@ -50,10 +50,10 @@ impl ConvertMenu {
 
     fn offer(&mut self, direction: Direction, title: &str) {
         self.dismiss();
-        let Some(root) = project::project_folder() else {
+        let Some(root) = project::folder() else {
             return;
         };
-        let conversion = Conversion::of(&root, direction);
+        let conversion = Conversion::of(&root, &project::autoloads(), direction);
         let mut text = TextEdit::new_alloc();
         text.set_text(&conversion.listing().join("\n"));
         text.set_editable(false);
