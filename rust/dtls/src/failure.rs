@@ -10,9 +10,9 @@ use openssl::stack::StackRef;
 use openssl::x509::{X509, X509StoreContextRef, X509VerifyResult};
 use openssl_sys::{X509_STORE_CTX, stack_st_X509};
 
-use crate::error::reason;
-use crate::names;
-use crate::protection::SealError;
+use crate::config::certificate_names as names;
+use crate::config::error::reason;
+use crate::record::protection::SealError;
 
 /// Why a session failed.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -17,56 +17,25 @@
 //! Standards: RFC 6347 (DTLS 1.2), RFC 5246 (TLS 1.2), RFC 5288 (AES-GCM), RFC 7905 (ChaCha20-Poly1305), RFC 6125 (host
 //! names in certificates).
 
-mod aead;
-mod bytes;
-mod channel;
-mod context;
-mod cookie;
-mod early;
-mod error;
+mod config;
 mod failure;
-mod flight;
 mod handshake;
-mod hello;
-mod identity;
-mod key_block;
-mod listen;
-mod names;
-mod outbound;
-mod padded_serial;
-mod pem;
-mod policy;
-mod protection;
-mod queue;
-mod records;
-mod replay;
-mod restart;
-mod schedule;
-mod screen;
-mod secret;
+mod record;
 mod session;
-mod settings;
-mod spare;
-mod suite;
-mod timer;
-mod transport;
-mod trial;
-mod trust;
-mod usage;
-mod wire;
+mod wire_format;
 
-pub use aead::forget_keys;
-pub use context::{ClientContext, ServerContext};
-pub use cookie::{CookieJar, Greeting};
-pub use error::{ConfigError, SendError};
-pub use failure::{CertificateFailure, Failure};
-pub use hello::HelloVerifyRequest;
-pub use identity::Identity;
-pub use policy::{
+pub use config::context::{ClientContext, ServerContext};
+pub use config::error::{ConfigError, SendError};
+pub use config::identity::Identity;
+pub use config::policy::{
     COOKIE_LIFETIME, HANDSHAKE_LIMIT, LINK_MTU, MAX_DATAGRAM, MAX_PACKET, PACKET_QUEUE_BYTES,
     openssl_version,
 };
-pub use restart::RESTART_SILENCE;
+pub use config::settings::Settings;
+pub use config::trust::{Roots, Verification};
+pub use failure::{CertificateFailure, Failure};
+pub use handshake::cookie::{CookieJar, Greeting};
+pub use record::aead::forget_keys;
+pub use session::restart::RESTART_SILENCE;
 pub use session::{Session, Status};
-pub use settings::Settings;
-pub use trust::{Roots, Verification};
+pub use wire_format::hello::HelloVerifyRequest;
