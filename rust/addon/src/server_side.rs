@@ -188,7 +188,7 @@ mod tests {
     use std::net::Ipv4Addr;
 
     use dtls::{ClientContext, Identity, Verification};
-    use pki::{Authority, Leaf};
+    use testkit::certificates::{Authority, Leaf};
 
     use super::*;
 

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use openssl::ssl::SslStream;
-use pki::KeyKind;
+use testkit::certificates::KeyKind;
 
 use support::bare::{self, Contexts, Memory};
 use support::sockets::{Served, ServerSocket, Socket};

@@ -2,7 +2,7 @@
 //! and through a bare libssl that exchanges the same flights.
 
 use divan::Bencher;
-use pki::KeyKind;
+use testkit::certificates::KeyKind;
 
 use support::World;
 use support::bare::{Contexts, Memory};

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{LazyLock, Mutex};
 
 use dtls::Session;
-use pki::KeyKind;
+use testkit::certificates::KeyKind;
 
 #[allow(unreachable_pub, dead_code, reason = "shared by several benches")]
 mod support;

@@ -6,7 +6,7 @@ use std::cell::RefCell;
 use divan::{Bencher, black_box};
 use openssl::cipher::Cipher;
 use openssl::cipher_ctx::CipherCtx;
-use pki::KeyKind;
+use testkit::certificates::KeyKind;
 
 use support::bare::{self, Contexts, Memory};
 use support::{World, datagram};

@@ -5,8 +5,8 @@ use std::cell::Cell;
 
 use dtls::Session;
 use libc::{c_char, c_int, c_void, size_t};
-use pki::KeyKind;
 use support::World;
+use testkit::certificates::KeyKind;
 
 #[path = "../benches/support/mod.rs"]
 #[allow(unreachable_pub, dead_code, reason = "shared with the benchmarks")]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use dtls::{RESTART_SILENCE, Status};
-use pki::{Authority, KeyKind, Leaf};
+use testkit::certificates::{Authority, KeyKind, Leaf};
 
 use crate::credentials::{CERTIFICATE, KEY};
 use crate::steps::Step;
@@ -348,7 +348,7 @@ fn credentials(seeds: &mut Vec<Seed>) -> Result<()> {
         let identity = authority.issue(&leaf)?;
         push(name, &identity.key_pem()?, &identity.chain_pem()?);
     }
-    let padded = pki::Identity::self_signed(&Leaf {
+    let padded = testkit::certificates::Identity::self_signed(&Leaf {
         key: KeyKind::P256,
         has_padded_serial: true,
         ..Leaf::localhost()

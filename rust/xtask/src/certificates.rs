@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Result, bail};
-use pki::{Authority, Identity, KeyKind, Leaf};
+use testkit::certificates::{Authority, Identity, KeyKind, Leaf};
 
 use crate::files::{self, Access};
 use crate::workspace;

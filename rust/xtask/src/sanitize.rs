@@ -8,7 +8,7 @@ use anyhow::{Result, bail, ensure};
 use crate::{WrongArguments, library, process};
 
 /// Everything that runs without Godot.
-const PACKAGES: &[&str] = &["drop_in", "dtls", "footprint", "fuzzing", "pki", "udp"];
+const PACKAGES: &[&str] = &["drop_in", "dtls", "footprint", "fuzzing", "testkit", "udp"];
 /// OpenSSL is compiled anew, with checks at each access to memory.
 const LIMIT: Duration = Duration::from_secs(60 * 60);
 

@@ -11,7 +11,7 @@ use openssl::ssl::{
     SslMethod, SslOptions, SslSessionCacheMode, SslStream, SslVerifyMode,
 };
 use openssl::x509::X509;
-use pki::{KeyKind, Leaf};
+use testkit::certificates::{KeyKind, Leaf};
 
 /// The contexts of both sides, set as the sessions' are, but at their fastest: they keep their buffers.
 pub struct Contexts {
@@ -26,7 +26,7 @@ impl Contexts {
             key,
             ..Leaf::localhost()
         };
-        let identity = pki::Identity::self_signed(&leaf).unwrap();
+        let identity = testkit::certificates::Identity::self_signed(&leaf).unwrap();
         let certificate = X509::from_pem(&identity.certificate_pem().unwrap()).unwrap();
         let key = PKey::private_key_from_pem(&identity.key_pem().unwrap()).unwrap();
 

@@ -7,7 +7,7 @@ use dtls::{
     ClientContext, CookieJar, Greeting, Identity, Roots, ServerContext, Session, Status,
     Verification,
 };
-use pki::{KeyKind, Leaf};
+use testkit::certificates::{KeyKind, Leaf};
 
 pub mod bare;
 pub mod sockets;
@@ -29,7 +29,7 @@ impl World {
             key,
             ..Leaf::localhost()
         };
-        let identity = pki::Identity::self_signed(&leaf).unwrap();
+        let identity = testkit::certificates::Identity::self_signed(&leaf).unwrap();
         let (key, chain) = (identity.key_pem().unwrap(), identity.chain_pem().unwrap());
         let now = Instant::now();
         let roots = Roots::from_pem(&chain).unwrap();

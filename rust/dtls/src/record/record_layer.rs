@@ -209,7 +209,7 @@ pub(crate) fn name(alert: u8) -> String {
 mod tests {
     use std::time::Instant;
 
-    use pki::{Authority, Leaf};
+    use testkit::certificates::{Authority, Leaf};
 
     use super::*;
     use crate::session::Phase;

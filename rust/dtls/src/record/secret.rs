@@ -143,8 +143,10 @@ mod tests {
 
     /// A client and a server that are connected, and the master secret that they agreed on.
     fn connected() -> (Session, Session, Needle) {
-        let authority = pki::Authority::new("Test root").unwrap();
-        let server = authority.issue(&pki::Leaf::localhost()).unwrap();
+        let authority = testkit::certificates::Authority::new("Test root").unwrap();
+        let server = authority
+            .issue(&testkit::certificates::Leaf::localhost())
+            .unwrap();
         let (key, chain) = (server.key_pem().unwrap(), server.chain_pem().unwrap());
         let identity = Identity::from_pem(&key, &chain, None).unwrap();
         let context = ServerContext::new(&identity).unwrap();

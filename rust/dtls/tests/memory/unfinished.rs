@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
 use dtls::{CookieJar, ServerContext, Session, Status};
-use pki::{KeyKind, Leaf};
+use testkit::certificates::{KeyKind, Leaf};
 
 use crate::HELD;
 use crate::hellos::{Hello, cut, message};

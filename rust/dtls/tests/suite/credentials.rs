@@ -1,7 +1,7 @@
 //! Keys and certificates that are broken, missing, or not a pair.
 
 use dtls::{ClientContext, ConfigError, Failure, Identity, Roots, ServerContext, Verification};
-use pki::Leaf;
+use testkit::certificates::Leaf;
 
 use crate::world::{To, World, authority, client_context, identity};
 
@@ -24,7 +24,7 @@ fn a_key_of_another_certificate_is_refused() {
 /// A key that is accepted connects clients; one that cannot is refused before any comes.
 #[test]
 fn every_kind_of_key_is_usable_or_refused_by_name() {
-    use pki::KeyKind;
+    use testkit::certificates::KeyKind;
     let with_key = |key| Leaf {
         key,
         ..Leaf::localhost()
@@ -65,7 +65,7 @@ fn every_kind_of_key_is_usable_or_refused_by_name() {
 #[test]
 fn a_certificate_that_forbids_its_key_to_sign_is_refused() {
     let leaf = Leaf {
-        key: pki::KeyKind::P256,
+        key: testkit::certificates::KeyKind::P256,
         may_sign: false,
         ..Leaf::localhost()
     };
@@ -139,7 +139,7 @@ fn a_serial_number_with_a_zero_too_many_is_read_and_the_certificate_is_sent_as_i
         dns: Vec::new(),
         ..Leaf::named("127.0.0.1")
     });
-    let server = pki::Identity::self_signed(&leaf).unwrap();
+    let server = testkit::certificates::Identity::self_signed(&leaf).unwrap();
     let der = server.certificate().to_der().unwrap();
     assert!(openssl::x509::X509::from_der(&der).is_err());
 
@@ -170,9 +170,9 @@ fn a_serial_number_with_a_zero_too_many_is_read_and_the_certificate_is_sent_as_i
 #[test]
 fn a_certificate_with_such_a_serial_number_is_accepted_where_it_is_trusted_and_nowhere_else() {
     let leaf = padded(&Leaf::localhost());
-    let one = pki::Identity::self_signed(&leaf).unwrap();
-    let other = pki::Identity::self_signed(&leaf).unwrap();
-    let trusting = |identity: &pki::Identity| {
+    let one = testkit::certificates::Identity::self_signed(&leaf).unwrap();
+    let other = testkit::certificates::Identity::self_signed(&leaf).unwrap();
+    let trusting = |identity: &testkit::certificates::Identity| {
         let roots = Roots::from_pem(&identity.certificate_pem().unwrap()).unwrap();
         ClientContext::new(Verification::Full(roots)).unwrap()
     };
@@ -232,7 +232,7 @@ fn an_issuer_that_is_not_in_the_chain_is_named() {
         let issuer = alone.missing_issuer();
         assert_eq!(issuer.as_deref(), Some("CN=Test intermediate"));
     }
-    let self_signed = pki::Identity::self_signed(&Leaf::localhost()).unwrap();
+    let self_signed = testkit::certificates::Identity::self_signed(&Leaf::localhost()).unwrap();
     assert_eq!(identity(&self_signed).missing_issuer(), None);
     // An authority that is trusted itself may well be left out: it is named all the same, since nobody can tell.
     let of_root = authority().issue(&Leaf::localhost()).unwrap();

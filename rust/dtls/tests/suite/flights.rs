@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use dtls::{HANDSHAKE_LIMIT, Identity, ServerContext, Session, Settings, Status};
-use pki::{KeyKind, Leaf};
+use testkit::certificates::{KeyKind, Leaf};
 
 use crate::clock;
 use crate::world::{
@@ -61,7 +61,7 @@ fn ecdsa() -> Leaf {
     }
 }
 
-fn server(identity_of_it: &pki::Identity) -> ServerContext {
+fn server(identity_of_it: &testkit::certificates::Identity) -> ServerContext {
     ServerContext::new(&identity(identity_of_it)).unwrap()
 }
 

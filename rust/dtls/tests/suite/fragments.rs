@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use dtls::{Greeting, ServerContext, Session, Settings, Status};
-use pki::{KeyKind, Leaf};
+use testkit::certificates::{KeyKind, Leaf};
 
 use crate::hellos::{Hello, cut, message};
 use crate::hostile::plain;

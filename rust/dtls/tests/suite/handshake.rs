@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use dtls::{Failure, HANDSHAKE_LIMIT, MAX_DATAGRAM, ServerContext, Status, openssl_version};
-use pki::Leaf;
+use testkit::certificates::Leaf;
 
 use crate::world::{Faults, To, World, authority, client_context, identity};
 

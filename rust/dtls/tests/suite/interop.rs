@@ -11,7 +11,7 @@ use openssl::ssl::{
     ErrorCode, Ssl, SslContext, SslContextBuilder, SslMethod, SslOptions, SslStream, SslVerifyMode,
 };
 use openssl::x509::X509;
-use pki::{KeyKind, Leaf};
+use testkit::certificates::{KeyKind, Leaf};
 
 use crate::clock;
 use crate::world::{CLIENT_ADDRESS, SERVER_NAME, client_context, identity, taken};

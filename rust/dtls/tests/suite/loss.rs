@@ -9,7 +9,7 @@ use std::sync::{LazyLock, Mutex};
 use std::time::Duration;
 
 use dtls::{ClientContext, HANDSHAKE_LIMIT, Identity, ServerContext, Session, Settings};
-use pki::{KeyKind, Leaf};
+use testkit::certificates::{KeyKind, Leaf};
 
 use crate::world::{Faults, SERVER_NAME, To, World, authority, client_context, taken};
 use crate::{clock, dice};
@@ -33,7 +33,7 @@ static SERVERS: LazyLock<Vec<(Vec<u8>, Vec<u8>)>> = LazyLock::new(|| {
             authority().issue_with_big_chain(&Leaf::localhost()),
         ]
     };
-    let pem = |identity: pki::Result<pki::Identity>| {
+    let pem = |identity: testkit::certificates::Result<testkit::certificates::Identity>| {
         let identity = identity.unwrap();
         (identity.key_pem().unwrap(), identity.chain_pem().unwrap())
     };

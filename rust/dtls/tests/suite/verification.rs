@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use dtls::{ClientContext, Failure, Roots, ServerContext, Status, Verification};
-use pki::{Authority, Leaf};
+use testkit::certificates::{Authority, Leaf};
 
 use crate::world::{World, authority, client_context, identity, roots, server_context};
 
-fn meet(server: &pki::Identity, client: &ClientContext, name: &str) -> World {
+fn meet(server: &testkit::certificates::Identity, client: &ClientContext, name: &str) -> World {
     let server = ServerContext::new(&identity(server)).unwrap();
     let mut world = World::with(&server, client, name);
     // An alert in plain text is believed after two seconds of silence.
@@ -64,7 +64,7 @@ fn an_ip_address_as_common_name_is_accepted_in_any_spelling() {
         ("2001:DB8:0:0::1", &["2001:db8::1"]),
     ] {
         let leaf = without_alternative_names(name);
-        let server = pki::Identity::self_signed(&leaf).unwrap();
+        let server = testkit::certificates::Identity::self_signed(&leaf).unwrap();
         let trusted = Roots::from_pem(&server.certificate_pem().unwrap()).unwrap();
         let client = ClientContext::new(Verification::Full(trusted)).unwrap();
         for host in hosts {
@@ -123,7 +123,7 @@ fn an_accepted_address_leaves_the_rest_of_the_verification_as_it_is() {
     let leaf = without_alternative_names("127.0.0.1");
     let other = Authority::new("Other root").unwrap();
     let unknown = other.issue(&leaf).unwrap();
-    let self_signed = pki::Identity::self_signed(&leaf).unwrap();
+    let self_signed = testkit::certificates::Identity::self_signed(&leaf).unwrap();
     for server in [unknown, self_signed] {
         let mut world = meet(&server, &client_context(), "127.0.0.1");
         assert_refused(&mut world, &["trusted chain"]);
@@ -231,7 +231,7 @@ fn an_unknown_authority_is_refused_unless_nothing_is_verified() {
 
 #[test]
 fn a_self_signed_certificate_is_accepted_where_it_is_trusted_itself() {
-    let server = pki::Identity::self_signed(&Leaf::localhost()).unwrap();
+    let server = testkit::certificates::Identity::self_signed(&Leaf::localhost()).unwrap();
     let mut world = meet(&server, &client_context(), "localhost");
     assert_refused(&mut world, &["self-signed", "trusted chain"]);
 

@@ -9,7 +9,7 @@ use dtls::{
     ClientContext, CookieJar, Greeting, Identity, Roots, ServerContext, Session, Status,
     Verification,
 };
-use pki::{Authority, Leaf};
+use testkit::certificates::{Authority, Leaf};
 
 use crate::{clock, dice};
 
@@ -18,14 +18,14 @@ pub(crate) const SERVER_NAME: &str = "localhost";
 /// Made once: keys take long.
 static AUTHORITY: LazyLock<Authority> =
     LazyLock::new(|| dice::throw(1, || Authority::new("Test root").unwrap()));
-static SERVER: LazyLock<pki::Identity> =
+static SERVER: LazyLock<testkit::certificates::Identity> =
     LazyLock::new(|| AUTHORITY.issue(&Leaf::localhost()).unwrap());
 
 pub(crate) fn authority() -> &'static Authority {
     &AUTHORITY
 }
 
-pub(crate) fn identity(identity: &pki::Identity) -> Identity {
+pub(crate) fn identity(identity: &testkit::certificates::Identity) -> Identity {
     let key = identity.key_pem().unwrap();
     let chain = identity.chain_pem().unwrap();
     Identity::from_pem(&key, &chain, None).unwrap()

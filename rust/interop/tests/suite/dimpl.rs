@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use dimpl::{Config, Dtls, DtlsCertificate, Output};
 use dtls::{ClientContext, Identity, Roots, ServerContext, Session, Settings, Verification};
 use interop::{End, Faults, Network};
-use pki::{Authority, KeyKind, Leaf};
+use testkit::certificates::{Authority, KeyKind, Leaf};
 
 use crate::clock;
 use crate::ours;
@@ -23,12 +23,13 @@ const PACKETS: u64 = 20;
 
 static AUTHORITY: LazyLock<Authority> = LazyLock::new(|| Authority::new("Test root").unwrap());
 /// dimpl verifies no chain and knows no RSA; the server's certificates fill several datagrams.
-static SERVER: LazyLock<pki::Identity> = LazyLock::new(|| {
+static SERVER: LazyLock<testkit::certificates::Identity> = LazyLock::new(|| {
     let intermediate = AUTHORITY.padded_intermediate("Test intermediate", 700);
     intermediate.unwrap().issue(&leaf()).unwrap()
 });
 /// What dimpl shows as a server: it sends no intermediates.
-static THEIRS: LazyLock<pki::Identity> = LazyLock::new(|| AUTHORITY.issue(&leaf()).unwrap());
+static THEIRS: LazyLock<testkit::certificates::Identity> =
+    LazyLock::new(|| AUTHORITY.issue(&leaf()).unwrap());
 
 /// Large for its many names: dimpl cannot read an extension under the arc for examples.
 fn leaf() -> Leaf {
@@ -53,7 +54,13 @@ struct Theirs {
 }
 
 impl Theirs {
-    fn new(identity: &pki::Identity, is_client: bool, mtu: usize, seed: u64, now: Instant) -> Self {
+    fn new(
+        identity: &testkit::certificates::Identity,
+        is_client: bool,
+        mtu: usize,
+        seed: u64,
+        now: Instant,
+    ) -> Self {
         let config = Config::builder()
             .mtu(mtu)
             .require_client_certificate(false)

@@ -3,8 +3,8 @@
 use openssl::pkey::{PKey, Private};
 use openssl::x509::{X509, X509Extension};
 
-use crate::certificate::{self, Signer};
-use crate::{Identity, KeyKind, Leaf, Result};
+use super::certificate::{self, Signer};
+use super::{Identity, KeyKind, Leaf, Result};
 
 /// A root or intermediate authority and its private key.
 pub struct Authority {

@@ -5,7 +5,7 @@ use openssl::stack::Stack;
 use openssl::x509::store::{X509Store, X509StoreBuilder};
 use openssl::x509::verify::X509VerifyParam;
 use openssl::x509::{X509, X509StoreContext, X509VerifyResult};
-use pki::{Authority, Identity, KeyKind, Leaf, Result};
+use testkit::certificates::{Authority, Identity, KeyKind, Leaf, Result};
 
 const EXPIRED: i32 = 10;
 const NOT_YET_VALID: i32 = 9;

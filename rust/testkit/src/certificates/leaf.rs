@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::KeyKind;
+use super::KeyKind;
 
 /// The contents of a server's or client's certificate.
 ///

@@ -7,7 +7,7 @@ use openssl::nid::Nid;
 use openssl::pkey::{Id, PKey, Private};
 use openssl::rsa::Rsa;
 
-use crate::Result;
+use super::Result;
 
 /// The kind of a private key.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]

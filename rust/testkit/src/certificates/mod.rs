@@ -3,12 +3,12 @@
 //! Not a certificate authority for anything real: serial numbers and names are not recorded, and nothing can be revoked.
 //!
 //! ```
-//! use pki::{Authority, Leaf};
+//! use testkit::certificates::{Authority, Leaf};
 //!
 //! let authority = Authority::new("Test root")?;
 //! let server = authority.issue(&Leaf::named("game.example"))?;
 //! assert!(server.certificate_pem()?.starts_with(b"-----BEGIN CERTIFICATE-----"));
-//! # Ok::<(), pki::Error>(())
+//! # Ok::<(), testkit::certificates::Error>(())
 //! ```
 
 mod authority;

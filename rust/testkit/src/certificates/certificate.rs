@@ -13,7 +13,7 @@ use openssl::x509::extension::{
 };
 use openssl::x509::{X509, X509Builder, X509Extension, X509Name, X509NameRef};
 
-use crate::{Leaf, Result, key};
+use super::{Leaf, Result, key};
 
 /// An extension nobody knows, under the arc that is reserved for examples.
 const PADDING_EXTENSION: &str = "2.999.1";
@@ -96,7 +96,7 @@ fn padded_serial() -> Result<Asn1Integer> {
     if is_set {
         Ok(number)
     } else {
-        Err(crate::Error::get())
+        Err(super::Error::get())
     }
 }
 

@@ -4,8 +4,8 @@ use openssl::pkey::{PKey, Private};
 use openssl::symm::Cipher;
 use openssl::x509::X509;
 
-use crate::certificate::{self, Signer};
-use crate::{Leaf, Result};
+use super::certificate::{self, Signer};
+use super::{Leaf, Result};
 
 /// A leaf's private key, its certificate and the intermediates above it.
 pub struct Identity {

@@ -1,0 +1,3 @@
+//! What tests, fuzzers and tools share. Nothing here is for production.
+
+pub mod certificates;
