@@ -9,8 +9,7 @@ use crate::talk::{DOCUMENTED_PORT, Ending, Session, Talk};
 use crate::{certificates, library, workspace};
 
 /// Builds, gets Godot, and runs the documented pair; fails unless everything was said, on OpenSSL.
-pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
-    let profile = crate::profile(arguments)?;
+pub(crate) fn run(profile: library::Profile) -> Result<ExitCode> {
     library::build(profile)?;
     let godot = Headless::new()?;
     let project = workspace::godot_project();

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, ensure};
 
-use crate::{WrongArguments, godot, library, process, workspace};
+use crate::{godot, library, process, workspace};
 
 /// The release that is built where none is installed.
 const VERSION: &str = "0.20.2";
@@ -19,10 +19,7 @@ const ALWAYS: &[&str] = &["bans", "licenses", "sources"];
 
 /// Checks the dependencies. Known holes can be looked for only where the database of them can be had; where it cannot,
 /// that is said.
-pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
-    if let [first, ..] = arguments {
-        bail!(WrongArguments(format!("unknown argument `{first}`")));
-    }
+pub(crate) fn run() -> Result<ExitCode> {
     let program = obtain()?;
     let mut checks = ALWAYS.to_vec();
     let fetched = process::run(command(&program, &["fetch", "db"]), CHECK_LIMIT)?;

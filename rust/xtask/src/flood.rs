@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 
 use crate::network::client::{Client, Trust};
 use crate::network::godot::{ensure_no_problem, wait_until};
@@ -19,7 +19,7 @@ use crate::network::{self, dropped_by_the_system, memory};
 use crate::process::{self, Running};
 use crate::test::Context;
 use crate::test::fixture::Fixture;
-use crate::{WrongArguments, library, talk, test, workspace};
+use crate::{library, talk, test, workspace};
 
 /// Where a ClientHello's record has its random number: behind the headers of record (13 bytes) and message (12), and
 /// the version (RFC 6347 section 4.2.2).
@@ -79,23 +79,13 @@ impl Plan {
 }
 
 /// `cargo xtask flood [--hellos N] [--addresses N] [--rate N]`.
-pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
-    let mut plan = Plan::full(network::fresh_seed());
-    let mut rest = arguments.iter();
-    while let Some(name) = rest.next() {
-        let mut number = || {
-            rest.next()
-                .and_then(|text| text.parse::<u64>().ok())
-                .filter(|number| *number > 0)
-                .with_context(|| WrongArguments(format!("{name} needs a number")))
-        };
-        match name.as_str() {
-            "--hellos" => plan.hellos = number()?,
-            "--addresses" => plan.addresses = number()?,
-            "--rate" => plan.rate = Some(number()?),
-            other => bail!(WrongArguments(format!("unknown argument `{other}`"))),
-        }
-    }
+pub(crate) fn run(hellos: u64, addresses: u64, rate: Option<u64>) -> Result<ExitCode> {
+    let plan = Plan {
+        hellos,
+        addresses,
+        rate,
+        ..Plan::full(network::fresh_seed())
+    };
     let context = test::prepare(library::Profile::Release)?;
     workspace::step(&format!(
         "{} first hellos from {} addresses",

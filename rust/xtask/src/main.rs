@@ -1,8 +1,10 @@
 //! The project's own commands: `cargo xtask COMMAND`.
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
+use clap::{CommandFactory, Parser, Subcommand};
 
 mod bench;
 mod certificates;
@@ -26,161 +28,185 @@ mod test;
 mod tools;
 mod workspace;
 
-struct Command {
-    name: &'static str,
-    arguments: &'static str,
-    about: &'static str,
-    run: fn(&[String]) -> Result<ExitCode>,
+/// Builds, runs and tests OpenSSL DTLS for Godot.
+#[derive(Parser)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    after_help = "GODOT4_BIN names a Godot 4.4 or newer to use instead of the one on PATH."
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
 }
 
-const COMMANDS: &[Command] = &[
-    Command {
-        name: "build",
-        arguments: "[--release]",
-        about: "build the addon into addons/openssl_dtls/bin",
-        run: build,
+#[derive(Subcommand)]
+enum Command {
+    /// Build the addon into addons/openssl_dtls/bin
+    Build(BuildOptions),
+    /// Run Godot in this folder: the one on PATH, or Debian's, fetched on first use
+    #[command(disable_help_flag = true)]
+    Godot {
+        /// Godot's arguments
+        #[arg(
+            trailing_var_arg = true,
+            allow_hyphen_values = true,
+            value_name = "-- ARGUMENTS"
+        )]
+        arguments: Vec<OsString>,
     },
-    Command {
-        name: "godot",
-        arguments: "-- ARGUMENTS",
-        about: "run the Godot that was found, or fetched, in this folder",
-        run: run_godot,
+    /// Build the addon and run the documented server and client on it
+    Demo(BuildOptions),
+    /// Run the Rust tests, a short fuzz, the GDScript tests and the scenarios
+    Test {
+        /// Run only what has one of these texts in its name
+        filters: Vec<String>,
     },
-    Command {
-        name: "demo",
-        arguments: "[--release]",
-        about: "from nothing to the documented server and client talking over OpenSSL",
-        run: demo::run,
+    /// Measure the addon against the engine's own classes
+    Bench(bench::Options),
+    /// Connect, talk and disconnect 200 clients at a time over a bad link; look for leaks
+    Soak {
+        /// How long
+        #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
+        minutes: u64,
+        /// Repeat the random choices of an earlier run
+        #[arg(long)]
+        seed: Option<u64>,
     },
-    Command {
-        name: "test",
-        arguments: "[FILTER]",
-        about: "Rust tests, a short fuzz, GDScript tests and scenarios; FILTER is part of a name",
-        run: test::run,
+    /// Send first ClientHellos from many addresses to a server with connected clients (Linux)
+    Flood {
+        /// ClientHellos in all
+        #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1..))]
+        hellos: u64,
+        /// Addresses that send them
+        #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..))]
+        addresses: u64,
+        /// ClientHellos a second, answered or not; without it, as many as the server answers
+        #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+        rate: Option<u64>,
     },
-    Command {
-        name: "bench",
-        arguments: "[--json FILE] [--full] [--plot]",
-        about: "measure the addon against the engine's own classes; --plot draws docs/charts",
-        run: bench::run,
-    },
-    Command {
-        name: "soak",
-        arguments: "[--minutes N] [--seed S]",
-        about: "an hour of clients that come, talk, go and crash, over a bad link",
-        run: soak::run,
-    },
-    Command {
-        name: "flood",
-        arguments: "[--hellos N] [--addresses N] [--rate N]",
-        about: "a million first hellos against the documented server and its players",
-        run: flood::run,
-    },
-    Command {
-        name: "sanitize",
-        arguments: "",
-        about: "the Rust tests with AddressSanitizer and LeakSanitizer (Linux)",
-        run: sanitize::run,
-    },
-    Command {
-        name: "deny",
-        arguments: "",
-        about: "check licences, sources and known holes of the crates we depend on",
-        run: deny::run,
-    },
-    Command {
-        name: "openssl",
-        arguments: "",
-        about: "tell which OpenSSL is compiled in, and whether the registry has a newer one",
-        run: openssl::run,
-    },
-    Command {
-        name: "package",
-        arguments: "",
-        about: "pack the addon as users get it into dist/",
-        run: package::run,
-    },
-];
+    /// Run the Rust tests with AddressSanitizer and LeakSanitizer (Linux)
+    Sanitize,
+    /// Check the licences, sources and known vulnerabilities of the crates we depend on
+    Deny,
+    /// Print which OpenSSL is compiled in, and whether the registry has a newer one
+    Openssl,
+    /// Pack the addon as users get it into dist/
+    Package,
+}
 
-/// The exit code for a command line that cannot be understood.
-const USAGE_ERROR: u8 = 2;
+#[derive(clap::Args)]
+struct BuildOptions {
+    /// Optimize as for users
+    #[arg(long)]
+    release: bool,
+}
+
+impl BuildOptions {
+    fn profile(&self) -> library::Profile {
+        if self.release {
+            library::Profile::Release
+        } else {
+            library::Profile::Debug
+        }
+    }
+}
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let Some((name, rest)) = arguments.split_first() else {
-        print!("{}", usage());
+    let Some(command) = Cli::parse().command else {
+        println!("{}", Cli::command().render_help());
         return ExitCode::SUCCESS;
     };
-    if matches!(name.as_str(), "help" | "-h" | "--help") {
-        print!("{}", usage());
-        return ExitCode::SUCCESS;
-    }
-    let Some(command) = COMMANDS.iter().find(|command| command.name == name) else {
-        eprint!("unknown command `{name}`\n\n{}", usage());
-        return ExitCode::from(USAGE_ERROR);
-    };
-    match (command.run)(rest) {
-        Ok(code) => code,
-        Err(error) if error.is::<WrongArguments>() => {
-            eprint!("{error}\n\n{}", usage());
-            ExitCode::from(USAGE_ERROR)
+    run(command).unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+fn run(command: Command) -> Result<ExitCode> {
+    match command {
+        Command::Build(options) => {
+            println!("{}", library::build(options.profile())?.display());
+            Ok(ExitCode::SUCCESS)
         }
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
+        Command::Godot { arguments } => {
+            let mut command = std::process::Command::new(godot::obtain()?.program);
+            command.args(arguments);
+            process::become_program(command)
+        }
+        Command::Demo(options) => demo::run(options.profile()),
+        Command::Test { filters } => test::run(&filters),
+        Command::Bench(options) => bench::run(&options),
+        Command::Soak { minutes, seed } => soak::run(minutes, seed),
+        Command::Flood {
+            hellos,
+            addresses,
+            rate,
+        } => flood::run(hellos, addresses, rate),
+        Command::Sanitize => sanitize::run(),
+        Command::Deny => deny::run(),
+        Command::Openssl => openssl::run(),
+        Command::Package => package::run(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(line: &str) -> Option<Command> {
+        let words = std::iter::once("xtask").chain(line.split(' '));
+        Cli::try_parse_from(words).ok()?.command
+    }
+
+    #[test]
+    fn everything_after_the_dashes_is_godots() {
+        for (line, expected) in [
+            ("godot -- --headless --quit", "--headless --quit"),
+            ("godot -- --path a -- b", "--path a -- b"),
+            ("godot --headless -- b", "--headless -- b"),
+            ("godot --help", "--help"),
+            ("godot -- --help", "--help"),
+        ] {
+            let Some(Command::Godot { arguments }) = read(line) else {
+                panic!("not read: {line}");
+            };
+            assert_eq!(arguments.join(" ".as_ref()), expected, "{line}");
         }
     }
-}
 
-fn usage() -> String {
-    let width = COMMANDS
-        .iter()
-        .map(|command| command.name.len() + 1 + command.arguments.len())
-        .max()
-        .unwrap_or(0);
-    let mut text = "Usage: cargo xtask COMMAND\n\n".to_owned();
-    for command in COMMANDS {
-        let call = format!("{} {}", command.name, command.arguments);
-        text += &format!("  {call:width$}  {}\n", command.about);
+    #[test]
+    fn options_are_read_in_any_order() {
+        assert!(matches!(
+            read("soak --seed 7 --minutes 2"),
+            Some(Command::Soak {
+                minutes: 2,
+                seed: Some(7)
+            })
+        ));
+        assert!(matches!(
+            read("flood --rate 3"),
+            Some(Command::Flood {
+                hellos: 1_000_000,
+                addresses: 100_000,
+                rate: Some(3)
+            })
+        ));
     }
-    text += "\nGODOT4_BIN names a Godot 4.4 or newer to use instead of the one on PATH.\n";
-    text
-}
 
-/// A command was given arguments that it does not take.
-#[derive(Debug)]
-struct WrongArguments(String);
-
-impl std::fmt::Display for WrongArguments {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str(&self.0)
+    #[test]
+    fn what_no_command_takes_is_refused() {
+        for line in [
+            "frobnicate",
+            "build --fast",
+            "bench --json",
+            "soak --minutes",
+            "soak --minutes x",
+            "soak 2",
+            "flood --hellos 0",
+            "package --fast",
+        ] {
+            assert!(read(line).is_none(), "{line}");
+        }
     }
-}
-
-impl std::error::Error for WrongArguments {}
-
-/// Reads the arguments of a command whose only one is `--release`.
-fn profile(arguments: &[String]) -> Result<library::Profile> {
-    match arguments {
-        [] => Ok(library::Profile::Debug),
-        [only] if only == "--release" => Ok(library::Profile::Release),
-        [first, ..] => bail!(WrongArguments(format!("unknown argument `{first}`"))),
-    }
-}
-
-fn build(arguments: &[String]) -> Result<ExitCode> {
-    let library = library::build(profile(arguments)?)?;
-    println!("{}", library.display());
-    Ok(ExitCode::SUCCESS)
-}
-
-fn run_godot(arguments: &[String]) -> Result<ExitCode> {
-    let arguments = match arguments {
-        [first, rest @ ..] if first == "--" => rest,
-        all => all,
-    };
-    let godot = godot::obtain()?;
-    let mut command = std::process::Command::new(&godot.program);
-    command.args(arguments);
-    process::become_program(command)
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-use crate::{WrongArguments, library, process, workspace};
+use crate::{library, process, workspace};
 
 /// The crate with OpenSSL's sources, whose version ends in theirs: `400.0.2+4.0.3`.
 const CRATE: &str = "openssl-src";
@@ -16,10 +16,7 @@ const UNKNOWN: u8 = 3;
 
 /// Prints the OpenSSL of Cargo.lock, those in the libraries that are built, and the newest in the registry. The exit code
 /// is 0 if Cargo.lock has the newest, 1 if not, 3 if the registry cannot be asked.
-pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
-    if let [first, ..] = arguments {
-        bail!(WrongArguments(format!("unknown argument `{first}`")));
-    }
+pub(crate) fn run() -> Result<ExitCode> {
     let lock = std::fs::read_to_string(workspace::root().join("Cargo.lock"))?;
     let locked = locked(&lock).context("Cargo.lock has no openssl-src of the registry")?;
     println!(

@@ -3,9 +3,9 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, ensure};
 
-use crate::{WrongArguments, library, process};
+use crate::{library, process};
 
 /// Everything that runs without Godot.
 const PACKAGES: &[&str] = &["drop_in", "dtls", "footprint", "fuzzing", "testkit", "udp"];
@@ -13,10 +13,7 @@ const PACKAGES: &[&str] = &["drop_in", "dtls", "footprint", "fuzzing", "testkit"
 const LIMIT: Duration = Duration::from_secs(60 * 60);
 
 /// Runs them; at the first finding a test program ends, and says where it was.
-pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
-    if let [first, ..] = arguments {
-        bail!(WrongArguments(format!("unknown argument `{first}`")));
-    }
+pub(crate) fn run() -> Result<ExitCode> {
     // GCC and Rust call the same functions of the runtime, which Rust brings along.
     ensure!(
         cfg!(target_os = "linux"),

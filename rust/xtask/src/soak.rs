@@ -17,7 +17,7 @@ use crate::network::proxy::{Faults, Flow, Proxy, Traffic};
 use crate::network::random::Random;
 use crate::network::{self, dropped_by_the_system, packet};
 use crate::project::Headless;
-use crate::{WrongArguments, library, test, workspace};
+use crate::{library, test, workspace};
 
 /// Seconds after which the server drops a client that says nothing: longer than a client takes to learn that it is
 /// connected when the server's last flight is lost, and lost again when it is repeated after 1, 3, 7 and 13 seconds.
@@ -79,32 +79,13 @@ impl Plan {
 }
 
 /// `cargo xtask soak [--minutes N] [--seed S]`.
-pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
-    let (minutes, seed) = options(arguments)?;
+pub(crate) fn run(minutes: u64, seed: Option<u64>) -> Result<ExitCode> {
     let context = test::prepare(library::Profile::Release)?;
     let seed = seed.unwrap_or_else(network::fresh_seed);
     workspace::step(&format!("Soaking for {minutes} minutes, seed {seed}"));
     let plan = Plan::minutes(minutes, seed);
     soak(&context.godot, &plan).with_context(|| format!("with the seed {seed}"))?;
     Ok(ExitCode::SUCCESS)
-}
-
-fn options(arguments: &[String]) -> Result<(u64, Option<u64>)> {
-    let (mut minutes, mut seed) = (60, None);
-    let mut rest = arguments.iter();
-    while let Some(name) = rest.next() {
-        let mut number = || {
-            rest.next()
-                .and_then(|text| text.parse::<u64>().ok())
-                .with_context(|| WrongArguments(format!("{name} needs a number")))
-        };
-        match name.as_str() {
-            "--minutes" => minutes = number()?.max(1),
-            "--seed" => seed = Some(number()?),
-            other => bail!(WrongArguments(format!("unknown argument `{other}`"))),
-        }
-    }
-    Ok((minutes, seed))
 }
 
 /// Runs a soak, and prints what it came to.
@@ -532,26 +513,6 @@ impl Talk {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn arguments_are_read() {
-        let read = |arguments: &[&str]| {
-            options(
-                &arguments
-                    .iter()
-                    .map(|text| (*text).to_owned())
-                    .collect::<Vec<_>>(),
-            )
-        };
-        assert_eq!(read(&[]).unwrap(), (60, None));
-        assert_eq!(
-            read(&["--seed", "7", "--minutes", "2"]).unwrap(),
-            (2, Some(7))
-        );
-        for wrong in [&["--minutes"][..], &["--minutes", "x"], &["2"]] {
-            assert!(read(wrong).err().unwrap().is::<WrongArguments>());
-        }
-    }
 
     #[test]
     fn grown_memory_is_told() {

@@ -4,11 +4,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 
 use crate::files::{self, Access};
 use crate::project::Headless;
-use crate::{WrongArguments, certificates, check, library, process, workspace};
+use crate::{certificates, check, library, process, workspace};
 
 mod floor;
 mod plot;
@@ -20,15 +20,22 @@ use row::Row;
 /// The last line of a benchmark that ran to its end.
 const END: &str = "BENCH END";
 
-struct Options {
+/// What to measure, and what to write.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// Also write the rows to a file
+    #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Measure more sizes and more peers
+    #[arg(long)]
     full: bool,
+    /// Also draw docs/charts
+    #[arg(long)]
     plot: bool,
 }
 
 /// Builds what users get, measures, and prints a table; fails if anything could not be measured.
-pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
-    let options = options(arguments)?;
+pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     library::build(library::Profile::Release)?;
     let mut floor = Floor::build()?;
     let godot = Headless::new()?;
@@ -94,29 +101,6 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn options(arguments: &[String]) -> Result<Options> {
-    let mut options = Options {
-        json: None,
-        full: false,
-        plot: false,
-    };
-    let mut rest = arguments.iter();
-    while let Some(argument) = rest.next() {
-        match argument.as_str() {
-            "--full" => options.full = true,
-            "--plot" => options.plot = true,
-            "--json" => {
-                let file = rest
-                    .next()
-                    .with_context(|| WrongArguments("--json needs a FILE".to_owned()))?;
-                options.json = Some(file.into());
-            }
-            other => bail!(WrongArguments(format!("unknown argument `{other}`"))),
-        }
-    }
-    Ok(options)
-}
-
 /// Asks for as many open files as may be: each client has a socket, and many systems allow a program 1,024 unless it
 /// asks for more.
 #[cfg(unix)]
@@ -133,28 +117,3 @@ pub(crate) fn raise_file_limit() {
 
 #[cfg(not(unix))]
 pub(crate) fn raise_file_limit() {}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(arguments: &[&str]) -> Result<Options> {
-        let owned: Vec<String> = arguments.iter().map(|text| (*text).to_owned()).collect();
-        options(&owned)
-    }
-
-    #[test]
-    fn arguments_come_in_any_order() {
-        let options = read(&["--plot", "--full", "--json", "a.json"]).unwrap();
-        assert!(options.full && options.plot);
-        assert_eq!(options.json, Some("a.json".into()));
-        assert!(!read(&[]).unwrap().full);
-    }
-
-    #[test]
-    fn wrong_arguments_are_told_as_such() {
-        for wrong in [&["--json"][..], &["--fast"]] {
-            assert!(read(wrong).err().unwrap().is::<WrongArguments>());
-        }
-    }
-}

@@ -8,13 +8,13 @@ use std::io::{Cursor, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
 use crate::files::{self, Access};
 use crate::library::{self, Profile};
-use crate::{WrongArguments, workspace};
+use crate::workspace;
 
 mod notices;
 
@@ -30,10 +30,7 @@ const OWN_FILES: &[&str] = &[
 ];
 
 /// Packs the addon into `dist`.
-pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
-    if let [first, ..] = arguments {
-        bail!(WrongArguments(format!("unknown argument `{first}`")));
-    }
+pub(crate) fn run() -> Result<ExitCode> {
     let archive = make(&workspace::root().join("dist"))?;
     println!("{}", archive.display());
     Ok(ExitCode::SUCCESS)

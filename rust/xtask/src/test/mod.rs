@@ -2,10 +2,10 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
 use crate::project::Headless;
-use crate::{WrongArguments, certificates, library, workspace};
+use crate::{certificates, library, workspace};
 
 pub(crate) mod fixture;
 mod rust;
@@ -59,24 +59,19 @@ pub(crate) struct Context {
     pub(crate) godot: Headless,
 }
 
-/// Runs the tests whose names contain the filter, or all.
-pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
-    let filter = match arguments {
-        [] => "",
-        [only] if !only.starts_with('-') => only,
-        [first, ..] => bail!(WrongArguments(format!("unknown argument `{first}`"))),
-    };
+/// Runs the tests whose names contain one of the filters, or all.
+pub(crate) fn run(filters: &[String]) -> Result<ExitCode> {
     let mut tally = Tally::default();
     workspace::step("Rust tests");
-    if let Err(error) = rust::run(filter, &mut tally) {
+    if let Err(error) = rust::run(filters, &mut tally) {
         tally.fail(format!("{error:#}"));
     }
-    if let Err(error) = short_fuzz::run(filter, &mut tally) {
+    if let Err(error) = short_fuzz::run(filters, &mut tally) {
         tally.fail(format!("short fuzz: {error:#}"));
     }
 
-    let suites = suites::find(filter)?;
-    let scenarios = scenarios::find(filter);
+    let suites = suites::find(filters)?;
+    let scenarios = scenarios::find(filters);
     if !suites.is_empty() || !scenarios.is_empty() {
         match prepare(library::Profile::Debug) {
             Ok(context) => {
@@ -107,6 +102,11 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
     } else {
         ExitCode::FAILURE
     })
+}
+
+/// Whether a test of that name is to run: without filters all are.
+fn is_selected(name: &str, filters: &[String]) -> bool {
+    filters.is_empty() || filters.iter().any(|filter| name.contains(filter))
 }
 
 /// Builds the addon, makes certificates and has Godot import the project of the tests.

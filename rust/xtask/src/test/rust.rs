@@ -15,25 +15,19 @@ const BUILD_LIMIT: Duration = Duration::from_secs(60 * 60);
 const RUN_LIMIT: Duration = Duration::from_secs(5 * 60);
 
 /// Builds and runs them, shows what they print, and adds them up.
-pub(crate) fn run(filter: &str, tally: &mut Tally) -> Result<()> {
+pub(crate) fn run(filters: &[String], tally: &mut Tally) -> Result<()> {
     for program in build()? {
         println!("\n{}", program.name);
         let mut command = Command::new(&program.path);
         // As cargo runs them.
         command.current_dir(&program.package);
         command.env("CARGO_MANIFEST_DIR", &program.package);
-        command.arg(filter);
+        command.args(filters);
         run_and_count(&program.name, command, RUN_LIMIT, tally)?;
     }
     let mut command = library::cargo();
-    command.args([
-        "test",
-        "--workspace",
-        "--doc",
-        "--no-fail-fast",
-        "--",
-        filter,
-    ]);
+    command.args(["test", "--workspace", "--doc", "--no-fail-fast", "--"]);
+    command.args(filters);
     run_and_count("examples in documentation", command, BUILD_LIMIT, tally)
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::Tally;
+use super::{Tally, is_selected};
 use crate::{library, process, workspace};
 
 /// The folders of `fuzz/seeds`.
@@ -19,12 +19,12 @@ const GRACE: Duration = Duration::from_secs(20);
 /// An input of at most this many bytes is printed, so that it is in the log of a machine that is gone.
 const PRINTED: usize = 16 * 1024;
 
-/// Fuzzes the targets whose names, `fuzz_TARGET`, contain the filter.
-pub(crate) fn run(filter: &str, tally: &mut Tally) -> Result<()> {
+/// Fuzzes the targets whose names, `fuzz_TARGET`, the filters select.
+pub(crate) fn run(filters: &[String], tally: &mut Tally) -> Result<()> {
     let chosen: Vec<&str> = TARGETS
         .iter()
         .copied()
-        .filter(|target| format!("fuzz_{target}").contains(filter))
+        .filter(|target| is_selected(&format!("fuzz_{target}"), filters))
         .collect();
     if chosen.is_empty() {
         return Ok(());

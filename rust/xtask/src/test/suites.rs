@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::{Context, Tally};
+use super::{Context, Tally, is_selected};
 use crate::{check, process, workspace};
 
 /// For a suite without a line `const TIME_LIMIT := SECONDS`.
@@ -18,8 +18,8 @@ pub(crate) struct Suite {
     limit: Duration,
 }
 
-/// The suites whose names contain the filter.
-pub(crate) fn find(filter: &str) -> Result<Vec<Suite>> {
+/// The suites that the filters select.
+pub(crate) fn find(filters: &[String]) -> Result<Vec<Suite>> {
     let mut suites = Vec::new();
     for entry in fs::read_dir(workspace::godot_project().join("tests"))? {
         let path = entry?.path();
@@ -30,7 +30,7 @@ pub(crate) fn find(filter: &str) -> Result<Vec<Suite>> {
             .into_owned();
         let is_suite =
             name.starts_with("test_") && path.extension().is_some_and(|ending| ending == "gd");
-        if is_suite && name.contains(filter) {
+        if is_suite && is_selected(&name, filters) {
             let limit = Duration::from_secs(time_limit(&fs::read_to_string(&path)?));
             suites.push(Suite { name, limit });
         }

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::Context;
+use super::{Context, is_selected};
 
 mod bad_link;
 mod class_reference;
@@ -206,11 +206,11 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ("a_soak_leaves_nothing_behind", soak::two_minutes),
 ];
 
-/// The scenarios whose names contain the filter. They run one after another: the documented port is taken by one alone.
-pub(crate) fn find(filter: &str) -> Vec<(&'static str, Scenario)> {
+/// The scenarios that the filters select. They run one after another: the documented port is taken by one alone.
+pub(crate) fn find(filters: &[String]) -> Vec<(&'static str, Scenario)> {
     SCENARIOS
         .iter()
-        .filter(|(name, _)| name.contains(filter))
+        .filter(|(name, _)| is_selected(name, filters))
         .copied()
         .collect()
 }
