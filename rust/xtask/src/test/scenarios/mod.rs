@@ -29,6 +29,7 @@ mod project_scan;
 #[cfg(target_os = "linux")]
 mod real_link;
 mod reload;
+mod snippets;
 mod soak;
 #[cfg(unix)]
 mod suspended;
@@ -65,6 +66,8 @@ const SCENARIOS: &[(&str, Scenario)] = &[
         "gnutls_serv_fragments_for_small_datagrams",
         foreign_tools::gnutls_servers,
     ),
+    ("the_readme_echoes", snippets::readme_echoes),
+    ("the_guide_echoes", snippets::guide_echoes),
     ("a_typed_pair_runs_on_openssl", typed::runs),
     (
         "contexts_are_made_once_for_many_connections",
