@@ -1,16 +1,13 @@
 //! A DTLS peer as its object's methods use it, from any thread.
 
-use std::iter;
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use footprint::Place;
 use godot::builtin::PackedByteArray;
 use godot::global::Error;
 use once_cell::sync::OnceCell;
 
-use crate::foresight::{self, Next, PeerFootprint};
 use crate::link::Link;
 use crate::notice::Notice;
 use crate::peer::{Got, Peer, PutError};
@@ -43,19 +40,9 @@ pub(crate) struct DtlsPeer {
     engine_keeps_error: AtomicBool,
     /// Of a server's peer: its place in the server's roster.
     membership: OnceCell<Membership>,
-    /// While it is connected, where what its packets go through lies.
-    pub(crate) footprint: PeerFootprint,
-    pub(crate) next: Next,
 }
 
 impl DtlsPeer {
-    /// Notes where everything lies that packets of a connected peer go through.
-    fn note_footprint(&self, peer: &Peer) {
-        let own = Place::of(self);
-        let places = peer.footprint().map(|others| iter::once(own).chain(others));
-        self.footprint.set(places.into_iter().flatten());
-    }
-
     /// Takes its place in a roster, for good.
     pub(crate) fn join(&self, membership: Membership) {
         // A peer is made by one server, once.
@@ -109,13 +96,7 @@ impl DtlsPeer {
         }
         let peer = self.lock();
         if !peer.is_on_engine_link() {
-            let is_connected = !self.footprint.is_empty();
-            let notice = self.advance(peer);
-            if is_connected {
-                foresight::fetch_next(self);
-                foresight::follow(self);
-            }
-            return notice.print();
+            return self.advance(peer).print();
         }
         drop(peer);
         self.fetch();
@@ -190,7 +171,6 @@ impl DtlsPeer {
         if self.engine_keeps_error.load(Ordering::Relaxed) {
             return None;
         }
-        foresight::fetch_next(self);
         let mut peer = self.lock();
         if peer.packet_count() == 0 || peer.is_on_engine_link() {
             return None;
@@ -300,9 +280,5 @@ impl Drop for Locked<'_> {
         self.shared
             .has_restart
             .store(self.peer.has_restart(), Ordering::Release);
-        let footprint = &self.shared.footprint;
-        if footprint.is_empty() == (self.peer.status() == Status::Connected) {
-            self.shared.note_footprint(&self.peer);
-        }
     }
 }

@@ -14,7 +14,6 @@ mod drop_in;
 mod dtls_peer;
 mod dtls_server;
 mod engine_link;
-mod foresight;
 #[cfg(all(debug_assertions, target_os = "linux"))]
 mod guarded_memory;
 mod hot;

@@ -6,14 +6,12 @@ use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use footprint::Place;
 use godot::builtin::Variant;
 use godot::obj::{Gd, InstanceId};
 use slotmap::{DefaultKey, Key, KeyData, SlotMap};
 
 use crate::address_limits::Network;
 use crate::dtls_peer::DtlsPeer;
-use crate::foresight;
 use crate::packet_peer_dtls::OpenSslPacketPeerDtls;
 use crate::state;
 use crate::status::Status;
@@ -196,16 +194,10 @@ impl Roster {
             let _ = listener.poll();
             listener.take_ready(&mut tokens);
         }
-        let mut due = self.members().due(tokens, Instant::now());
+        let due = self.members().due(tokens, Instant::now());
         // Polled while the roster is not locked: a peer may print, and a script's logger call back.
         let mut news = Vec::new();
-        while let Some((token, peer)) = due.pop_front() {
-            if let Some((_, later)) = due.get(2) {
-                Place::of(&later.footprint).fetch();
-            }
-            if let Some((_, next)) = due.front() {
-                foresight::fetch(next);
-            }
+        for (token, peer) in due {
             peer.poll();
             // Used and dropped while the roster is not locked: this may be the last reference.
             let object = self.members().news_of(token, &peer);
@@ -285,7 +277,7 @@ impl Members {
     }
 
     /// Whom to look at now, each once.
-    fn due(&mut self, mut tokens: Vec<u64>, now: Instant) -> VecDeque<(u64, Arc<DtlsPeer>)> {
+    fn due(&mut self, mut tokens: Vec<u64>, now: Instant) -> Vec<(u64, Arc<DtlsPeer>)> {
         self.round += 1;
         tokens.extend(mem::take(&mut self.shaking_hands));
         tokens.append(&mut self.to_look_at);
@@ -297,13 +289,8 @@ impl Members {
             tokens.extend(self.all.keys().map(|key| key.data().as_ffi()));
         }
         let round = self.round;
-        let mut due = VecDeque::with_capacity(tokens.len());
-        for (index, &token) in tokens.iter().enumerate() {
-            let later = tokens.get(index + 8).and_then(|&it| self.all.get(key(it)));
-            if let Some(later) = later {
-                // What is counted to take hold of it lies before it.
-                Place::new(later.peer.as_ptr().cast::<u8>().wrapping_sub(16), 1).fetch();
-            }
+        let mut due = Vec::with_capacity(tokens.len());
+        for token in tokens {
             if let Some(member) = self.all.get_mut(key(token))
                 && mem::replace(&mut member.round, round) != round
             {

@@ -6,8 +6,6 @@
 use std::collections::VecDeque;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
-use footprint::Place;
-
 use crate::address::{canonical, mapped};
 
 /// What each queued datagram counts beyond its payload, in bytes. It bounds the number of empty datagrams, and it is
@@ -50,15 +48,6 @@ impl Inbox {
             limit,
             dropped: 0,
         }
-    }
-
-    /// Where the ring lies, as far as a few small datagrams reach.
-    pub(crate) fn footprint(&self) -> Place {
-        const ENOUGH: usize = 256;
-        let (front, back) = self.ring.as_slices();
-        // What is not wrapped around begins somewhere in it.
-        let start = if back.is_empty() { front } else { back }.as_ptr();
-        Place::new(start, self.ring.capacity().min(ENOUGH))
     }
 
     pub(crate) fn datagrams(&self) -> usize {

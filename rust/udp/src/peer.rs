@@ -3,8 +3,6 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use footprint::Place;
-
 use crate::address::BindAddress;
 use crate::arrivals::Arrivals;
 use crate::error::Error;
@@ -288,12 +286,6 @@ impl Peer {
     #[must_use]
     pub fn arrivals(&self) -> Option<Arrivals> {
         self.route().map(Arrivals::new)
-    }
-
-    /// Where the memory lies that a datagram of an accepted peer goes through.
-    pub fn footprint(&self) -> impl Iterator<Item = Place> {
-        let route = self.route.as_ref().map(|route| route.footprint());
-        std::iter::once(Place::of(&self.route)).chain(route.into_iter().flatten())
     }
 
     pub(crate) fn is_on(&self, route: &Arc<Route>) -> bool {

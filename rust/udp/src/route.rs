@@ -4,8 +4,6 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
-use footprint::Place;
-
 use crate::error::Error;
 use crate::inbox::Inbox;
 use crate::lock::lock;
@@ -87,11 +85,6 @@ impl Route {
 
     pub(crate) fn remote(&self) -> SocketAddr {
         self.remote
-    }
-
-    /// See [`crate::Peer::footprint`].
-    pub(crate) fn footprint(&self) -> impl Iterator<Item = Place> {
-        [Place::of(self), lock(&self.inbox).footprint()].into_iter()
     }
 
     /// False from the moment the listener stops or the peer is closed.

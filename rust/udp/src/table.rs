@@ -5,19 +5,13 @@ use std::hash::{Hash, Hasher};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, Weak};
 
-use footprint::Place;
-
 use crate::error::Error;
-use crate::intake::BATCH;
 use crate::path::Path;
 use crate::port::{KernelBuffers, Port};
 use crate::route::Route;
 
 /// The engine's default (class reference of `UDPServer.max_pending_connections`).
 const DEFAULT_MAX_PENDING: usize = 16;
-
-/// So many routes are taken to be in the processor's cache still.
-const CACHED_ROUTES: usize = 64;
 
 /// By how many more than twice the routes the list of those that are ready may be before it is looked through.
 const READY_SLACK: usize = 64;
@@ -121,42 +115,23 @@ impl Table {
         self.round = None;
     }
 
-    /// Hands datagrams, up to [`BATCH`], read from `port`, to their routes. A new address becomes pending if there is room.
+    /// Hands datagrams read from `port` to their routes. A new address becomes pending if there is room.
     pub(crate) fn deliver<'a>(
         &mut self,
         port: &Arc<Port>,
-        datagrams: impl Iterator<Item = (Path, &'a [u8])> + Clone,
+        datagrams: impl Iterator<Item = (Path, &'a [u8])>,
     ) {
-        let mut known = [None; BATCH];
-        for (known, (path, _)) in known.iter_mut().zip(datagrams.clone()) {
-            *known = self.routes.get(&Sender(path.remote));
-        }
-        if self.routes.len() >= CACHED_ROUTES {
-            fetch(known.iter().copied().flatten());
-        }
-        let mut strangers = 0_u32;
-        for (index, (known, (path, datagram))) in known.iter().zip(datagrams.clone()).enumerate() {
-            match known {
-                Some(route) => {
-                    route.deliver(path.local, datagram);
-                    list_if_ready(&mut self.ready, route);
-                }
-                None => strangers |= 1 << index,
-            }
-        }
-        for (index, (path, datagram)) in datagrams.enumerate() {
-            if strangers >> index & 1 == 1 {
-                self.meet(port, path, datagram);
-            }
+        for (path, datagram) in datagrams {
+            self.deliver_one(port, path, datagram);
         }
         self.bound_ready();
     }
 
-    /// Hands a datagram to a route that was not known a moment ago.
-    fn meet(&mut self, port: &Arc<Port>, path: Path, datagram: &[u8]) {
+    fn deliver_one(&mut self, port: &Arc<Port>, path: Path, datagram: &[u8]) {
         let from = path.remote;
         if let Some(route) = self.routes.get(&Sender(from)) {
             route.deliver(path.local, datagram);
+            list_if_ready(&mut self.ready, route);
         } else if !self.is_full() {
             let route = Arc::new(Route::new(path, port, self.itself.clone()));
             route.deliver(path.local, datagram);
@@ -280,16 +255,6 @@ impl Table {
         if self.knows(route) {
             self.routes.remove(&Sender(route.remote()));
         }
-    }
-}
-
-/// Has the processor fetch what datagrams of these routes will go through.
-fn fetch<'a>(routes: impl Iterator<Item = &'a Arc<Route>> + Clone) {
-    for route in routes.clone() {
-        Place::of(&**route).fetch();
-    }
-    for route in routes {
-        route.footprint().for_each(Place::fetch);
     }
 }
 

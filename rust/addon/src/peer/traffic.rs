@@ -4,11 +4,10 @@ use std::cell::LazyCell;
 use std::time::Instant;
 
 use dtls::{SendError, Session};
-use footprint::Place;
 
 use super::absence::Absence;
 use super::{DATAGRAM, DATAGRAMS_PER_POLL, Got, Peer, PutError, Side, State};
-use crate::link::{Arrival, Break, Link};
+use crate::link::{Arrival, Break};
 use crate::notice::Notice;
 use crate::panics;
 use crate::status::Status;
@@ -59,20 +58,6 @@ impl Peer {
                 is_unpolled: false,
                 ..
             } if self.timeouts.idle.is_zero() && rests(session) => link.accepted(),
-            _ => None,
-        }
-    }
-
-    /// Where the memory lies that packets go through, of a connected peer on one of our links.
-    pub(crate) fn footprint(&self) -> Option<impl Iterator<Item = Place>> {
-        match &self.state {
-            State::Live {
-                link: Link::Ours(udp_peer),
-                session,
-                ..
-            } if session.status() == dtls::Status::Connected => {
-                Some(udp_peer.footprint().chain(session.footprint()))
-            }
             _ => None,
         }
     }

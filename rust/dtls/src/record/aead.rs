@@ -7,7 +7,6 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use footprint::Place;
 use openssl::cipher_ctx::{CipherCtx, CipherCtxRef};
 use openssl::error::ErrorStack;
 
@@ -43,10 +42,6 @@ impl Aead {
     /// The key, and the fixed part of its nonces.
     pub(crate) fn keys(&self) -> Keys<'_> {
         self.keys.keys(self.sender)
-    }
-
-    pub(crate) fn footprint(&self) -> Place {
-        self.keys.place()
     }
 
     /// Seals bytes; `into` has room for them and, behind them, for the [`TAG`](crate::record::suite::TAG).

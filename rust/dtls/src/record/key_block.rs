@@ -5,7 +5,6 @@
 
 use std::sync::Arc;
 
-use footprint::Place;
 use foreign_types::ForeignTypeRef;
 use libc::{c_int, c_uchar};
 use openssl::error::ErrorStack;
@@ -128,11 +127,6 @@ impl KeyBlock {
 
     pub(crate) fn suite(&self) -> Suite {
         self.suite
-    }
-
-    /// Where the keys lie.
-    pub(crate) fn place(&self) -> Place {
-        Place::of(self)
     }
 
     /// Both keys come first, then both fixed parts, the client's before the server's.

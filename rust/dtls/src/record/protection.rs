@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use footprint::Place;
 use openssl::error::ErrorStack;
 
 use crate::record::aead::Aead;
@@ -121,10 +120,6 @@ impl Opener {
     #[cfg(all(test, target_os = "linux"))]
     pub(crate) fn keys_of_test(&self) -> Keys<'_> {
         self.aead.keys()
-    }
-
-    pub(crate) fn footprint(&self) -> Place {
-        self.aead.footprint()
     }
 
     /// How many bytes each sealed record is longer than its plain text.

@@ -6,7 +6,6 @@
 
 use std::ffi::CStr;
 
-use footprint::Place;
 use libc::c_int;
 
 use crate::config::policy::MAX_PACKET;
@@ -88,11 +87,6 @@ impl Channel {
             answers: 0,
             refusals: 0,
         }
-    }
-
-    /// Where the keys lie.
-    pub(crate) fn footprint(&self) -> Place {
-        self.opener.footprint()
     }
 
     /// This side's keys, and the other side's.

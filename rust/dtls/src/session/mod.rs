@@ -6,7 +6,6 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use footprint::Place;
 use openssl::ssl::{self, ErrorCode, Ssl, SslRef, SslVerifyMode};
 use openssl::x509::X509VerifyResult;
 use openssl::x509::verify::X509CheckFlags;
@@ -212,14 +211,6 @@ impl Session {
         self.stream.ssl().is_some_and(|ssl| {
             ssl.is_server() && ssl.client_random(&mut random) == RANDOM && hello.random != random
         })
-    }
-
-    /// What every packet goes through besides the session itself, once it is connected.
-    pub fn footprint(&self) -> Option<Place> {
-        match &self.phase {
-            Phase::Connected(channel) => Some(channel.footprint()),
-            _ => None,
-        }
     }
 
     /// Whether the session takes datagrams: false once it ended, and while
