@@ -41,6 +41,9 @@ pub(crate) struct Unsorted {
     sorted: usize,
     /// How many were read of each socket since all were sorted at a poll's end.
     read: [usize; MOST_SOCKETS],
+    /// The port got more sockets, and no poll has read them all since: a client's older datagrams may be in another socket
+    /// than its newer ones.
+    is_in_transition: bool,
 }
 
 /// How reading went.
@@ -61,6 +64,7 @@ impl Intake {
                 heads: Vec::with_capacity(BATCH),
                 sorted: 0,
                 read: [0; MOST_SOCKETS],
+                is_in_transition: false,
             }),
             is_wanted: AtomicBool::new(false),
         }
@@ -80,12 +84,15 @@ impl Intake {
         turn
     }
 
-    /// The turn of who reads ahead, unless a poll has its own or waits for it.
+    /// The turn of who reads ahead, unless a poll has its own, waits for it, or has to read all sockets first.
     pub(crate) fn turn_between_polls(&self) -> Option<MutexGuard<'_, Unsorted>> {
         if self.is_wanted() {
             return None;
         }
         let mut turn = try_lock(&self.unsorted)?;
+        if turn.is_in_transition {
+            return None;
+        }
         if turn.buffer.len() < BUFFER_AHEAD && turn.is_empty() {
             turn.buffer = vec![0; BUFFER_AHEAD];
         }
@@ -105,6 +112,25 @@ impl Unsorted {
 
     pub(crate) fn len(&self) -> usize {
         self.heads.len() - self.sorted
+    }
+
+    /// From here on the port has more sockets. Until [`Unsorted::end_transition`] only polls read, each socket to its end
+    /// before the next.
+    ///
+    /// While sockets are added, the kernel moves a client only from a socket to one that was added later
+    /// (`reciprocal_scale` of its hash, in `net/core/sock_reuseport.c`), so this keeps its datagrams in order.
+    pub(crate) fn begin_transition(&mut self) {
+        self.is_in_transition = true;
+        self.read = [0; MOST_SOCKETS];
+    }
+
+    /// Every socket was read.
+    pub(crate) fn end_transition(&mut self) {
+        self.is_in_transition = false;
+    }
+
+    pub(crate) fn is_in_transition(&self) -> bool {
+        self.is_in_transition
     }
 
     /// Reads one datagram of a socket, which has this index in its port. `most` is how many a poll takes of it, `errors` how

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use crate::MAX_DATAGRAMS_PER_POLL;
 use crate::address::BindAddress;
 use crate::error::Error;
 use crate::intake::{BATCH, Read, Unsorted};
@@ -91,9 +92,11 @@ impl Listener {
             let port = table.port().cloned().ok_or(Error::Unconfigured)?;
             (port, table.clients())
         };
-        port.suit(clients);
         port.outbox().begin_tick();
         let mut intake = port.intake().turn();
+        if port.suit(clients) {
+            intake.begin_transition();
+        }
         let result = self.read_and_sort(&port, &mut intake, when_full);
         let count = intake.end_poll();
         drop(intake);
@@ -115,7 +118,11 @@ impl Listener {
         }
         let batch = when_full.batch();
         let mut errors = 0;
-        let (sockets, most) = port.readable();
+        let (sockets, mut most) = port.readable();
+        if intake.is_in_transition() {
+            // More than a buffer that is too small holds: what came before the port got more sockets is read to its end.
+            most = MAX_DATAGRAMS_PER_POLL;
+        }
         for (index, socket) in sockets {
             let mut read = Read::Some;
             while matches!(read, Read::Some) {
@@ -133,6 +140,7 @@ impl Listener {
                 return Err(Error::Failed);
             }
         }
+        intake.end_transition();
         Ok(())
     }
 

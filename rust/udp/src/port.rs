@@ -121,20 +121,24 @@ impl Port {
     }
 
     /// Opens further sockets if there are too many clients for one. From then on most clients' datagrams come to another
-    /// socket; what came before is read first, since the first socket always is.
-    pub(crate) fn suit(&self, clients: usize) {
+    /// socket; what came before has to be read first. Returns whether it did so now.
+    pub(crate) fn suit(&self, clients: usize) -> bool {
+        let mut has_opened = false;
         if clients > CLIENTS_OF_ONE_SOCKET
             && let Some(growth) = &self.growth
         {
             growth.group.get_or_init(|| {
-                Group::open(
+                let group = Group::open(
                     &self.socket,
                     growth.address,
                     growth.receive_buffer,
                     growth.wanted,
-                )
+                );
+                has_opened = group.is_some();
+                group
             });
         }
+        has_opened
     }
 
     fn group(&self) -> Option<&Group> {
