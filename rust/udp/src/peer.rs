@@ -517,7 +517,7 @@ impl Drop for Peer {
 mod tests {
     use std::net::UdpSocket;
     use std::sync::mpsc;
-    use std::time::Duration;
+    use std::time::{Duration, Instant};
 
     use super::*;
     use crate::Listener;
@@ -531,11 +531,13 @@ mod tests {
         client
             .send_to(b"hello", (ip, listener.local_port()))
             .unwrap();
+        let deadline = Instant::now() + Duration::from_secs(30);
         let peer = loop {
             listener.poll().unwrap();
             if let Some(peer) = listener.accept() {
                 break peer;
             }
+            assert!(Instant::now() < deadline, "no peer is pending");
         };
         assert_eq!(peer.has_datagrams(), Ok(true));
         peer.receive(&mut Vec::new()).unwrap();
@@ -551,7 +553,7 @@ mod tests {
             assert!(other.is_bound() && other.is_connected() && other.is_accepted());
             done.send(()).unwrap();
         });
-        assert_eq!(asked.recv_timeout(Duration::from_secs(5)), Ok(()));
+        assert_eq!(asked.recv_timeout(Duration::from_secs(30)), Ok(()));
         drop(held);
     }
 }

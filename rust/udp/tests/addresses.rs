@@ -7,10 +7,10 @@ mod support;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
-use std::time::Duration;
 
 use support::{
-    V4, accept, add_address, ip, is_in_network_namespace, plain_socket, poll_until_queued, take,
+    V4, accept, add_address, ip, is_in_network_namespace, plain_socket, plain_socket_on,
+    poll_until_queued, take,
 };
 use udp::{BindAddress, Listener, Peer};
 
@@ -30,11 +30,8 @@ fn client_of(ip: &str, listener: &Listener) -> UdpSocket {
         IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
         IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
     };
-    let client = UdpSocket::bind((any, 0)).unwrap();
+    let client = plain_socket_on(any);
     client.connect((ip, listener.local_port())).unwrap();
-    client
-        .set_read_timeout(Some(Duration::from_secs(2)))
-        .unwrap();
     client
 }
 
@@ -134,7 +131,7 @@ fn an_address_that_the_machine_loses_does_not_keep_answers_from_going_out() {
     for (asked, bound) in [("192.0.2.1", "127.0.0.1"), ("2001:db8::1", "2001:db8::2")] {
         let listener = listener_on(BindAddress::Any);
         let bound: IpAddr = bound.parse().unwrap();
-        let client = UdpSocket::bind((bound, 0)).unwrap();
+        let client = plain_socket_on(bound);
         let asked_ip: IpAddr = asked.parse().unwrap();
         client
             .send_to(b"hello", (asked_ip, listener.local_port()))

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use support::{
     ON_V4, V4, V6, accept, accepted, eventually, has_ipv6_loopback, listener, plain_socket,
-    poll_until_queued, take,
+    plain_socket_on, poll_until_queued, take, wait_during,
 };
 use udp::{BindAddress, Error, Listener, Peer};
 
@@ -270,23 +270,21 @@ fn clients_that_are_gone_do_not_end_a_poll() {
 #[test]
 fn waiting_on_an_accepted_peer_waits_for_the_listeners_socket() {
     let (listener, client, peer) = accepted();
-    std::thread::scope(|scope| {
-        let waiting = scope.spawn(|| peer.wait());
+    let waited = wait_during(&peer, |has_ended| {
         std::thread::sleep(Duration::from_millis(30));
-        assert!(!waiting.is_finished());
+        assert!(!has_ended());
         client.send(b"wake up").unwrap();
-        assert_eq!(waiting.join().unwrap(), Ok(()));
     });
+    assert_eq!(waited, Ok(()));
     assert_eq!(peer.available(), Ok(0), "nobody polled yet");
     poll_until_queued(&listener, &peer, 1);
-    assert_eq!(peer.wait(), Ok(()), "queued");
-    std::thread::scope(|scope| {
-        take(&peer);
-        let waiting = scope.spawn(|| peer.wait());
+    assert_eq!(wait_during(&peer, |_| ()), Ok(()), "queued");
+    take(&peer);
+    let waited = wait_during(&peer, |_| {
         std::thread::sleep(Duration::from_millis(30));
         listener.stop();
-        assert_eq!(waiting.join().unwrap(), Err(Error::Unconfigured));
     });
+    assert_eq!(waited, Err(Error::Unconfigured));
 }
 
 #[test]
@@ -295,7 +293,7 @@ fn a_listener_on_every_address_serves_ipv4_and_ipv6_and_shows_each_as_it_is() {
     listener.listen(0, BindAddress::Any).unwrap();
     let mut clients = vec![(V4, plain_socket())];
     if has_ipv6_loopback() {
-        clients.push((V6, UdpSocket::bind((V6, 0)).unwrap()));
+        clients.push((V6, plain_socket_on(V6)));
     }
     for (ip, client) in clients {
         client.connect((ip, listener.local_port())).unwrap();
@@ -320,7 +318,7 @@ fn a_listener_on_one_family_does_not_hear_the_other() {
     plain_socket()
         .send_to(b"four", (V4, listener.local_port()))
         .unwrap();
-    let client = UdpSocket::bind((V6, 0)).unwrap();
+    let client = plain_socket_on(V6);
     client.send_to(b"six", (V6, listener.local_port())).unwrap();
     assert_eq!(take(&accept(&listener)), b"six");
     std::thread::sleep(Duration::from_millis(20));

@@ -9,7 +9,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
-use support::{ON_V4, V4, V6, accept, accepted, has_ipv6_loopback, plain_socket, take};
+use support::{
+    ON_V4, V4, V6, accept, accepted, has_ipv6_loopback, plain_socket, take, wait_during,
+};
 use udp::{BindAddress, Error, Listener, Peer};
 
 const EVERY_V4: BindAddress = BindAddress::Ip(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
@@ -130,13 +132,12 @@ fn a_port_is_free_at_once_although_other_threads_were_using_it() {
     let (listener, client, peer) = accepted();
     let port = listener.local_port();
     for _ in 0..5 {
-        std::thread::scope(|scope| {
-            let waiting = scope.spawn(|| peer.wait());
+        let waited = wait_during(&peer, |_| {
             std::thread::sleep(Duration::from_millis(25));
             listener.stop();
             assert_eq!(listener.listen(port, ON_V4), Ok(()));
-            assert_eq!(waiting.join().unwrap(), Err(Error::Unconfigured));
         });
+        assert_eq!(waited, Err(Error::Unconfigured));
         client.send(b"again").unwrap();
         let _ = accept(&listener);
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
-use support::{accept, accepted, eventually, poll_until_queued, take};
+use support::{OnPanic, accept, accepted, eventually, poll_until_queued, take};
 use udp::{Error, Peer};
 
 #[test]
@@ -106,17 +106,21 @@ fn stopping_the_listener_ends_replaced_peers_too() {
 
 #[test]
 fn replaced_by_one_thread_while_others_poll_read_and_close() {
+    /// So few in flight that the smallest buffer of a system holds them: the kernel drops none.
+    const IN_FLIGHT: u32 = 50;
     let (listener, client, peer) = accepted();
     let stop = AtomicBool::new(false);
     let replacements = AtomicU32::new(0);
     let last = AtomicU32::new(0);
     let _current = std::thread::scope(|scope| {
+        let _end_the_threads = OnPanic(|| stop.store(true, Ordering::Relaxed));
         scope.spawn(|| {
-            for number in 1_u32.. {
-                if stop.load(Ordering::Relaxed) {
-                    break;
+            let mut number = 0_u32;
+            while !stop.load(Ordering::Relaxed) {
+                if number < last.load(Ordering::Relaxed) + IN_FLIGHT {
+                    number += 1;
+                    client.send(&number.to_be_bytes()).unwrap();
                 }
-                client.send(&number.to_be_bytes()).unwrap();
                 std::thread::sleep(Duration::from_micros(50));
             }
         });

@@ -5,9 +5,9 @@ mod support;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use support::{V4, eventually, listener, plain_socket, take};
+use support::{OnPanic, V4, eventually, listener, plain_socket, take};
 use udp::Listener;
 
 /// The documented loop in one frame; how many peers it took.
@@ -124,10 +124,12 @@ fn packets_of_accepted_peers_arrive_by_asking_alone() {
 #[test]
 fn a_flood_of_new_addresses_does_not_keep_the_loop_from_ending() {
     const FRAMES: u64 = 200;
+    const FRAMES_AT_MOST: u64 = 60_000;
     let (listener, address) = listener();
     let stop = AtomicBool::new(false);
     let sent = AtomicUsize::new(0);
     std::thread::scope(|scope| {
+        let _end_the_flood = OnPanic(|| stop.store(true, Ordering::Relaxed));
         // Every datagram comes from a socket of its own: with 127.1.x.y and a fresh port each, a new address.
         scope.spawn(|| {
             for index in 0.. {
@@ -140,26 +142,21 @@ fn a_flood_of_new_addresses_does_not_keep_the_loop_from_ending() {
         });
         eventually("the flood", || sent.load(Ordering::Relaxed) > 100);
         let mut accepted = Vec::new();
-        let mut longest = Duration::ZERO;
-        let mut most = 0;
-        for tick in 0..FRAMES {
-            let start = Instant::now();
+        for tick in 0.. {
+            // As many frames as it takes to see that the flood is larger than what may be pending.
+            if tick >= FRAMES && accepted.len() > 100 && listener.refused() > 0 {
+                break;
+            }
+            assert!(tick < FRAMES_AT_MOST, "there was no flood");
             let before = accepted.len();
             while listener.poll_round(tick) {
                 accepted.extend(listener.accept());
+                let taken = accepted.len() - before;
+                assert!(taken <= 4 * listener.max_pending(), "the loop does not end");
             }
-            longest = longest.max(start.elapsed());
-            most = most.max(accepted.len() - before);
             std::thread::sleep(Duration::from_micros(500));
         }
         stop.store(true, Ordering::Relaxed);
-        assert!(most <= 4 * listener.max_pending(), "{most} in one frame");
-        assert!(accepted.len() > 100, "the flood was real");
-        assert!(
-            listener.refused() > 0,
-            "and larger than what may be pending"
-        );
-        assert!(longest < Duration::from_secs(2), "{longest:?}");
     });
 }
 

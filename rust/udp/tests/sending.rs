@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use udp::{BindAddress, Listener, Peer};
 
@@ -19,7 +19,7 @@ fn clients(count: usize) -> (Listener, Vec<(UdpSocket, Arc<Peer>)>) {
         let client = UdpSocket::bind((IP, 0)).unwrap();
         client.connect(server).unwrap();
         client
-            .set_read_timeout(Some(Duration::from_secs(5)))
+            .set_read_timeout(Some(Duration::from_secs(30)))
             .unwrap();
         client.send(b"hello").unwrap();
         client
@@ -89,6 +89,9 @@ fn what_was_given_is_sent_before_the_listener_stops_and_the_port_is_free_then() 
 #[test]
 fn more_than_there_is_room_for_waits_for_the_thread() {
     let (listener, clients) = clients(4);
+    /// How long `send_soon` waits for room before it drops the datagram.
+    const LONGEST_WAIT: Duration = Duration::from_millis(100);
+    let mut waited_to_the_end = 0;
     let megabytes = 8;
     let mut datagram = vec![7; 1200];
     let count = megabytes * (1 << 20) / 1200;
@@ -105,10 +108,13 @@ fn more_than_there_is_room_for_waits_for_the_thread() {
         }
         for number in 0..count as u32 {
             datagram[..4].copy_from_slice(&number.to_be_bytes());
+            let start = Instant::now();
             clients[number as usize % 4].1.send_soon(&datagram).unwrap();
+            waited_to_the_end += u64::from(start.elapsed() >= LONGEST_WAIT);
         }
     });
-    assert_eq!(listener.unsent(), 0);
+    // None, unless something else keeps the thread from running for so long.
+    assert!(listener.unsent() <= waited_to_the_end);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Plain sockets as the other side, and patience: loopback delivers at once on Linux, nearly at once elsewhere.
+//! Plain sockets as the remote side, and waiting with a limit: loopback delivers at once on Linux, nearly so elsewhere.
 
 #![allow(dead_code, reason = "each test file uses some of these")]
 
@@ -6,19 +6,54 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use udp::{BindAddress, Listener, Peer};
+use udp::{BindAddress, Error, Listener, Peer};
 
 pub(crate) const V4: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 pub(crate) const V6: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
 pub(crate) const ON_V4: BindAddress = BindAddress::Ip(V4);
 
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a test waits before it fails. Long, because other programs may keep both processors busy.
+const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A socket of the standard library on 127.0.0.1 that does not wait for ever.
+/// A socket of the standard library on 127.0.0.1 whose reads time out.
 pub(crate) fn plain_socket() -> UdpSocket {
-    let socket = UdpSocket::bind((V4, 0)).unwrap();
+    plain_socket_on(V4)
+}
+
+/// A socket of the standard library on this address whose reads time out.
+pub(crate) fn plain_socket_on(ip: IpAddr) -> UdpSocket {
+    let socket = UdpSocket::bind((ip, 0)).unwrap();
     socket.set_read_timeout(Some(PATIENCE)).unwrap();
     socket
+}
+
+/// Runs its function if it is dropped by a panic.
+///
+/// `thread::scope` joins its threads before it passes a panic on. Where they end only on a signal, a failed assertion
+/// would leave the test running for ever: this sends the signal.
+pub(crate) struct OnPanic<F: Fn()>(pub(crate) F);
+
+impl<F: Fn()> Drop for OnPanic<F> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            (self.0)();
+        }
+    }
+}
+
+/// Calls [`Peer::wait`] in a thread while `meanwhile` runs, and returns its result. `meanwhile` is given a function that
+/// tells whether the wait has ended. A wait that does not end fails the test.
+pub(crate) fn wait_during(
+    peer: &Peer,
+    meanwhile: impl FnOnce(&dyn Fn() -> bool),
+) -> Result<(), Error> {
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| peer.wait());
+        let _end_the_wait = OnPanic(|| peer.close());
+        meanwhile(&|| waiting.is_finished());
+        eventually("the end of the wait", || waiting.is_finished());
+        waiting.join().unwrap()
+    })
 }
 
 /// A listener on 127.0.0.1, and its address.
@@ -72,7 +107,7 @@ pub(crate) fn wait_until_available(peer: &Peer, count: usize) {
 pub(crate) fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !condition() {
-        assert!(Instant::now() < deadline, "waited in vain for {what}");
+        assert!(Instant::now() < deadline, "timed out waiting for {what}");
         std::thread::sleep(Duration::from_millis(1));
     }
 }
