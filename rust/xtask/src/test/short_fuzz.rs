@@ -1,4 +1,4 @@
-//! A short fuzz of every part that reads bytes of others; the long one is in docs/fuzzing.md.
+//! A short fuzz of every part that reads bytes of others; the long one is in docs/testing.md.
 
 use std::fs;
 use std::path::Path;
