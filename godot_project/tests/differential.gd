@@ -1,17 +1,17 @@
 ## Base of the suites that run one scenario on the engine's classes and on ours, and compare the two records.
 extends "res://tests/suite.gd"
 
-const Kit := preload("res://tests/kit.gd")
+const Implementation := preload("res://tests/implementation.gd")
 
 
-## Runs a scenario, a function that takes a kit, with both kits. Their records must be equal entry by entry, but for the
+## Runs a scenario, a function that takes a impl, with both implementations. Their records must be equal entry by entry, but for the
 ## `differences`: for a label, the engine's value, ours, and why they differ.
 func compare(scenario: Callable, differences := {}) -> void:
-	var engine := Kit.new(false)
+	var engine := Implementation.new(false)
 	await scenario.call(engine)
-	var ours := Kit.new(true)
+	var ours := Implementation.new(true)
 	await scenario.call(ours)
-	if not equal(_labels(ours), _labels(engine), "both kits note the same"):
+	if not equal(_labels(ours), _labels(engine), "both implementations note the same"):
 		return
 	var differing := differences.keys()
 	for i in engine.record.size():
@@ -31,5 +31,5 @@ func expect_errors(texts: PackedStringArray) -> void:
 		expect_error(text)
 
 
-func _labels(kit: Kit) -> Array:
-	return kit.record.map(func(entry: Array) -> String: return entry[0])
+func _labels(impl: Implementation) -> Array:
+	return impl.record.map(func(entry: Array) -> String: return entry[0])

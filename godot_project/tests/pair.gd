@@ -1,9 +1,9 @@
 ## A DTLS server and one client of it in one process, of the engine's classes or of ours.
 extends RefCounted
 
-const Kit := preload("res://tests/kit.gd")
+const Implementation := preload("res://tests/implementation.gd")
 
-var kit: Kit
+var impl: Implementation
 var udp_server: RefCounted
 var dtls_server: RefCounted
 var client_udp: PacketPeer
@@ -21,12 +21,12 @@ var served_statuses: Array[int] = []
 var taken_statuses: Array[int] = []
 
 
-func _init(with_kit: Kit, server := with_kit.ready_server()) -> void:
-	kit = with_kit
-	udp_server = kit.listening_server()
+func _init(with_kit: Implementation, server := with_kit.ready_server()) -> void:
+	impl = with_kit
+	udp_server = impl.listening_server()
 	dtls_server = server
-	client_udp = kit.connected_peer(udp_server.get_local_port())
-	client = kit.dtls_peer()
+	client_udp = impl.connected_peer(udp_server.get_local_port())
+	client = impl.dtls_peer()
 
 
 ## Begins the client's connection, without verification; returns the code.

@@ -1,5 +1,5 @@
 ## The project's own bundle of authorities comes before the system's.
-extends "res://tests/meeting.gd"
+extends "res://tests/certificate_suite.gd"
 
 
 func test_the_projects_bundle_is_trusted() -> void:

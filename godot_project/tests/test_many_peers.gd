@@ -1,12 +1,12 @@
 ## Servers with many peers: `poll_peers()`, the bound on unfinished handshakes, and what a restarted client finds.
 extends "res://tests/suite.gd"
 
-const Kit := preload("res://tests/kit.gd")
+const Implementation := preload("res://tests/implementation.gd")
 
 const HANDSHAKING := OpenSSLPacketPeerDTLS.STATUS_HANDSHAKING
 const CONNECTED := OpenSSLPacketPeerDTLS.STATUS_CONNECTED
 
-var _kit := Kit.new(true)
+var _impl := Implementation.new(true)
 var _udp_server: OpenSSLUDPServer
 var _dtls_server: OpenSSLDTLSServer
 
@@ -16,15 +16,15 @@ var _news: Array[OpenSSLPacketPeerDTLS] = []
 
 
 func _start() -> void:
-	_udp_server = _kit.listening_server()
-	_dtls_server = _kit.ready_server()
+	_udp_server = _impl.listening_server()
+	_dtls_server = _impl.ready_server()
 	_served.clear()
 	_news.clear()
 
 
 func _client() -> OpenSSLPacketPeerDTLS:
 	var client := OpenSSLPacketPeerDTLS.new()
-	var udp: OpenSSLPacketPeerUDP = _kit.connected_peer(_udp_server.get_local_port())
+	var udp: OpenSSLPacketPeerUDP = _impl.connected_peer(_udp_server.get_local_port())
 	client.connect_to_peer(udp, "localhost", TLSOptions.client_unsafe())
 	return client
 
@@ -217,7 +217,7 @@ func test_the_example_server_serves() -> void:
 	var clients: Array[OpenSSLPacketPeerDTLS] = []
 	for i in 5:
 		var client := OpenSSLPacketPeerDTLS.new()
-		client.connect_to_peer(_kit.connected_peer(server.PORT), "localhost", TLSOptions.client_unsafe())
+		client.connect_to_peer(_impl.connected_peer(server.PORT), "localhost", TLSOptions.client_unsafe())
 		clients.append(client)
 	for i in 5:
 		var client := clients[i]

@@ -2,7 +2,7 @@
 ## section 4.2.8). The tool `openssl` must be on the path.
 extends "res://tests/suite.gd"
 
-const Kit := preload("res://tests/kit.gd")
+const Implementation := preload("res://tests/implementation.gd")
 const SharedAddress := preload("res://tests/shared_address.gd")
 
 const HANDSHAKING := OpenSSLPacketPeerDTLS.STATUS_HANDSHAKING
@@ -12,7 +12,7 @@ const DISCONNECTED := OpenSSLPacketPeerDTLS.STATUS_DISCONNECTED
 ## How soon a client that was started again is connected, in milliseconds, its program's start included.
 const SOON := 3000
 
-var _kit := Kit.new(true)
+var _impl := Implementation.new(true)
 var _udp_server: OpenSSLUDPServer
 var _dtls_server: OpenSSLDTLSServer
 var _served: Array[OpenSSLPacketPeerDTLS] = []
@@ -23,8 +23,8 @@ var _printed: Array[String] = []
 
 
 func before_each() -> void:
-	_udp_server = _kit.listening_server()
-	_dtls_server = _kit.ready_server()
+	_udp_server = _impl.listening_server()
+	_dtls_server = _impl.ready_server()
 	_served.clear()
 
 
@@ -124,7 +124,7 @@ func test_a_silent_s_client_is_not_disturbed_by_a_handshake_at_its_address() -> 
 	await _talk(client, _served[0], "before", carrier)
 	var before := carrier.server_hellos
 	var newcomer := OpenSSLPacketPeerDTLS.new()
-	newcomer.connect_to_peer(_kit.connected_peer(carrier.open()), "localhost", TLSOptions.client_unsafe())
+	newcomer.connect_to_peer(_impl.connected_peer(carrier.open()), "localhost", TLSOptions.client_unsafe())
 	var begin := Time.get_ticks_msec()
 	while Time.get_ticks_msec() < begin + 6000:
 		# It has shown its cookie by then, and does not go on.

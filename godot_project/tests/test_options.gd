@@ -1,5 +1,5 @@
 ## Options of both classes, and what keys and certificates they can be made of.
-extends "res://tests/meeting.gd"
+extends "res://tests/certificate_suite.gd"
 
 
 func _text(file: String) -> String:

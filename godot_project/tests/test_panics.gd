@@ -2,14 +2,14 @@
 ## the environment variable OPENSSL_DTLS_PANIC says.
 extends "res://tests/suite.gd"
 
-const Kit := preload("res://tests/kit.gd")
+const Implementation := preload("res://tests/implementation.gd")
 const Pair := preload("res://tests/pair.gd")
-const CallingLogger := preload("res://tests/calling_logger.gd")
+const CallbackLogger := preload("res://tests/callback_logger.gd")
 
 const CONNECTED := OpenSSLPacketPeerDTLS.STATUS_CONNECTED
 const ERROR := OpenSSLPacketPeerDTLS.STATUS_ERROR
 
-var _kit := Kit.new(true)
+var _impl := Implementation.new(true)
 
 
 ## Calls while a place panics; returns what the call returned.
@@ -24,7 +24,7 @@ func _panicking(place: String, call: Callable) -> Variant:
 
 
 func test_methods_return_an_error_and_work_the_next_time() -> void:
-	var pair := Pair.new(_kit)
+	var pair := Pair.new(_impl)
 	check(pair.establish(), "connected")
 	var packet := "hello".to_utf8_buffer()
 	var server := OpenSSLDTLSServer.new()
@@ -36,8 +36,8 @@ func test_methods_return_an_error_and_work_the_next_time() -> void:
 		"PacketPeerDTLS.get_status()": [pair.client.get_status, ERROR, CONNECTED],
 		"PacketPeerDTLS.get_available_packet_count()": [pair.client.get_available_packet_count, 0, 0],
 		"PacketPeerDTLS.get_packet()": [pair.client.get_packet, PackedByteArray(), PackedByteArray()],
-		"PacketPeerDTLS.connect_to_peer()": [client.connect_to_peer.bind(_kit.connected_peer(9), "localhost", TLSOptions.client_unsafe()), FAILED, OK],
-		"DTLSServer.setup()": [server.setup.bind(Kit.server_options()), FAILED, OK],
+		"PacketPeerDTLS.connect_to_peer()": [client.connect_to_peer.bind(_impl.connected_peer(9), "localhost", TLSOptions.client_unsafe()), FAILED, OK],
+		"DTLSServer.setup()": [server.setup.bind(Implementation.server_options()), FAILED, OK],
 		"DTLSServer.poll_peers()": [server.poll_peers, [], []],
 		"UDPServer.listen()": [udp_server.listen.bind(0), FAILED, OK],
 		"UDPServer.poll()": [udp_server.poll, FAILED, OK],
@@ -52,14 +52,14 @@ func test_methods_return_an_error_and_work_the_next_time() -> void:
 		equal(_panicking(place, call), calls[place][1], "%s panics" % place)
 		equal(call.call(), calls[place][2], "%s the next time" % place)
 	check(_panicking("DTLSServer.take_connection()", func() -> Variant:
-		return pair.dtls_server.take_connection(_kit.connected_peer(9))) == null, "no peer of a panic")
+		return pair.dtls_server.take_connection(_impl.connected_peer(9))) == null, "no peer of a panic")
 	equal(pair.statuses(), [CONNECTED, CONNECTED], "nobody else noticed")
 
 
 func test_a_peer_in_whose_middle_it_happens_ends_and_the_others_go_on() -> void:
-	var server: OpenSSLDTLSServer = _kit.ready_server()
-	var good := Pair.new(_kit, server)
-	var bad := Pair.new(_kit, server)
+	var server: OpenSSLDTLSServer = _impl.ready_server()
+	var good := Pair.new(_impl, server)
+	var bad := Pair.new(_impl, server)
 	check(good.establish() and bad.establish(), "connected")
 	expect_error("PacketPeerDTLS.poll(): it failed in a way that it should not")
 	bad.client.put_packet("something to do".to_utf8_buffer())
@@ -72,20 +72,20 @@ func test_a_peer_in_whose_middle_it_happens_ends_and_the_others_go_on() -> void:
 	expect_error("the peer is not connected")
 	good.client.put_packet("go on".to_utf8_buffer())
 	equal(good.packet_of(good.served).get_string_from_utf8(), "go on", "the other goes on")
-	var later := Pair.new(_kit, server)
+	var later := Pair.new(_impl, server)
 	check(later.establish(), "and the server takes new ones")
 
 
 func test_a_logger_that_calls_the_peer_in_whose_middle_it_happens() -> void:
-	if not CallingLogger.is_possible():
+	if not CallbackLogger.is_possible():
 		print("This engine has no script loggers.")
 		return
-	var pair := Pair.new(_kit)
+	var pair := Pair.new(_impl)
 	check(pair.establish(), "connected")
 	expect_error("PacketPeerDTLS.poll(): it failed in a way that it should not")
 	pair.client.put_packet("something to do".to_utf8_buffer())
 	var statuses: Array[int] = []
-	var logger := CallingLogger.new(func() -> void:
+	var logger := CallbackLogger.new(func() -> void:
 		# The panic may be noticed by the first of these calls; it must not be asked for again.
 		OS.unset_environment("OPENSSL_DTLS_PANIC")
 		pair.served.poll()

@@ -1,7 +1,7 @@
 ## A client that starts again on the address and port that it had (RFC 6347 section 4.2.8).
 extends "res://tests/suite.gd"
 
-const Kit := preload("res://tests/kit.gd")
+const Implementation := preload("res://tests/implementation.gd")
 const SharedAddress := preload("res://tests/shared_address.gd")
 
 const HANDSHAKING := OpenSSLPacketPeerDTLS.STATUS_HANDSHAKING
@@ -11,10 +11,10 @@ const DISCONNECTED := OpenSSLPacketPeerDTLS.STATUS_DISCONNECTED
 ## How soon a client that was started again is connected, in milliseconds.
 const SOON := 3000
 
-var _kit := Kit.new(true)
+var _impl := Implementation.new(true)
 
 ## The engine's classes.
-var _engine := Kit.new(false)
+var _engine := Implementation.new(false)
 
 var _udp_server: RefCounted
 var _dtls_server: OpenSSLDTLSServer
@@ -22,8 +22,8 @@ var _served: Array[OpenSSLPacketPeerDTLS] = []
 
 
 func before_each() -> void:
-	_udp_server = _kit.listening_server()
-	_dtls_server = _kit.ready_server()
+	_udp_server = _impl.listening_server()
+	_dtls_server = _impl.ready_server()
 	_served.clear()
 
 
@@ -38,15 +38,15 @@ func _serve() -> void:
 
 
 ## A client's UDP peer on a port of its own choice; 0 for any.
-func _udp_on(port: int, kit := _kit) -> PacketPeer:
-	var udp := kit.udp_peer()
+func _udp_on(port: int, impl := _impl) -> PacketPeer:
+	var udp := impl.udp_peer()
 	equal(udp.bind(port, "127.0.0.1"), OK, "bound")
 	equal(udp.connect_to_host("127.0.0.1", _udp_server.get_local_port()), OK, "connected")
 	return udp
 
 
-func _begin(udp: PacketPeer, kit := _kit) -> PacketPeer:
-	var client := kit.dtls_peer()
+func _begin(udp: PacketPeer, impl := _impl) -> PacketPeer:
+	var client := impl.dtls_peer()
 	client.connect_to_peer(udp, "localhost", TLSOptions.client_unsafe())
 	return client
 
@@ -159,9 +159,9 @@ func _talk(client: PacketPeer, served: PacketPeer, text: String, carrier: Shared
 
 
 ## A client behind an address that others share; [client, where they do].
-func _shared(kit: Kit) -> Array:
+func _shared(impl: Implementation) -> Array:
 	var carrier := SharedAddress.new(_udp_server.get_local_port())
-	var client := _begin(kit.connected_peer(carrier.open()), kit)
+	var client := _begin(impl.connected_peer(carrier.open()), impl)
 	check(await until(func() -> bool:
 		carrier.step()
 		client.poll()
@@ -171,13 +171,13 @@ func _shared(kit: Kit) -> Array:
 
 
 func test_who_shows_a_cookie_at_the_address_of_a_client_that_speaks_is_not_answered() -> void:
-	for kit: Kit in [_kit, _engine]:
+	for impl: Implementation in [_impl, _engine]:
 		before_each()
-		var shared: Array = await _shared(kit)
+		var shared: Array = await _shared(impl)
 		var client: PacketPeer = shared[0]
 		var carrier: SharedAddress = shared[1]
 		var before := carrier.server_hellos
-		var newcomer := _begin(_kit.connected_peer(carrier.open()))
+		var newcomer := _begin(_impl.connected_peer(carrier.open()))
 		var said: PackedStringArray = []
 		var heard: PackedStringArray = []
 		for i in 50:
@@ -201,13 +201,13 @@ func test_who_shows_a_cookie_at_the_address_of_a_client_that_speaks_is_not_answe
 
 
 func test_a_silent_client_keeps_its_session_while_a_newcomer_does_not_finish() -> void:
-	for kit: Kit in [_kit, _engine]:
+	for impl: Implementation in [_impl, _engine]:
 		before_each()
-		var shared: Array = await _shared(kit)
+		var shared: Array = await _shared(impl)
 		var client: PacketPeer = shared[0]
 		var carrier: SharedAddress = shared[1]
 		var before := carrier.server_hellos
-		var newcomer := _begin(_kit.connected_peer(carrier.open()))
+		var newcomer := _begin(_impl.connected_peer(carrier.open()))
 		var begin := Time.get_ticks_msec()
 		while Time.get_ticks_msec() < begin + 4500:
 			# It has shown its cookie by then, and does not go on.
@@ -235,16 +235,16 @@ func test_a_silent_client_keeps_its_session_while_a_newcomer_does_not_finish() -
 
 
 func test_a_client_that_is_started_again_is_connected_within_three_seconds() -> void:
-	for kit: Kit in [_kit, _engine]:
+	for impl: Implementation in [_impl, _engine]:
 		before_each()
-		var udp := _udp_on(0, kit)
+		var udp := _udp_on(0, impl)
 		var port: int = udp.get_local_port()
-		var client := _begin(udp, kit)
+		var client := _begin(udp, impl)
 		check(await _connected(client, 1), "connected")
 		await _talk(client, _served[0], "before")
 		udp.close()
 		client = null
-		var restarted := _begin(_udp_on(port, kit), kit)
+		var restarted := _begin(_udp_on(port, impl), impl)
 		var begin := Time.get_ticks_msec()
 		var seen: Array[int] = []
 		check(await until(func() -> bool:
@@ -355,7 +355,7 @@ func test_a_restarted_client_that_the_script_does_not_take() -> void:
 		return restarted.get_status() == CONNECTED and _served[0].get_status() == DISCONNECTED), "handed over")
 	check(_udp_server.is_connection_available(), "it waits")
 	# Another server knows nothing of it.
-	var other: OpenSSLDTLSServer = _kit.ready_server()
+	var other: OpenSSLDTLSServer = _impl.ready_server()
 	equal(other.take_connection(_udp_server.take_connection()).get_status(), OpenSSLPacketPeerDTLS.STATUS_ERROR, "no hello")
 	_dtls_server = null
 	_udp_server.stop()
@@ -385,8 +385,8 @@ func test_a_restart_on_the_engines_udp_server() -> void:
 func test_a_client_whose_port_changes_is_told_by_idle_timeout_and_can_connect_again() -> void:
 	_dtls_server.idle_timeout = 1.0
 	var carrier := SharedAddress.new(_udp_server.get_local_port())
-	var udp := _kit.connected_peer(carrier.open())
-	var client: OpenSSLPacketPeerDTLS = _kit.dtls_peer()
+	var udp := _impl.connected_peer(carrier.open())
+	var client: OpenSSLPacketPeerDTLS = _impl.dtls_peer()
 	client.idle_timeout = 1.0
 	for round_number in 2:
 		equal(client.connect_to_peer(udp, "localhost", TLSOptions.client_unsafe()), OK, "connect")
@@ -446,8 +446,8 @@ func test_our_client_started_again_at_the_engines_server() -> void:
 
 ## The first datagram of a client that nobody answers.
 func _first_hello() -> PackedByteArray:
-	var listener: OpenSSLPacketPeerUDP = _kit.bound_peer()
-	var stranger := _begin(_kit.connected_peer(listener.get_local_port()))
+	var listener: OpenSSLPacketPeerUDP = _impl.bound_peer()
+	var stranger := _begin(_impl.connected_peer(listener.get_local_port()))
 	check(await until(func() -> bool: return listener.get_available_packet_count() > 0), "a hello")
 	stranger.disconnect_from_peer()
 	return listener.get_packet()

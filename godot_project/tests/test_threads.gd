@@ -4,7 +4,7 @@
 extends "res://tests/differential.gd"
 
 const Pair := preload("res://tests/pair.gd")
-const CallingLogger := preload("res://tests/calling_logger.gd")
+const CallbackLogger := preload("res://tests/callback_logger.gd")
 const TIME_LIMIT := 600
 
 var _seconds := 1.5
@@ -32,7 +32,7 @@ class EchoServer:
 		_udp.max_pending_connections = 100
 		_udp.listen(0, "127.0.0.1")
 		port = _udp.get_local_port()
-		_dtls.setup(TLSOptions.server(Kit.identity().key, Kit.identity().certificate))
+		_dtls.setup(TLSOptions.server(Implementation.identity().key, Implementation.identity().certificate))
 		_thread.start(_run)
 
 	func _run() -> void:
@@ -110,7 +110,7 @@ func test_a_server_in_one_thread_and_clients_in_others() -> void:
 			if peer == null:
 				return [rounds, "client %d did not connect" % client]
 			for i in 5:
-				if not _is_echoed(peer, Kit.bytes(1 + (i * 3000 + client) % 16_384, i)):
+				if not _is_echoed(peer, Implementation.bytes(1 + (i * 3000 + client) % 16_384, i)):
 					return [rounds, "client %d: packet %d was not echoed" % [client, i]]
 			if rounds % 2 == 0:
 				peer.disconnect_from_peer()
@@ -150,7 +150,7 @@ func test_objects_made_in_one_thread_are_used_and_freed_in_others() -> void:
 			mutex.unlock()
 			if peer == null:
 				OS.delay_usec(300)
-			elif _is_echoed(peer, Kit.bytes(700, count)):
+			elif _is_echoed(peer, Implementation.bytes(700, count)):
 				count += 1
 			else:
 				return -1000
@@ -162,7 +162,7 @@ func test_objects_made_in_one_thread_are_used_and_freed_in_others() -> void:
 
 
 func test_many_threads_get_the_packets_of_one_peer() -> void:
-	var pair := Pair.new(Kit.new(true))
+	var pair := Pair.new(Implementation.new(true))
 	check(pair.establish(), "connected")
 	pair.steps()
 	var sender: PacketPeerDTLS = pair.served
@@ -263,13 +263,13 @@ func test_a_udp_server_is_stopped_and_started_while_others_use_it() -> void:
 				server.listen(port, "127.0.0.1")
 			var client := PacketPeerUDP.new()
 			client.set_dest_address("127.0.0.1", port)
-			client.put_packet(Kit.bytes(20, which))
+			client.put_packet(Implementation.bytes(20, which))
 			server.poll()
 			var peer := server.take_connection()
 			if peer != null:
 				count += 1
 				peer.get_packet()
-				peer.put_packet(Kit.bytes(10))
+				peer.put_packet(Implementation.bytes(10))
 				if rounds % 3 == 0:
 					peer.close()
 			server.max_pending_connections = 1 + rounds % 16
@@ -279,13 +279,13 @@ func test_a_udp_server_is_stopped_and_started_while_others_use_it() -> void:
 
 func test_error_printing_stays_on_whatever_threads_read_certificates() -> void:
 	# The addon turns it off while it reads the engine's objects, which print errors of no use to anyone.
-	var certificate: X509Certificate = Kit.identity().certificate
+	var certificate: X509Certificate = Implementation.identity().certificate
 	var deadline := _deadline()
 	await _in_threads(4, func(_which: int) -> void:
 		var udp_peer := PacketPeerUDP.new()
 		udp_peer.connect_to_host("127.0.0.1", 9)
 		while Time.get_ticks_msec() < deadline:
-			DTLSServer.new().setup(Kit.server_options())
+			DTLSServer.new().setup(Implementation.server_options())
 			PacketPeerDTLS.new().connect_to_peer(udp_peer, "localhost", TLSOptions.client(certificate)))
 	var prints := Engine.print_error_messages
 	Engine.print_error_messages = true
@@ -293,7 +293,7 @@ func test_error_printing_stays_on_whatever_threads_read_certificates() -> void:
 
 
 func test_a_script_that_logs_may_call_what_is_being_logged_about() -> void:
-	if not CallingLogger.is_possible():
+	if not CallbackLogger.is_possible():
 		print("This engine has no script loggers.")
 		return
 	expect_errors(["the peer is not connected", "this peer has a connection", "the server listens already"])
@@ -305,17 +305,17 @@ func test_a_script_that_logs_may_call_what_is_being_logged_about() -> void:
 	var peer := PacketPeerDTLS.new()
 	var server := UDPServer.new()
 	server.listen(0, "127.0.0.1")
-	var logger := CallingLogger.new(func() -> void:
+	var logger := CallbackLogger.new(func() -> void:
 		peer.poll()
 		peer.get_packet()
 		peer.get_status()
 		server.poll()
 		server.is_listening())
-	peer.put_packet(Kit.bytes(3))
+	peer.put_packet(Implementation.bytes(3))
 	server.listen(0)
 	peer.connect_to_peer(udp_peer, "localhost", TLSOptions.client_unsafe())
 	peer.connect_to_peer(udp_peer, "localhost", TLSOptions.client_unsafe())
-	Kit.settle()
+	Implementation.settle()
 	peer.poll()
 	logger.remove()
 	check(logger.calls >= 3, "the logger was called: %d times" % logger.calls)
@@ -340,7 +340,7 @@ func test_many_threads_use_one_peer_of_the_engines() -> void:
 			if which == 3:
 				other.poll()
 				continue
-			shared.put_packet(Kit.bytes(700, which))
+			shared.put_packet(Implementation.bytes(700, which))
 			shared.poll()
 			while shared.get_available_packet_count() > 0:
 				shared.get_packet()
@@ -355,7 +355,7 @@ func test_peers_that_another_thread_lets_go_of_while_a_server_polls_them() -> vo
 	var udp_server := UDPServer.new()
 	udp_server.max_pending_connections = 100
 	udp_server.listen(0, "127.0.0.1")
-	var server: DTLSServer = Kit.new(true).ready_server()
+	var server: DTLSServer = Implementation.new(true).ready_server()
 	var deadline := _deadline()
 	var let_go := 0
 	var seen := 0
@@ -380,7 +380,7 @@ func test_peers_that_another_thread_lets_go_of_while_a_server_polls_them() -> vo
 					served.append(peer)
 			server.poll_peers()
 		for client in clients:
-			client.put_packet(Kit.bytes(10))
+			client.put_packet(Implementation.bytes(10))
 		var thread := Thread.new()
 		thread.start(func() -> int:
 			var count := 0

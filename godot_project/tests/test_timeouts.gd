@@ -1,14 +1,14 @@
 ## How long peers wait: for a handshake, for answers, for anything at all.
 extends "res://tests/suite.gd"
 
-const Kit := preload("res://tests/kit.gd")
+const Implementation := preload("res://tests/implementation.gd")
 const Pair := preload("res://tests/pair.gd")
 
 const HANDSHAKING := OpenSSLPacketPeerDTLS.STATUS_HANDSHAKING
 const CONNECTED := OpenSSLPacketPeerDTLS.STATUS_CONNECTED
 const ERROR := OpenSSLPacketPeerDTLS.STATUS_ERROR
 
-var _kit := Kit.new(true)
+var _impl := Implementation.new(true)
 
 
 func test_the_defaults_and_what_is_taken() -> void:
@@ -47,12 +47,12 @@ func test_values_that_make_no_sense_are_refused_by_name() -> void:
 
 
 func test_a_handshake_that_nobody_answers_ends() -> void:
-	var silent: OpenSSLPacketPeerUDP = _kit.bound_peer()
+	var silent: OpenSSLPacketPeerUDP = _impl.bound_peer()
 	var client := OpenSSLPacketPeerDTLS.new()
 	client.handshake_timeout = 1.2
 	client.retransmission_timeout = 0.1
 	expect_error("PacketPeerDTLS")
-	client.connect_to_peer(_kit.connected_peer(silent.get_local_port()), "localhost", TLSOptions.client_unsafe())
+	client.connect_to_peer(_impl.connected_peer(silent.get_local_port()), "localhost", TLSOptions.client_unsafe())
 	var begin := Time.get_ticks_msec()
 	check(await until(func() -> bool: client.poll(); return client.get_status() == ERROR), "it ended")
 	var spent := Time.get_ticks_msec() - begin
@@ -62,10 +62,10 @@ func test_a_handshake_that_nobody_answers_ends() -> void:
 
 
 func test_a_servers_peers_have_the_servers_timeouts() -> void:
-	var server: OpenSSLDTLSServer = _kit.ready_server()
+	var server: OpenSSLDTLSServer = _impl.ready_server()
 	server.handshake_timeout = 1.0
 	server.idle_timeout = 7
-	var pair := Pair.new(_kit, server)
+	var pair := Pair.new(_impl, server)
 	pair.begin()
 	check(pair.until(func() -> bool: return pair.served != null), "it has begun")
 	equal(pair.served.idle_timeout, 7.0, "idle_timeout")
@@ -77,18 +77,18 @@ func test_a_servers_peers_have_the_servers_timeouts() -> void:
 
 func test_handshakes_succeed_in_datagrams_of_the_size_that_was_set() -> void:
 	for bytes: int in [256, 600]:
-		var server: OpenSSLDTLSServer = _kit.ready_server()
+		var server: OpenSSLDTLSServer = _impl.ready_server()
 		server.max_datagram = bytes
-		var pair := Pair.new(_kit, server)
+		var pair := Pair.new(_impl, server)
 		pair.client.max_datagram = bytes
 		check(pair.establish(), "connected")
 		equal(pair.served.max_datagram, bytes, "the server's peers have what it has")
 
 
 func test_a_silent_peer_is_ended_when_that_was_asked_for() -> void:
-	var server: OpenSSLDTLSServer = _kit.ready_server()
+	var server: OpenSSLDTLSServer = _impl.ready_server()
 	server.idle_timeout = 0.6
-	var pair := Pair.new(_kit, server)
+	var pair := Pair.new(_impl, server)
 	check(pair.establish(), "connected")
 	for i in 10:
 		pair.client.put_packet("here I am".to_utf8_buffer())
@@ -104,7 +104,7 @@ func test_a_silent_peer_is_ended_when_that_was_asked_for() -> void:
 
 
 func test_silence_is_no_end_by_default() -> void:
-	var pair := Pair.new(_kit)
+	var pair := Pair.new(_impl)
 	check(pair.establish(), "connected")
 	await get_tree().create_timer(1.5).timeout
 	pair.steps()
@@ -113,16 +113,16 @@ func test_silence_is_no_end_by_default() -> void:
 
 func test_a_client_hears_of_a_silent_server() -> void:
 	expect_error("nothing came from the server")
-	var pair := Pair.new(_kit)
+	var pair := Pair.new(_impl)
 	pair.client.idle_timeout = 0.3
 	check(pair.establish(), "connected")
 	check(await until(func() -> bool: pair.client.poll(); return pair.client.get_status() == ERROR), "it ended")
 
 
 func test_poll_peers_tells_of_silent_peers() -> void:
-	var server: OpenSSLDTLSServer = _kit.ready_server()
+	var server: OpenSSLDTLSServer = _impl.ready_server()
 	server.idle_timeout = 0.3
-	var pair := Pair.new(_kit, server)
+	var pair := Pair.new(_impl, server)
 	check(pair.establish(), "connected")
 	server.poll_peers()
 	var news: Array[OpenSSLPacketPeerDTLS] = []

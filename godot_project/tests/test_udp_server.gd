@@ -13,40 +13,40 @@ func test_listening() -> void:
 	})
 
 
-func _listen(kit: Kit) -> void:
-	var server := kit.udp_server()
-	kit.note_server("new", server)
-	kit.note("its port", server.get_local_port())
-	kit.note("poll before listening", server.poll())
-	kit.note("take before listening", server.take_connection())
-	kit.note("listen", server.listen(0))
-	kit.note_server("listening", server)
-	kit.note("it has a port", server.get_local_port() > 0)
-	kit.note("poll", server.poll())
-	kit.note("take", server.take_connection())
-	kit.note("listen twice", server.listen(0))
-	kit.note_server("still listening", server)
+func _listen(impl: Implementation) -> void:
+	var server := impl.udp_server()
+	impl.note_server("new", server)
+	impl.note("its port", server.get_local_port())
+	impl.note("poll before listening", server.poll())
+	impl.note("take before listening", server.take_connection())
+	impl.note("listen", server.listen(0))
+	impl.note_server("listening", server)
+	impl.note("it has a port", server.get_local_port() > 0)
+	impl.note("poll", server.poll())
+	impl.note("take", server.take_connection())
+	impl.note("listen twice", server.listen(0))
+	impl.note_server("still listening", server)
 	var port: int = server.get_local_port()
-	kit.note("another server takes the port", kit.udp_server().listen(port))
-	kit.note("a peer does not", kit.udp_peer().bind(port))
+	impl.note("another server takes the port", impl.udp_server().listen(port))
+	impl.note("a peer does not", impl.udp_peer().bind(port))
 	server.stop()
-	kit.note_server("stopped", server)
-	kit.note("poll after stop", server.poll())
-	kit.note("the port is free", kit.udp_peer().bind(port))
-	kit.note("listen again", server.listen(port))
-	kit.note_server("listening again", server)
+	impl.note_server("stopped", server)
+	impl.note("poll after stop", server.poll())
+	impl.note("the port is free", impl.udp_peer().bind(port))
+	impl.note("listen again", server.listen(port))
+	impl.note_server("listening again", server)
 	server.stop()
 	server.stop()
-	var owner := kit.bound_peer("*")
-	kit.note("listen where a peer is bound", kit.udp_server().listen(owner.get_local_port()))
+	var owner := impl.bound_peer("*")
+	impl.note("listen where a peer is bound", impl.udp_server().listen(owner.get_local_port()))
 	for address: String in ["*", "127.0.0.1", "0.0.0.0", "::1", "::", "", "localhost", "1.2.3", "198.51.100.1"]:
-		var other := kit.udp_server()
-		kit.note("listen on \"%s\"" % address, other.listen(0, address))
-		kit.note("listening on \"%s\"" % address, other.is_listening())
+		var other := impl.udp_server()
+		impl.note("listen on \"%s\"" % address, other.listen(0, address))
+		impl.note("listening on \"%s\"" % address, other.is_listening())
 	for bad_port: int in [65536, -65536]:
-		var other := kit.udp_server()
-		kit.note("listen on port %d" % bad_port, other.listen(bad_port))
-		kit.note("listening on port %d" % bad_port, other.is_listening())
+		var other := impl.udp_server()
+		impl.note("listen on port %d" % bad_port, other.listen(bad_port))
+		impl.note("listening on port %d" % bad_port, other.is_listening())
 
 
 func test_a_client_becomes_a_peer() -> void:
@@ -54,61 +54,61 @@ func test_a_client_becomes_a_peer() -> void:
 	await compare(_take)
 
 
-func _take(kit: Kit) -> void:
-	var server := kit.listening_server()
+func _take(impl: Implementation) -> void:
+	var server := impl.listening_server()
 	var port: int = server.get_local_port()
-	var client := kit.connected_peer(port)
+	var client := impl.connected_peer(port)
 	for i in 2:
-		client.put_packet(Kit.bytes(10, i))
-	Kit.settle()
-	kit.note("poll", server.poll())
-	kit.note_server("polled", server)
+		client.put_packet(Implementation.bytes(10, i))
+	Implementation.settle()
+	impl.note("poll", server.poll())
+	impl.note_server("polled", server)
 	var peer: PacketPeer = server.take_connection()
-	kit.note("nobody else waits", [server.is_connection_available(), server.take_connection()])
-	kit.note_peer("taken", peer)
-	kit.note("it is the client", peer.get_packet_port() == client.get_local_port())
-	kit.note("on the server's port", peer.get_local_port() == port)
-	kit.note("the first packet", [peer.get_packet(), peer.get_packet_error()])
-	kit.note("the second packet", [peer.get_packet(), peer.get_packet_error()])
-	kit.note("no third", [peer.get_packet(), peer.get_packet_error()])
-	kit.note("answer", peer.put_packet(Kit.bytes(11)))
-	kit.note("the answer arrives", [Kit.arrived(client), client.get_packet()])
-	client.put_packet(Kit.bytes(12))
-	Kit.settle()
-	kit.note("before the server polls", peer.get_available_packet_count())
-	kit.note("poll again", server.poll())
-	kit.note("after", peer.get_available_packet_count())
-	kit.note("no new client", server.is_connection_available())
-	kit.note("set its destination", peer.set_dest_address("127.0.0.1", 9))
-	kit.note("connect it", peer.connect_to_host("127.0.0.1", 9))
-	kit.note("connect it badly", peer.connect_to_host("1.2.3", 0))
-	kit.note("bind it", peer.bind(0))
+	impl.note("nobody else waits", [server.is_connection_available(), server.take_connection()])
+	impl.note_peer("taken", peer)
+	impl.note("it is the client", peer.get_packet_port() == client.get_local_port())
+	impl.note("on the server's port", peer.get_local_port() == port)
+	impl.note("the first packet", [peer.get_packet(), peer.get_packet_error()])
+	impl.note("the second packet", [peer.get_packet(), peer.get_packet_error()])
+	impl.note("no third", [peer.get_packet(), peer.get_packet_error()])
+	impl.note("answer", peer.put_packet(Implementation.bytes(11)))
+	impl.note("the answer arrives", [Implementation.arrived(client), client.get_packet()])
+	client.put_packet(Implementation.bytes(12))
+	Implementation.settle()
+	impl.note("before the server polls", peer.get_available_packet_count())
+	impl.note("poll again", server.poll())
+	impl.note("after", peer.get_available_packet_count())
+	impl.note("no new client", server.is_connection_available())
+	impl.note("set its destination", peer.set_dest_address("127.0.0.1", 9))
+	impl.note("connect it", peer.connect_to_host("127.0.0.1", 9))
+	impl.note("connect it badly", peer.connect_to_host("1.2.3", 0))
+	impl.note("bind it", peer.bind(0))
 	peer.set_broadcast_enabled(true)
-	kit.note("join", peer.join_multicast_group("239.1.2.3", "lo"))
-	kit.note("join nonsense", peer.join_multicast_group("1.2.3", "lo"))
-	kit.note("leave", peer.leave_multicast_group("239.1.2.3", "lo"))
-	kit.note_peer("nothing changed", peer)
-	kit.note("put a variant", peer.put_var({a = 1}))
-	kit.note("get a variant", [Kit.arrived(client), client.get_var()])
+	impl.note("join", peer.join_multicast_group("239.1.2.3", "lo"))
+	impl.note("join nonsense", peer.join_multicast_group("1.2.3", "lo"))
+	impl.note("leave", peer.leave_multicast_group("239.1.2.3", "lo"))
+	impl.note_peer("nothing changed", peer)
+	impl.note("put a variant", peer.put_var({a = 1}))
+	impl.note("get a variant", [Implementation.arrived(client), client.get_var()])
 
 
 func test_clients_wait_in_order() -> void:
 	await compare(_wait_in_order)
 
 
-func _wait_in_order(kit: Kit) -> void:
-	var server := kit.listening_server()
+func _wait_in_order(impl: Implementation) -> void:
+	var server := impl.listening_server()
 	var clients: Array[PacketPeer] = []
 	for i in 5:
-		clients.append(kit.connected_peer(server.get_local_port()))
+		clients.append(impl.connected_peer(server.get_local_port()))
 	for i: int in [3, 1, 4, 0, 2]:
-		clients[i].put_packet(Kit.bytes(5, i))
-	clients[4].put_packet(Kit.bytes(5, 9))
-	Kit.settle()
+		clients[i].put_packet(Implementation.bytes(5, i))
+	clients[4].put_packet(Implementation.bytes(5, 9))
+	Implementation.settle()
 	server.poll()
 	while server.is_connection_available():
 		var peer: PacketPeer = server.take_connection()
-		kit.note("taken", [peer.get_available_packet_count(), peer.get_packet()])
+		impl.note("taken", [peer.get_available_packet_count(), peer.get_packet()])
 
 
 func test_max_pending_connections() -> void:
@@ -116,27 +116,27 @@ func test_max_pending_connections() -> void:
 	await compare(_limit)
 
 
-func _limit(kit: Kit) -> void:
+func _limit(impl: Implementation) -> void:
 	for limit: int in [0, 1, 16, 300]:
-		var server := kit.listening_server()
+		var server := impl.listening_server()
 		server.max_pending_connections = limit
-		kit.note("limit %d" % limit, server.get_max_pending_connections())
-		_send_from_clients(kit, server, 20)
-		kit.note("waiting, limit %d" % limit, _take_all(server).size())
-	var by_default := kit.listening_server()
-	_send_from_clients(kit, by_default, 20)
-	kit.note("waiting, by default", _take_all(by_default).size())
+		impl.note("limit %d" % limit, server.get_max_pending_connections())
+		_send_from_clients(impl, server, 20)
+		impl.note("waiting, limit %d" % limit, _take_all(server).size())
+	var by_default := impl.listening_server()
+	_send_from_clients(impl, by_default, 20)
+	impl.note("waiting, by default", _take_all(by_default).size())
 	by_default.max_pending_connections = -1
-	kit.note("-1 changes nothing", by_default.max_pending_connections)
+	impl.note("-1 changes nothing", by_default.max_pending_connections)
 	# Those who were refused may come again.
-	var small := kit.listening_server()
+	var small := impl.listening_server()
 	small.max_pending_connections = 1
-	var clients := _send_from_clients(kit, small, 2)
-	kit.note("the first is taken", _take_all(small).size())
-	clients[1].put_packet(Kit.bytes(3))
-	Kit.settle()
+	var clients := _send_from_clients(impl, small, 2)
+	impl.note("the first is taken", _take_all(small).size())
+	clients[1].put_packet(Implementation.bytes(3))
+	Implementation.settle()
 	small.poll()
-	kit.note("the second comes again", _take_all(small).size())
+	impl.note("the second comes again", _take_all(small).size())
 
 
 func test_max_pending_connections_changed_while_clients_wait() -> void:
@@ -151,16 +151,16 @@ func test_max_pending_connections_changed_while_clients_wait() -> void:
 	})
 
 
-func _change_limit(kit: Kit) -> void:
+func _change_limit(impl: Implementation) -> void:
 	for limit: int in [2, 0, 4, 9]:
-		var server := kit.listening_server()
+		var server := impl.listening_server()
 		server.max_pending_connections = 4
-		var clients := _send_from_clients(kit, server, 4)
+		var clients := _send_from_clients(impl, server, 4)
 		server.max_pending_connections = limit
 		var peers := _take_all(server)
-		kit.note("waiting, 4 to %d" % limit, peers.size())
+		impl.note("waiting, 4 to %d" % limit, peers.size())
 		var ports := clients.map(func(client: PacketPeer) -> int: return client.get_local_port())
-		kit.note(
+		impl.note(
 				"the oldest stay, 4 to %d" % limit,
 				peers.map(func(peer: PacketPeer) -> int: return ports.find(peer.get_packet_port())))
 
@@ -169,105 +169,105 @@ func test_stopping_disconnects_the_peers() -> void:
 	await compare(_stop)
 
 
-func _stop(kit: Kit) -> void:
-	var server := kit.listening_server()
+func _stop(impl: Implementation) -> void:
+	var server := impl.listening_server()
 	var port: int = server.get_local_port()
-	var clients := _send_from_clients(kit, server, 2)
+	var clients := _send_from_clients(impl, server, 2)
 	var peer: PacketPeer = server.take_connection()
 	server.stop()
-	kit.note_server("stopped", server)
-	kit.note_peer("the peer", peer)
-	kit.note("its packets are lost", [peer.get_packet(), peer.get_packet_error()])
-	kit.note("it goes on with a socket of its own", peer.put_packet(Kit.bytes(7)))
-	kit.note_peer("the peer sends", peer)
-	kit.note("from another port", peer.get_local_port() != port)
-	kit.note("listen again", server.listen(port, Kit.LOOPBACK))
-	kit.note_server("listening again", server)
-	clients[0].put_packet(Kit.bytes(8))
-	Kit.settle()
-	kit.note("poll", server.poll())
-	kit.note("the client is a new one", _take_all(server).size())
-	kit.note("the old peer heard nothing", peer.get_available_packet_count())
+	impl.note_server("stopped", server)
+	impl.note_peer("the peer", peer)
+	impl.note("its packets are lost", [peer.get_packet(), peer.get_packet_error()])
+	impl.note("it goes on with a socket of its own", peer.put_packet(Implementation.bytes(7)))
+	impl.note_peer("the peer sends", peer)
+	impl.note("from another port", peer.get_local_port() != port)
+	impl.note("listen again", server.listen(port, Implementation.LOOPBACK))
+	impl.note_server("listening again", server)
+	clients[0].put_packet(Implementation.bytes(8))
+	Implementation.settle()
+	impl.note("poll", server.poll())
+	impl.note("the client is a new one", _take_all(server).size())
+	impl.note("the old peer heard nothing", peer.get_available_packet_count())
 
 
 func test_a_server_freed_before_its_peers() -> void:
-	await compare(func(kit: Kit) -> void:
-		var server := kit.listening_server()
-		_send_from_clients(kit, server, 3)
+	await compare(func(impl: Implementation) -> void:
+		var server := impl.listening_server()
+		_send_from_clients(impl, server, 3)
 		var peer: PacketPeer = server.take_connection()
 		server = null
-		kit.note_peer("alone", peer)
+		impl.note_peer("alone", peer)
 		peer.close()
-		kit.note_peer("closed", peer)
-		kit.note("bind it", peer.bind(0, Kit.LOOPBACK))
-		kit.note_peer("bound", peer))
+		impl.note_peer("closed", peer)
+		impl.note("bind it", peer.bind(0, Implementation.LOOPBACK))
+		impl.note_peer("bound", peer))
 
 
 func test_a_peer_freed_or_closed_before_its_server() -> void:
 	await compare(_free_peers)
 
 
-func _free_peers(kit: Kit) -> void:
-	var server := kit.listening_server()
-	var client: PacketPeer = _send_from_clients(kit, server, 1)[0]
+func _free_peers(impl: Implementation) -> void:
+	var server := impl.listening_server()
+	var client: PacketPeer = _send_from_clients(impl, server, 1)[0]
 	var peer: PacketPeer = server.take_connection()
 	peer = null
-	client.put_packet(Kit.bytes(3, 1))
-	Kit.settle()
+	client.put_packet(Implementation.bytes(3, 1))
+	Implementation.settle()
 	server.poll()
-	kit.note("after it was freed, the client is a new one", server.is_connection_available())
+	impl.note("after it was freed, the client is a new one", server.is_connection_available())
 	peer = server.take_connection()
-	kit.note("its packets are the new ones", [peer.get_available_packet_count(), peer.get_packet()])
+	impl.note("its packets are the new ones", [peer.get_available_packet_count(), peer.get_packet()])
 	peer.close()
-	kit.note_peer("closed", peer)
-	client.put_packet(Kit.bytes(3, 2))
-	Kit.settle()
+	impl.note_peer("closed", peer)
+	client.put_packet(Implementation.bytes(3, 2))
+	Implementation.settle()
 	server.poll()
-	kit.note("after it was closed, too", server.is_connection_available())
-	kit.note("the closed peer has a destination", peer.put_packet(Kit.bytes(3)))
-	kit.note("the server goes on", server.take_connection().get_packet())
+	impl.note("after it was closed, too", server.is_connection_available())
+	impl.note("the closed peer has a destination", peer.put_packet(Implementation.bytes(3)))
+	impl.note("the server goes on", server.take_connection().get_packet())
 
 
 func test_a_peers_queue_is_as_large_as_the_engines() -> void:
 	await compare(_overflow)
 
 
-func _overflow(kit: Kit) -> void:
-	var server := kit.listening_server()
-	var client: PacketPeer = _send_from_clients(kit, server, 1)[0]
+func _overflow(impl: Implementation) -> void:
+	var server := impl.listening_server()
+	var client: PacketPeer = _send_from_clients(impl, server, 1)[0]
 	var peer: PacketPeer = server.take_connection()
 	peer.get_packet()
 	for i in 80:
-		client.put_packet(Kit.bytes(1000, i))
-	Kit.settle()
+		client.put_packet(Implementation.bytes(1000, i))
+	Implementation.settle()
 	server.poll()
-	kit.note("packets", peer.get_available_packet_count())
-	kit.note("the oldest", peer.get_packet())
-	client.put_packet(Kit.bytes(100, 200))
-	Kit.settle()
+	impl.note("packets", peer.get_available_packet_count())
+	impl.note("the oldest", peer.get_packet())
+	client.put_packet(Implementation.bytes(100, 200))
+	Implementation.settle()
 	server.poll()
-	kit.note("packets once there is room", peer.get_available_packet_count())
+	impl.note("packets once there is room", peer.get_available_packet_count())
 
 
 func test_address_families() -> void:
 	await compare(_mix_families)
 
 
-func _mix_families(kit: Kit) -> void:
+func _mix_families(impl: Implementation) -> void:
 	for address: String in ["*", "127.0.0.1", "0.0.0.0", "::1", "::"]:
-		var server := kit.listening_server(address)
+		var server := impl.listening_server(address)
 		for from: String in ["127.0.0.1", "::1"]:
-			var client := kit.connected_peer(server.get_local_port(), from)
-			client.put_packet(Kit.bytes(4))
-			Kit.settle()
+			var client := impl.connected_peer(server.get_local_port(), from)
+			client.put_packet(Implementation.bytes(4))
+			Implementation.settle()
 			var place := "%s to %s" % [from, address]
-			kit.note("%s: poll" % place, server.poll())
-			kit.note("%s: available" % place, server.is_connection_available())
+			impl.note("%s: poll" % place, server.poll())
+			impl.note("%s: available" % place, server.is_connection_available())
 			var peer: PacketPeer = server.take_connection()
 			if peer != null:
-				kit.note("%s: seen" % place, peer.get_packet_ip())
-				kit.note("%s: answer" % place, peer.put_packet(Kit.bytes(5)))
-				kit.note("%s: answered" % place, Kit.arrived(client, 1, 20))
+				impl.note("%s: seen" % place, peer.get_packet_ip())
+				impl.note("%s: answer" % place, peer.put_packet(Implementation.bytes(5)))
+				impl.note("%s: answered" % place, Implementation.arrived(client, 1, 20))
 
 
 func test_answers_come_from_the_address_that_was_asked() -> void:
@@ -276,46 +276,46 @@ func test_answers_come_from_the_address_that_was_asked() -> void:
 		return
 	const PREFERRED := "the engine's server answers from the address that the system prefers, which a connected client does not hear"
 	await compare(_ask_another_address, {
-		"the answer, *": [PackedByteArray(), Kit.bytes(5, 7), PREFERRED],
-		"the answer, 0.0.0.0": [PackedByteArray(), Kit.bytes(5, 7), PREFERRED],
+		"the answer, *": [PackedByteArray(), Implementation.bytes(5, 7), PREFERRED],
+		"the answer, 0.0.0.0": [PackedByteArray(), Implementation.bytes(5, 7), PREFERRED],
 	})
 
 
-func _ask_another_address(kit: Kit) -> void:
+func _ask_another_address(impl: Implementation) -> void:
 	for address: String in ["*", "0.0.0.0"]:
-		var server := kit.listening_server(address)
-		var client := kit.connected_peer(server.get_local_port(), "127.0.0.5")
-		client.put_packet(Kit.bytes(3))
-		Kit.settle()
+		var server := impl.listening_server(address)
+		var client := impl.connected_peer(server.get_local_port(), "127.0.0.5")
+		client.put_packet(Implementation.bytes(3))
+		Implementation.settle()
 		server.poll()
 		var peer: PacketPeer = server.take_connection()
-		kit.note("the packet, %s" % address, peer.get_packet())
-		peer.put_packet(Kit.bytes(5, 7))
-		var count := Kit.arrived(client, 1, 100)
-		kit.note("the answer, %s" % address, client.get_packet() if count > 0 else PackedByteArray())
+		impl.note("the packet, %s" % address, peer.get_packet())
+		peer.put_packet(Implementation.bytes(5, 7))
+		var count := Implementation.arrived(client, 1, 100)
+		impl.note("the answer, %s" % address, client.get_packet() if count > 0 else PackedByteArray())
 
 
 func test_large_packets() -> void:
 	expect_error("send it in parts")
-	await compare(func(kit: Kit) -> void:
-		var server := kit.listening_server()
-		var client := kit.connected_peer(server.get_local_port())
+	await compare(func(impl: Implementation) -> void:
+		var server := impl.listening_server()
+		var client := impl.connected_peer(server.get_local_port())
 		for size: int in [65_507, 65_508]:
-			kit.note("send %d" % size, client.put_packet(Kit.bytes(size)))
-		Kit.settle()
+			impl.note("send %d" % size, client.put_packet(Implementation.bytes(size)))
+		Implementation.settle()
 		server.poll()
 		var peer: PacketPeer = server.take_connection()
-		kit.note("received", peer.get_available_packet_count())
-		kit.note("unchanged", peer.get_packet() == Kit.bytes(65_507))
-		kit.note("send back", peer.put_packet(Kit.bytes(65_508))))
+		impl.note("received", peer.get_available_packet_count())
+		impl.note("unchanged", peer.get_packet() == Implementation.bytes(65_507))
+		impl.note("send back", peer.put_packet(Implementation.bytes(65_508))))
 
 
 func test_asking_for_clients_polls() -> void:
-	await compare(func(kit: Kit) -> void:
-			var server := kit.listening_server()
-			kit.connected_peer(server.get_local_port()).put_packet(Kit.bytes(3))
-			Kit.settle()
-			kit.note("available", server.is_connection_available()), {
+	await compare(func(impl: Implementation) -> void:
+			var server := impl.listening_server()
+			impl.connected_peer(server.get_local_port()).put_packet(Implementation.bytes(3))
+			Implementation.settle()
+			impl.note("available", server.is_connection_available()), {
 		"available": [false, true, "the documented server never calls poll()"],
 	})
 
@@ -328,25 +328,25 @@ func test_the_loop_over_new_clients_ends_although_more_arrive() -> void:
 	var arrives := func() -> void:
 		var sender := PacketPeerUDP.new()
 		sender.connect_to_host("127.0.0.1", server.get_local_port())
-		sender.put_packet(Kit.bytes(3))
+		sender.put_packet(Implementation.bytes(3))
 		senders.append(sender)
 	arrives.call()
-	Kit.settle()
+	Implementation.settle()
 	while server.is_connection_available() and rounds < 100:
 		server.take_connection()
 		arrives.call()
-		Kit.settle()
+		Implementation.settle()
 		rounds += 1
 	equal(rounds, 1, "clients taken in one loop of one frame")
 	check(server.is_connection_available(), "the next loop begins where that one ended")
 
 
-func _send_from_clients(kit: Kit, server: RefCounted, count: int) -> Array[PacketPeer]:
+func _send_from_clients(impl: Implementation, server: RefCounted, count: int) -> Array[PacketPeer]:
 	var clients: Array[PacketPeer] = []
 	for i in count:
-		clients.append(kit.connected_peer(server.get_local_port()))
-		clients[i].put_packet(Kit.bytes(3, i))
-	Kit.settle()
+		clients.append(impl.connected_peer(server.get_local_port()))
+		clients[i].put_packet(Implementation.bytes(3, i))
+	Implementation.settle()
 	server.poll()
 	return clients
 

@@ -1,5 +1,5 @@
 ## Which servers a client accepts, what state the others leave it in, and what it says of them.
-extends "res://tests/meeting.gd"
+extends "res://tests/certificate_suite.gd"
 
 
 func test_good_chains_of_every_kind_of_key_are_accepted() -> void:

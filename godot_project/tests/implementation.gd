@@ -1,12 +1,12 @@
 ## Makes objects of the engine's classes or of ours, and records what they do.
 ##
-## Scenarios are written once, against a kit, and run with both: see differential.gd. Class names in strings stay the
+## Scenarios are written once, against a impl, and run with both: see differential.gd. Class names in strings stay the
 ## engine's, also where the drop-in is on.
 extends RefCounted
 
 const LOOPBACK := "127.0.0.1"
 
-## Whether this kit's classes are ours.
+## Whether this impl's classes are ours.
 var ours: bool
 
 ## What was noted, in order: pairs of a label and a value.

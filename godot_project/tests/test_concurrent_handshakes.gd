@@ -1,7 +1,7 @@
 ## Many clients at once: threads do their handshakes, and to a script it looks as if it had done them itself.
 extends "res://tests/suite.gd"
 
-const Kit := preload("res://tests/kit.gd")
+const Implementation := preload("res://tests/implementation.gd")
 
 const HANDSHAKING := OpenSSLPacketPeerDTLS.STATUS_HANDSHAKING
 const CONNECTED := OpenSSLPacketPeerDTLS.STATUS_CONNECTED
@@ -10,7 +10,7 @@ const CROWD := 40
 ## Just too many for the script's own thread.
 const SMALL_CROWD := 6
 
-var _kit := Kit.new(true)
+var _impl := Implementation.new(true)
 var _udp_server: OpenSSLUDPServer
 var _dtls_server: OpenSSLDTLSServer
 var _clients: Array[OpenSSLPacketPeerDTLS] = []
@@ -21,9 +21,9 @@ var _seen: Array[Array] = []
 
 
 func before_each() -> void:
-	_udp_server = _kit.listening_server()
+	_udp_server = _impl.listening_server()
 	_udp_server.max_pending_connections = 2 * CROWD
-	_dtls_server = _kit.ready_server()
+	_dtls_server = _impl.ready_server()
 	_clients.clear()
 	_served.clear()
 	_seen.clear()
@@ -33,7 +33,7 @@ func before_each() -> void:
 
 func _client() -> OpenSSLPacketPeerDTLS:
 	var client := OpenSSLPacketPeerDTLS.new()
-	client.connect_to_peer(_kit.connected_peer(_udp_server.get_local_port()), "localhost", TLSOptions.client_unsafe())
+	client.connect_to_peer(_impl.connected_peer(_udp_server.get_local_port()), "localhost", TLSOptions.client_unsafe())
 	return client
 
 
