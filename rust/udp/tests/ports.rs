@@ -5,7 +5,7 @@ mod support;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::process::Command;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
@@ -20,6 +20,10 @@ const ON_V6: BindAddress = BindAddress::Ip(V6);
 
 /// More clients than one small socket is to serve ([`Listener::set_kernel_buffer`]).
 const CROWD: usize = 65;
+
+/// Held while a process is started: until it executes its program it has a copy of every socket of this one, and keeps
+/// their ports taken. Held, too, by tests that expect a port to be free at once.
+static STARTING_A_PROCESS: Mutex<()> = Mutex::new(());
 
 /// A listener with several sockets on its port, where the system has that; and what keeps it so.
 fn listener_of_many_sockets(address: BindAddress) -> (Listener, Vec<(UdpSocket, Arc<Peer>)>) {
@@ -41,6 +45,10 @@ fn listener_of_many_sockets(address: BindAddress) -> (Listener, Vec<(UdpSocket, 
     let crowd = crowd.collect();
     listener.poll().unwrap();
     (listener, crowd)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn listener_on(address: BindAddress) -> Listener {
@@ -115,6 +123,7 @@ fn a_listener_is_refused_a_port_that_a_peer_has() {
 
 #[test]
 fn a_port_is_free_at_once_when_its_listener_has_stopped() {
+    let _no_process_starts = lock(&STARTING_A_PROCESS);
     for address in addresses() {
         for _ in 0..20 {
             let listener = listener_on(address);
@@ -133,6 +142,7 @@ fn a_port_is_free_at_once_when_its_listener_has_stopped() {
 
 #[test]
 fn a_port_is_free_at_once_although_other_threads_were_using_it() {
+    let _no_process_starts = lock(&STARTING_A_PROCESS);
     let (listener, client, peer) = accepted();
     let port = listener.local_port();
     for _ in 0..5 {
@@ -229,7 +239,10 @@ fn is_refused_to_another_process(port: u16, user: Option<u32>, may_reuse_port: b
         std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
         command.uid(user).gid(user);
     }
-    let output = command.output().unwrap();
+    let output = {
+        let _no_port_is_freed = lock(&STARTING_A_PROCESS);
+        command.output().unwrap()
+    };
     std::fs::remove_file(&program).unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(text.contains("running 1 test"), "{text}");
@@ -275,6 +288,7 @@ fn another_user() -> Option<u32> {
         const NOBODY: u32 = 65_534;
         let mut command = Command::new("true");
         std::os::unix::process::CommandExt::uid(&mut command, NOBODY);
+        let _no_port_is_freed = lock(&STARTING_A_PROCESS);
         command.status().ok().map(|_| NOBODY)
     }
     #[cfg(not(unix))]
