@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use dtls::{CookieJar, Greeting, ServerContext, Session};
+use dtls::{CookieCheck, CookieJar, ServerContext, Session};
 
 use crate::address_limits::AddressLimits;
 use crate::engine_link::Outbox;
@@ -89,12 +89,12 @@ impl ServerSide {
             .cookies
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .greet(datagram, client, now)?;
-        if let Greeting::Unverified(request) = &greeting {
+            .verify_cookie(datagram, client, now)?;
+        if let CookieCheck::Unverified(request) = &greeting {
             // A client that is gone by now is forgotten all the same.
             link.answer(request.as_bytes(), outbox);
         }
-        Ok(greeting == Greeting::Verified)
+        Ok(greeting == CookieCheck::Verified)
     }
 
     /// Keeps the finished session that `hand_over` gives, for [`take_restarted`](Self::take_restarted); whether it gives

@@ -145,7 +145,7 @@ fn main() {
 fn talk(from: &mut Session, to: &mut Session) {
     let now = std::time::Instant::now();
     from.send(&[7; 100]).unwrap();
-    to.handle_datagram(&mut support::datagram(from), now);
+    to.handle_datagram(&support::datagram(from), now);
     assert_eq!(to.next_packet(<[u8]>::len), Some(100));
 }
 

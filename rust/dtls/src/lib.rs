@@ -34,7 +34,7 @@ pub use config::policy::{
 pub use config::settings::Settings;
 pub use config::trust::{Roots, Verification};
 pub use failure::{CertificateFailure, Failure};
-pub use handshake::cookie::{CookieJar, Greeting};
+pub use handshake::cookie::{CookieCheck, CookieJar};
 pub use record::aead::forget_keys;
 pub use session::restart::RESTART_SILENCE;
 pub use session::{Session, Status};

@@ -130,10 +130,10 @@ fn bombard(
     let mut peak = 0;
     for number in 0..count {
         let now = world_now + Duration::from_secs(50) * number / count;
-        let mut datagram = hostile.datagram();
+        let datagram = hostile.datagram();
         PEAK.store(HELD.load(Relaxed), Relaxed);
         let strangers = datagram.capacity();
-        session.handle_datagram(&mut datagram, now);
+        session.handle_datagram(&datagram, now);
         session.handle_timeout(now);
         session.drain_datagrams(|_| {});
         peak = peak.max(PEAK.load(Relaxed).saturating_sub(before + strangers));

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-use dtls::{CookieJar, Greeting, MAX_DATAGRAM, PACKET_QUEUE_BYTES, SendError, Session, Status};
+use dtls::{CookieCheck, CookieJar, MAX_DATAGRAM, PACKET_QUEUE_BYTES, SendError, Session, Status};
 
 use crate::random::Stream;
 use crate::{credentials, random};
@@ -94,15 +94,15 @@ impl Side {
     /// Takes one datagram from the network.
     pub(crate) fn handle(&mut self, datagram: &[u8], time: Time) {
         random::select(self.stream);
-        let mut lent = datagram.to_vec();
         match (&mut self.session, &mut self.jar) {
             (Some(session), Some(jar))
-                if session.status() == Status::Connected && session.is_another_hello(datagram) =>
+                if session.status() == Status::Connected
+                    && session.is_new_client_hello(datagram) =>
             {
                 // Anyone who owns an address has a cookie for any hello, as in `begin_with`; a second one has a cookie.
                 let is_second = datagram.get(MESSAGE_NUMBER) == Some(&1);
-                match jar.greet(datagram, CLIENT_ADDRESS, time.now()) {
-                    Ok(Greeting::Unverified(request)) if !is_second => {
+                match jar.verify_cookie(datagram, CLIENT_ADDRESS, time.now()) {
+                    Ok(CookieCheck::Unverified(request)) if !is_second => {
                         self.answers.push(request.as_bytes().to_vec());
                     }
                     _ => session.offer_restart(datagram, time.now()),
@@ -113,7 +113,7 @@ impl Side {
                 let was_connected =
                     session.status() == Status::Connected && !session.is_restarting();
                 let before = self.answers.len();
-                session.handle_datagram(&mut lent, time.now());
+                session.handle_datagram(datagram, time.now());
                 if was_connected {
                     session.drain_datagrams(|datagram| self.answers.push(datagram.to_vec()));
                     let count = self.answers.len() - before;
@@ -121,19 +121,18 @@ impl Side {
                 }
             }
             (None, Some(jar)) => {
-                let greeting = jar.greet(datagram, CLIENT_ADDRESS, time.now());
+                let greeting = jar.verify_cookie(datagram, CLIENT_ADDRESS, time.now());
                 match greeting.expect("a cookie is computed") {
-                    Greeting::Noise => {}
-                    Greeting::Unverified(request) => {
+                    CookieCheck::NotClientHello => {}
+                    CookieCheck::Unverified(request) => {
                         assert!(request.as_bytes().len() <= datagram.len());
                         self.answers.push(request.as_bytes().to_vec());
                     }
-                    Greeting::Verified => self.begin_with(&mut lent, time),
+                    CookieCheck::Verified => self.begin_with(datagram, time),
                 }
             }
             (None, None) => {}
         }
-        assert_eq!(lent, datagram, "a datagram is lent, not changed");
         self.take_restarted();
         self.check();
     }
@@ -154,7 +153,7 @@ impl Side {
     }
 
     /// Begins a server's session with a hello as if its cookie held. Anyone who owns an address gets one for any hello.
-    pub(crate) fn begin_with(&mut self, hello: &mut Vec<u8>, time: Time) {
+    pub(crate) fn begin_with(&mut self, hello: &[u8], time: Time) {
         random::select(self.stream);
         self.session = Session::accept(credentials::server_context(), hello, time.now()).ok();
         self.check();

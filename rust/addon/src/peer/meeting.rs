@@ -102,12 +102,12 @@ impl Peer {
         if let State::Met {
             link,
             server,
-            mut hello,
+            hello,
             underway,
         } = std::mem::replace(&mut self.state, idle)
         {
             let context = server.context.clone().with_settings(self.timeouts.settings);
-            let session = Session::accept(&context, &mut hello, Instant::now());
+            let session = Session::accept(&context, &hello, Instant::now());
             DATAGRAM.set(hello);
             let session = session.map_err(Notice::ServerRefused)?;
             self.go_live(link, session, Some(server), Some(underway));

@@ -139,7 +139,7 @@ impl Peer {
                 break;
             }
             match link.receive(datagram) {
-                Arrival::Datagram if session.is_another_hello(datagram) => {
+                Arrival::Datagram if session.is_new_client_hello(datagram) => {
                     // The client was started again, or somebody poses as it: a cookie tells only that the sender
                     // can read what is sent to the address (RFC 6347 section 4.2.8).
                     let is_verified = server.as_ref().is_some_and(|server| {
@@ -180,7 +180,7 @@ impl Peer {
             && absence.begin_test(*now)
             && !session.has_datagrams()
         {
-            session.repeat_flight();
+            session.resend_flight();
         }
         self.flush();
     }

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Instant;
 
 use dtls::{
-    ClientContext, CookieJar, Greeting, Identity, Roots, ServerContext, Session, Status,
+    ClientContext, CookieCheck, CookieJar, Identity, Roots, ServerContext, Session, Status,
     Verification,
 };
 use testkit::certificates::{KeyKind, Leaf};
@@ -48,28 +48,28 @@ impl World {
         let mut under_way = Vec::new();
         loop {
             client.drain_datagrams(|datagram| under_way.push(datagram.to_vec()));
-            for mut datagram in under_way.drain(..) {
+            for datagram in under_way.drain(..) {
                 match &mut server {
-                    Some(server) => server.handle_datagram(&mut datagram, self.now),
-                    None => match self.jar.greet(&datagram, CLIENT, self.now).unwrap() {
-                        Greeting::Unverified(answer) => {
-                            let mut answer = answer.as_bytes().to_vec();
-                            client.handle_datagram(&mut answer, self.now);
+                    Some(server) => server.handle_datagram(&datagram, self.now),
+                    None => match self.jar.verify_cookie(&datagram, CLIENT, self.now).unwrap() {
+                        CookieCheck::Unverified(answer) => {
+                            let answer = answer.as_bytes().to_vec();
+                            client.handle_datagram(&answer, self.now);
                         }
-                        Greeting::Verified => {
+                        CookieCheck::Verified => {
                             let context = &self.server;
-                            let session = Session::accept(context, &mut datagram, self.now);
+                            let session = Session::accept(context, &datagram, self.now);
                             server = Some(session.unwrap());
                         }
-                        Greeting::Noise => panic!("the hello is noise"),
+                        CookieCheck::NotClientHello => panic!("the hello is noise"),
                     },
                 }
             }
             if let Some(server) = &mut server {
                 server.drain_datagrams(|datagram| under_way.push(datagram.to_vec()));
             }
-            for mut datagram in under_way.drain(..) {
-                client.handle_datagram(&mut datagram, self.now);
+            for datagram in under_way.drain(..) {
+                client.handle_datagram(&datagram, self.now);
             }
             if let Some(server) = server.take_if(|server| server.status() == Status::Connected)
                 && client.status() == Status::Connected

@@ -10,7 +10,7 @@ use std::time::Instant;
 use crate::config::context::{ClientContext, ServerContext};
 use crate::config::error::ConfigError;
 use crate::config::trust::Verification;
-use crate::handshake::cookie::{CookieJar, Greeting};
+use crate::handshake::cookie::{CookieCheck, CookieJar};
 use crate::session::{Session, Status};
 
 /// More flights than a handshake has.
@@ -27,25 +27,25 @@ pub(crate) fn handshake(context: &ServerContext) -> Result<(), ConfigError> {
     let mut client = Session::connect(&ClientContext::new(Verification::DangerousNone)?, "", now)?;
     let mut server: Option<Session> = None;
     for _ in 0..FLIGHTS {
-        for mut datagram in drained(&mut client) {
+        for datagram in drained(&mut client) {
             match &mut server {
-                Some(server) => server.handle_datagram(&mut datagram, now),
-                None => match jar.greet(&datagram, address, now)? {
-                    Greeting::Verified => {
-                        server = Some(Session::accept(context, &mut datagram, now)?);
+                Some(server) => server.handle_datagram(&datagram, now),
+                None => match jar.verify_cookie(&datagram, address, now)? {
+                    CookieCheck::Verified => {
+                        server = Some(Session::accept(context, &datagram, now)?);
                     }
-                    Greeting::Unverified(request) => {
-                        client.handle_datagram(&mut request.as_bytes().to_vec(), now);
+                    CookieCheck::Unverified(request) => {
+                        client.handle_datagram(request.as_bytes(), now);
                     }
-                    Greeting::Noise => {}
+                    CookieCheck::NotClientHello => {}
                 },
             }
         }
         let Some(server) = &mut server else {
             continue;
         };
-        for mut datagram in drained(server) {
-            client.handle_datagram(&mut datagram, now);
+        for datagram in drained(server) {
+            client.handle_datagram(&datagram, now);
         }
         if client.status() == Status::Connected && server.status() == Status::Connected {
             return Ok(());

@@ -16,7 +16,7 @@ use crate::wire_format::hello::{COOKIE_BYTES, ClientHello, HelloVerifyRequest};
 
 /// What a stranger's datagram is worth.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Greeting {
+pub enum CookieCheck {
     /// A ClientHello with a cookie that this server gave to this address: make a session of it with
     /// [`Session::accept`](crate::Session::accept).
     Verified,
@@ -24,7 +24,7 @@ pub enum Greeting {
     /// forget the client.
     Unverified(HelloVerifyRequest),
     /// No ClientHello: drop it.
-    Noise,
+    NotClientHello,
 }
 
 /// Makes and checks a server's cookies.
@@ -77,26 +77,26 @@ impl CookieJar {
     /// # Errors
     /// [`ConfigError::OpenSsl`] where OpenSSL cannot compute a cookie; the client is then as good as
     /// unknown.
-    pub fn greet(
+    pub fn verify_cookie(
         &mut self,
         datagram: &[u8],
         client: SocketAddr,
         now: Instant,
-    ) -> Result<Greeting, ConfigError> {
+    ) -> Result<CookieCheck, ConfigError> {
         let Some(hello) = ClientHello::parse(datagram) else {
-            return Ok(Greeting::Noise);
+            return Ok(CookieCheck::NotClientHello);
         };
         self.rotate(now)?;
         let expected = cookie(&self.current, &hello, client)?;
         if same(&expected, hello.cookie) {
-            return Ok(Greeting::Verified);
+            return Ok(CookieCheck::Verified);
         }
         if let Some(previous) = &self.previous
             && same(&cookie(previous, &hello, client)?, hello.cookie)
         {
-            return Ok(Greeting::Verified);
+            return Ok(CookieCheck::Verified);
         }
-        Ok(Greeting::Unverified(HelloVerifyRequest::new(
+        Ok(CookieCheck::Unverified(HelloVerifyRequest::new(
             &hello, &expected,
         )))
     }

@@ -240,7 +240,7 @@ impl Session {
         }
         self.stream.get_mut().swap_incoming(datagram, false);
         if matches!(self.phase, Phase::Connected(_)) {
-            self.handle_datagram(&mut datagram[at..].to_vec(), now);
+            self.handle_datagram(&datagram[at..], now);
         }
         self.handle_overtaken(&overtaken, now);
     }
@@ -250,12 +250,12 @@ impl Session {
     fn handle_overtaken(&mut self, overtaken: &Queue, now: Instant) {
         let ends_it = |record: &&[u8]| record.first() == Some(&records::HANDSHAKE);
         for record in overtaken.iter().filter(ends_it) {
-            self.handle_datagram(&mut record.to_vec(), now);
+            self.handle_datagram(record, now);
         }
         for record in overtaken.iter().filter(|record| !ends_it(record)) {
             match &mut self.phase {
                 Phase::Handshaking(handshake) => handshake.early.push(record),
-                _ => self.handle_datagram(&mut record.to_vec(), now),
+                _ => self.handle_datagram(record, now),
             }
         }
     }

@@ -208,8 +208,8 @@ mod tests {
     use super::*;
     use crate::session::Phase;
     use crate::{
-        ClientContext, CookieJar, Failure, Greeting, Identity, SendError, ServerContext, Session,
-        Status, Verification,
+        ClientContext, CookieCheck, CookieJar, Failure, Identity, SendError, ServerContext,
+        Session, Status, Verification,
     };
 
     /// Carries what one side sends to the other; gives how many datagrams and bytes there were.
@@ -218,7 +218,7 @@ mod tests {
         from.drain_datagrams(|datagram| {
             count += 1;
             bytes += datagram.len();
-            to.handle_datagram(&mut datagram.to_vec(), now);
+            to.handle_datagram(datagram, now);
         });
         (count, bytes)
     }
@@ -235,12 +235,12 @@ mod tests {
             let mut hello = Vec::new();
             client.drain_datagrams(|datagram| hello = datagram.to_vec());
             let address = "192.0.2.7:40000".parse().unwrap();
-            match jar.greet(&hello, address, now).unwrap() {
-                Greeting::Unverified(request) => {
-                    client.handle_datagram(&mut request.as_bytes().to_vec(), now);
+            match jar.verify_cookie(&hello, address, now).unwrap() {
+                CookieCheck::Unverified(request) => {
+                    client.handle_datagram(request.as_bytes(), now);
                 }
-                Greeting::Verified => break Session::accept(&server, &mut hello, now).unwrap(),
-                Greeting::Noise => panic!("a hello is no noise"),
+                CookieCheck::Verified => break Session::accept(&server, &hello, now).unwrap(),
+                CookieCheck::NotClientHello => panic!("a hello is no noise"),
             }
         };
         for _ in 0..2 {
@@ -270,8 +270,8 @@ mod tests {
             let (mut client, mut server) = connected(now);
             let mut all = (0, 0);
             for _ in 0..200 {
-                let mut datagram = asking(&mut client, message, 1000);
-                server.handle_datagram(&mut datagram, now);
+                let datagram = asking(&mut client, message, 1000);
+                server.handle_datagram(&datagram, now);
                 let (count, bytes) = carry(&mut server, &mut client, now);
                 // The last flight is one datagram.
                 assert!(count <= 1, "{count} datagrams");
@@ -340,14 +340,14 @@ mod tests {
         // Replays and other epochs are not tried with the key.
         let mut of_another_epoch = forged(50);
         of_another_epoch[4] = 2;
-        for mut datagram in [forged(0), of_another_epoch, forged(70)] {
-            server.handle_datagram(&mut datagram, now);
+        for datagram in [forged(0), of_another_epoch, forged(70)] {
+            server.handle_datagram(&datagram, now);
             assert_eq!(server.status(), Status::Connected);
         }
         // What is authentic goes on, and counts for nothing.
         client.send(b"last").unwrap();
         carry(&mut client, &mut server, now);
-        server.handle_datagram(&mut forged(71), now);
+        server.handle_datagram(&forged(71), now);
         let got = server.next_packet(<[u8]>::to_vec);
         assert_eq!(got.as_deref(), Some(&b"last"[..]));
         assert_eq!(server.status(), Status::Failed);

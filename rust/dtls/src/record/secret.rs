@@ -49,7 +49,8 @@ mod tests {
 
     use crate::session::Phase;
     use crate::{
-        ClientContext, CookieJar, Greeting, Identity, ServerContext, Session, Status, Verification,
+        ClientContext, CookieCheck, CookieJar, Identity, ServerContext, Session, Status,
+        Verification,
     };
 
     use super::Secret;
@@ -159,26 +160,29 @@ mod tests {
         for _ in 0..20 {
             let mut to_server = Vec::new();
             client.drain_datagrams(|datagram| to_server.push(datagram.to_vec()));
-            for mut datagram in to_server {
+            for datagram in to_server {
                 match &mut server {
-                    Some(server) => server.handle_datagram(&mut datagram, now),
-                    None => match jar.greet(&datagram, "192.0.2.7:40000".parse().unwrap(), now) {
-                        Ok(Greeting::Unverified(request)) => {
-                            client.handle_datagram(&mut request.as_bytes().to_vec(), now);
+                    Some(server) => server.handle_datagram(&datagram, now),
+                    None => {
+                        match jar.verify_cookie(&datagram, "192.0.2.7:40000".parse().unwrap(), now)
+                        {
+                            Ok(CookieCheck::Unverified(request)) => {
+                                client.handle_datagram(request.as_bytes(), now);
+                            }
+                            Ok(CookieCheck::Verified) => {
+                                server = Session::accept(&context, &datagram, now).ok();
+                            }
+                            _ => {}
                         }
-                        Ok(Greeting::Verified) => {
-                            server = Session::accept(&context, &mut datagram, now).ok();
-                        }
-                        _ => {}
-                    },
+                    }
                 }
             }
             let mut to_client = Vec::new();
             if let Some(server) = &mut server {
                 server.drain_datagrams(|datagram| to_client.push(datagram.to_vec()));
             }
-            for mut datagram in to_client {
-                client.handle_datagram(&mut datagram, now);
+            for datagram in to_client {
+                client.handle_datagram(&datagram, now);
                 let mut secret = Secret::<48>::empty();
                 let session = client.stream.ssl().and_then(|ssl| ssl.session());
                 if session.is_some_and(|it| it.master_key(&mut *secret) == secret.len()) {
@@ -199,8 +203,8 @@ mod tests {
         from.send(b"a packet").unwrap();
         let mut sent = Vec::new();
         from.drain_datagrams(|datagram| sent.push(datagram.to_vec()));
-        for mut datagram in sent {
-            to.handle_datagram(&mut datagram, now);
+        for datagram in sent {
+            to.handle_datagram(&datagram, now);
         }
         assert_eq!(
             to.next_packet(<[u8]>::to_vec).as_deref(),

@@ -99,7 +99,7 @@ impl Session {
     }
 
     /// Begins a server's session with a datagram that
-    /// [`CookieJar::greet`](crate::CookieJar::greet) called verified; its first flight waits in
+    /// [`CookieJar::verify_cookie`](crate::CookieJar::verify_cookie) called verified; its first flight waits in
     /// [`drain_datagrams`](Self::drain_datagrams) at once. Only the datagram's first record begins it: what follows is
     /// treated as in any other datagram.
     ///
@@ -108,10 +108,11 @@ impl Session {
     /// cookie jar did.
     pub fn accept(
         context: &ServerContext,
-        hello: &mut Vec<u8>,
+        hello: &[u8],
         now: Instant,
     ) -> Result<Self, ConfigError> {
         forget_earlier_errors();
+        let hello = &mut hello.to_vec();
         let parsed = ClientHello::parse(hello).ok_or(ConfigError::NoHello)?;
         let mut ssl = new_ssl(&context.ssl)?;
         ssl.set_accept_state();
@@ -192,10 +193,10 @@ impl Session {
     /// the one that the session began with: the client was started again on the same address and
     /// port, or someone poses as it (RFC 6347 section 4.2.8).
     ///
-    /// Let [`CookieJar::greet`](crate::CookieJar::greet) judge it as an unverified client's. Once it is verified, an
+    /// Let [`CookieJar::verify_cookie`](crate::CookieJar::verify_cookie) judge it as an unverified client's. Once it is verified, an
     /// unfinished handshake can be dropped for it, while an established session is to be kept:
     /// [`offer_restart`](Self::offer_restart). [`handle_datagram`](Self::handle_datagram) ignores such hellos.
-    pub fn is_another_hello(&self, datagram: &[u8]) -> bool {
+    pub fn is_new_client_hello(&self, datagram: &[u8]) -> bool {
         let Some(hello) = ClientHello::parse(datagram) else {
             return false;
         };
@@ -225,9 +226,8 @@ impl Session {
     /// Takes one datagram that came from the other side, whatever it holds. Records that are not valid are dropped alone,
     /// and so is what follows the last whole record (RFC 6347 section 4.1.2.7).
     ///
-    /// The vector is borrowed for the call and holds the same bytes after it. Where
-    /// [`takes_datagrams`](Self::takes_datagrams) is false, nothing happens.
-    pub fn handle_datagram(&mut self, datagram: &mut Vec<u8>, now: Instant) {
+    /// Where [`takes_datagrams`](Self::takes_datagrams) is false, nothing happens.
+    pub fn handle_datagram(&mut self, datagram: &[u8], now: Instant) {
         if !self.takes_datagrams() {
             return;
         }
@@ -237,9 +237,9 @@ impl Session {
         }
     }
 
-    pub(crate) fn handle_own_datagram(&mut self, datagram: &mut Vec<u8>, now: Instant) {
+    pub(crate) fn handle_own_datagram(&mut self, datagram: &[u8], now: Instant) {
         match self.phase {
-            Phase::Handshaking(_) => self.handle_handshake_records(datagram, 0, now),
+            Phase::Handshaking(_) => self.handle_handshake_records(&mut datagram.to_vec(), 0, now),
             Phase::Connected(_) => self.receive(datagram, now),
             Phase::Closed | Phase::Failed(_) => {}
         }
@@ -309,7 +309,7 @@ impl Session {
 
     /// Sends the flight that waits for an answer once more as it is, for an owner that knows that it did not arrive. Does
     /// nothing once the handshake is done.
-    pub fn repeat_flight(&mut self) {
+    pub fn resend_flight(&mut self) {
         if let Phase::Handshaking(handshake) = &self.phase {
             handshake.copy_flight(&mut self.stream.get_mut().outgoing);
         }

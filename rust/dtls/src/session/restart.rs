@@ -79,7 +79,7 @@ impl Restart {
     }
 
     /// Takes a datagram that the established session could not open.
-    fn handle_datagram(&mut self, datagram: &mut Vec<u8>, now: Instant) {
+    fn handle_datagram(&mut self, datagram: &[u8], now: Instant) {
         match &mut self.stage {
             Stage::Waiting(datagrams) => {
                 // A client has sent nothing else by now.
@@ -99,8 +99,8 @@ impl Restart {
 
 impl Session {
     /// Takes a hello from the address of this established session for which
-    /// [`is_another_hello`](Self::is_another_hello) is true and whose cookie holds
-    /// ([`CookieJar::greet`](crate::CookieJar::greet)). Nothing is answered yet: see
+    /// [`is_new_client_hello`](Self::is_new_client_hello) is true and whose cookie holds
+    /// ([`CookieJar::verify_cookie`](crate::CookieJar::verify_cookie)). Nothing is answered yet: see
     /// [`restart_is_due`](Self::restart_is_due).
     ///
     /// A hello that differs from the one before takes its place, at most once a second after the handshake has begun. Where
@@ -120,7 +120,7 @@ impl Session {
             None => now + RESTART_SILENCE,
             Some(restart) if restart.random == random => {
                 if let Some(session) = restart.session_mut() {
-                    session.handle_datagram(&mut hello.to_vec(), now);
+                    session.handle_datagram(hello, now);
                 }
                 return;
             }
@@ -159,10 +159,10 @@ impl Session {
         if let Stage::Waiting(datagrams) = &mut restart.stage {
             let datagrams = std::mem::take(datagrams);
             let mut datagrams = datagrams.iter().map(<[u8]>::to_vec);
-            let mut hello = datagrams.next().unwrap_or_default();
-            let mut session = Self::accept(context, &mut hello, now)?;
-            for mut datagram in datagrams {
-                session.handle_datagram(&mut datagram, now);
+            let hello = datagrams.next().unwrap_or_default();
+            let mut session = Self::accept(context, &hello, now)?;
+            for datagram in datagrams {
+                session.handle_datagram(&datagram, now);
             }
             restart.begins_at = now;
             restart.stage = Stage::Begun(session);
@@ -206,7 +206,7 @@ impl Session {
 
     /// Takes a datagram while there is a newcomer. The established session is first: what it cannot open has no
     /// effect on it.
-    pub(crate) fn handle_contested_datagram(&mut self, datagram: &mut Vec<u8>, now: Instant) {
+    pub(crate) fn handle_contested_datagram(&mut self, datagram: &[u8], now: Instant) {
         if !self.is_restarted() {
             let heard_before = self.heard_at.take();
             self.handle_own_datagram(datagram, now);

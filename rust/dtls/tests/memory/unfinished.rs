@@ -130,10 +130,10 @@ fn attacks(jar: &mut CookieJar, now: Instant) -> Vec<(String, Datagrams)> {
 
 /// A server's session that took all of it, and has sent its answers.
 fn begin(server: &ServerContext, (hello, more): &Datagrams, now: Instant) -> Session {
-    let mut session = Session::accept(server, &mut hello.clone(), now).unwrap();
+    let mut session = Session::accept(server, hello, now).unwrap();
     session.drain_datagrams(|_| {});
     for datagram in more {
-        session.handle_datagram(&mut datagram.clone(), now);
+        session.handle_datagram(datagram, now);
         session.drain_datagrams(|_| {});
     }
     assert_eq!(session.status(), Status::Handshaking);

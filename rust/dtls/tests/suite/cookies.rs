@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dtls::{COOKIE_LIFETIME, CookieJar, Greeting, Session};
+use dtls::{COOKIE_LIFETIME, CookieCheck, CookieJar, Session};
 
 use crate::hellos::Hello;
 use crate::world::{CLIENT_ADDRESS, SERVER_NAME, World, client_context};
@@ -11,14 +11,15 @@ use crate::world::{CLIENT_ADDRESS, SERVER_NAME, World, client_context};
 fn hello_with_cookie(world: &mut World) -> Vec<u8> {
     let first = hello(&mut world.client);
     let now = world.now();
-    let Greeting::Unverified(request) = world.jar.greet(&first, CLIENT_ADDRESS, now).unwrap()
+    let CookieCheck::Unverified(request) = world
+        .jar
+        .verify_cookie(&first, CLIENT_ADDRESS, now)
+        .unwrap()
     else {
         panic!("a hello without a cookie is not verified");
     };
     assert!(request.as_bytes().len() < first.len(), "no amplification");
-    world
-        .client
-        .handle_datagram(&mut request.as_bytes().to_vec(), now);
+    world.client.handle_datagram(request.as_bytes(), now);
     hello(&mut world.client)
 }
 
@@ -34,8 +35,8 @@ fn a_cookie_holds_for_the_client_it_was_given_to() {
     let mut world = World::new();
     let hello = hello_with_cookie(&mut world);
     let now = world.now();
-    let greeting = world.jar.greet(&hello, CLIENT_ADDRESS, now);
-    assert_eq!(greeting, Ok(Greeting::Verified));
+    let check = world.jar.verify_cookie(&hello, CLIENT_ADDRESS, now);
+    assert_eq!(check, Ok(CookieCheck::Verified));
 }
 
 #[test]
@@ -48,8 +49,8 @@ fn a_cookie_does_not_hold_for_another_address_or_port() {
     let mut ip = CLIENT_ADDRESS;
     ip.set_ip([192, 0, 2, 8].into());
     for other in [port, ip] {
-        let greeting = world.jar.greet(&hello, other, now).unwrap();
-        assert!(matches!(greeting, Greeting::Unverified(_)), "{other}");
+        let check = world.jar.verify_cookie(&hello, other, now).unwrap();
+        assert!(matches!(check, CookieCheck::Unverified(_)), "{other}");
     }
 }
 
@@ -62,8 +63,11 @@ fn a_cookie_does_not_hold_with_another_hello() {
     for changed_at in [13 + 12 + 2, 13 + 12 + 2 + 31] {
         let mut changed = hello.clone();
         changed[changed_at] ^= 1;
-        let greeting = world.jar.greet(&changed, CLIENT_ADDRESS, now).unwrap();
-        assert!(matches!(greeting, Greeting::Unverified(_)));
+        let check = world
+            .jar
+            .verify_cookie(&changed, CLIENT_ADDRESS, now)
+            .unwrap();
+        assert!(matches!(check, CookieCheck::Unverified(_)));
     }
 }
 
@@ -72,21 +76,24 @@ fn a_cookie_of_another_server_does_not_hold() {
     let hello = hello_with_cookie(&mut World::new());
     let mut other = World::new();
     let now = other.now();
-    let greeting = other.jar.greet(&hello, CLIENT_ADDRESS, now).unwrap();
-    assert!(matches!(greeting, Greeting::Unverified(_)));
+    let check = other
+        .jar
+        .verify_cookie(&hello, CLIENT_ADDRESS, now)
+        .unwrap();
+    assert!(matches!(check, CookieCheck::Unverified(_)));
 }
 
 #[test]
 fn a_cookie_outlives_one_change_of_the_secret_and_no_more() {
     let mut world = World::new();
     let hello = hello_with_cookie(&mut world);
-    let mut greet_after = |time: Duration| {
+    let mut check_after = |time: Duration| {
         let at = world.now() + time;
-        world.jar.greet(&hello, CLIENT_ADDRESS, at).unwrap()
+        world.jar.verify_cookie(&hello, CLIENT_ADDRESS, at).unwrap()
     };
-    assert_eq!(greet_after(COOKIE_LIFETIME), Greeting::Verified);
-    let twice = greet_after(2 * COOKIE_LIFETIME);
-    assert!(matches!(twice, Greeting::Unverified(_)));
+    assert_eq!(check_after(COOKIE_LIFETIME), CookieCheck::Verified);
+    let twice = check_after(2 * COOKIE_LIFETIME);
+    assert!(matches!(twice, CookieCheck::Unverified(_)));
 }
 
 #[test]
@@ -94,8 +101,11 @@ fn a_cookie_is_worth_nothing_after_a_long_silence() {
     let mut world = World::new();
     let hello = hello_with_cookie(&mut world);
     let later = world.now() + 3 * COOKIE_LIFETIME;
-    let greeting = world.jar.greet(&hello, CLIENT_ADDRESS, later).unwrap();
-    assert!(matches!(greeting, Greeting::Unverified(_)));
+    let check = world
+        .jar
+        .verify_cookie(&hello, CLIENT_ADDRESS, later)
+        .unwrap();
+    assert!(matches!(check, CookieCheck::Unverified(_)));
 }
 
 /// Secrets change when a hello comes, so how often hellos come makes no difference to how long a cookie holds.
@@ -107,12 +117,12 @@ fn a_cookie_holds_for_30_seconds_and_for_no_60_however_often_hellos_come() {
             let mut world = World::new();
             let began = world.now();
             let other = Hello::first().datagram();
-            let greet = |jar: &mut CookieJar, hello: &[u8], at: u32| {
-                let greeting = jar.greet(hello, CLIENT_ADDRESS, began + at * second);
-                greeting.unwrap()
+            let check = |jar: &mut CookieJar, hello: &[u8], at: u32| {
+                let check = jar.verify_cookie(hello, CLIENT_ADDRESS, began + at * second);
+                check.unwrap()
             };
             let first = hello(&mut world.client);
-            let Greeting::Unverified(request) = greet(&mut world.jar, &first, given_at) else {
+            let CookieCheck::Unverified(request) = check(&mut world.jar, &first, given_at) else {
                 panic!("a hello without a cookie is not verified");
             };
             let request = &mut request.as_bytes().to_vec();
@@ -120,12 +130,12 @@ fn a_cookie_holds_for_30_seconds_and_for_no_60_however_often_hellos_come() {
             let with_cookie = hello(&mut world.client);
             for at in given_at + 1..given_at + 130 {
                 if (at - given_at) % gap == 0 {
-                    greet(&mut world.jar, &other, at);
+                    check(&mut world.jar, &other, at);
                 }
                 let case = format!("given at {given_at}, a hello every {gap} s, at {at}");
                 // Not every second, since this is a hello as well and so changes secrets.
                 if at % 10 == 0 || at - given_at == 29 || at - given_at == 60 {
-                    let holds = greet(&mut world.jar, &with_cookie, at) == Greeting::Verified;
+                    let holds = check(&mut world.jar, &with_cookie, at) == CookieCheck::Verified;
                     assert!(holds || at - given_at >= 30, "{case}");
                     assert!(!holds || at - given_at < 60, "{case}");
                 }
@@ -148,8 +158,13 @@ fn what_is_no_client_hello_is_noise_wherever_it_is_cut_or_changed() {
         noise.push(changed);
     }
     for datagram in noise {
-        let greeting = world.jar.greet(&datagram, CLIENT_ADDRESS, now);
-        assert_eq!(greeting, Ok(Greeting::Noise), "{} bytes", datagram.len());
+        let check = world.jar.verify_cookie(&datagram, CLIENT_ADDRESS, now);
+        assert_eq!(
+            check,
+            Ok(CookieCheck::NotClientHello),
+            "{} bytes",
+            datagram.len()
+        );
     }
 }
 

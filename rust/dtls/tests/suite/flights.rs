@@ -252,7 +252,7 @@ fn a_hello_that_is_repeated_is_answered_with_one_flight_at_most() {
     let mut guessed = hello.clone();
     guessed[13 + 12 + 2 + 5] ^= 1;
     let now = world.now();
-    world.server().handle_datagram(&mut guessed, now);
+    world.server().handle_datagram(&guessed, now);
     assert_eq!(after(&mut world, 0), 0);
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dtls::{Greeting, ServerContext, Session, Settings, Status};
+use dtls::{CookieCheck, ServerContext, Session, Settings, Status};
 use testkit::certificates::{KeyKind, Leaf};
 
 use crate::hellos::{Hello, cut, message};
@@ -107,15 +107,20 @@ fn fragments_without_the_whole_cookie_are_neither_answered_nor_kept() {
     // Version, random, session identifier and cookie with their lengths.
     let least = 2 + 32 + 33 + 33;
     let mut pieces = cut(&hello, least);
-    let verified = world.jar.greet(&pieces[0], CLIENT_ADDRESS, now);
-    assert_eq!(verified, Ok(Greeting::Verified));
+    let verified = world.jar.verify_cookie(&pieces[0], CLIENT_ADDRESS, now);
+    assert_eq!(verified, Ok(CookieCheck::Verified));
     pieces.remove(0);
     pieces.extend(cut(&hello, least - 1));
     // The first hello's first fragment holds the length of its cookie, which is none.
     pieces.extend(cut(&first.datagram(), 2 + 32 + 33));
     for piece in pieces {
-        let greeting = world.jar.greet(&piece, CLIENT_ADDRESS, now);
-        assert_eq!(greeting, Ok(Greeting::Noise), "{} bytes", piece.len());
+        let greeting = world.jar.verify_cookie(&piece, CLIENT_ADDRESS, now);
+        assert_eq!(
+            greeting,
+            Ok(CookieCheck::NotClientHello),
+            "{} bytes",
+            piece.len()
+        );
     }
 }
 
@@ -123,11 +128,11 @@ fn fragments_without_the_whole_cookie_are_neither_answered_nor_kept() {
 fn is_answered(pieces: Vec<Vec<u8>>) -> bool {
     let now = World::new().now();
     let mut pieces = pieces.into_iter();
-    let mut hello = pieces.next().unwrap();
-    let mut session = Session::accept(&server_context(), &mut hello, now).unwrap();
-    for mut piece in pieces {
+    let hello = pieces.next().unwrap();
+    let mut session = Session::accept(&server_context(), &hello, now).unwrap();
+    for piece in pieces {
         assert!(!session.has_datagrams());
-        session.handle_datagram(&mut piece, now);
+        session.handle_datagram(&piece, now);
     }
     session.has_datagrams()
 }
@@ -143,13 +148,13 @@ fn a_hello_larger_than_a_datagram_is_taken_from_the_start() {
             let pieces = cut(&first.datagram(), size);
             let greetings = pieces
                 .iter()
-                .map(|piece| world.jar.greet(piece, CLIENT_ADDRESS, now).unwrap());
-            let answers = greetings.filter(|greeting| *greeting != Greeting::Noise);
+                .map(|piece| world.jar.verify_cookie(piece, CLIENT_ADDRESS, now).unwrap());
+            let answers = greetings.filter(|greeting| *greeting != CookieCheck::NotClientHello);
             assert_eq!(answers.count(), 1, "of {} pieces", pieces.len());
             let second = first.with_cookie(&mut world.jar, now).datagram();
             let pieces = cut(&second, size);
-            let greeting = world.jar.greet(&pieces[0], CLIENT_ADDRESS, now);
-            assert_eq!(greeting, Ok(Greeting::Verified));
+            let greeting = world.jar.verify_cookie(&pieces[0], CLIENT_ADDRESS, now);
+            assert_eq!(greeting, Ok(CookieCheck::Verified));
             assert!(is_answered(pieces), "{key_share} bytes in pieces of {size}");
         }
     }
@@ -171,16 +176,16 @@ fn a_hello_in_fragments_is_told_from_another_clients() {
     let now = world.now();
     let hello = Hello::first().with_cookie(&mut world.jar, now).datagram();
     let pieces = cut(&hello, 70);
-    let mut session = Session::accept(&server_context(), &mut pieces[0].clone(), now).unwrap();
+    let mut session = Session::accept(&server_context(), &pieces[0], now).unwrap();
     let mut other = pieces[0].clone();
     other[25 + 2] ^= 1;
     for piece in &pieces {
-        assert!(!session.is_another_hello(&pieces[0]));
-        assert!(session.is_another_hello(&other));
-        session.handle_datagram(&mut piece.clone(), now);
+        assert!(!session.is_new_client_hello(&pieces[0]));
+        assert!(session.is_new_client_hello(&other));
+        session.handle_datagram(piece, now);
     }
     assert!(session.has_datagrams());
-    assert!(!session.is_another_hello(&hello) && session.is_another_hello(&other));
+    assert!(!session.is_new_client_hello(&hello) && session.is_new_client_hello(&other));
 }
 
 #[test]
@@ -192,8 +197,12 @@ fn a_hello_longer_than_4_kilobytes_is_noise() {
         let beginning = message(1, length, 0, 0, &hello[25..]);
         let greeting = world
             .jar
-            .greet(&plain(22, 0, &beginning), CLIENT_ADDRESS, now);
-        assert_eq!(greeting != Ok(Greeting::Noise), expected, "{length}");
+            .verify_cookie(&plain(22, 0, &beginning), CLIENT_ADDRESS, now);
+        assert_eq!(
+            greeting != Ok(CookieCheck::NotClientHello),
+            expected,
+            "{length}"
+        );
     }
 }
 

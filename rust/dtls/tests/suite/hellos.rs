@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use dtls::{CookieJar, Greeting};
+use dtls::{CookieCheck, CookieJar};
 
 use crate::hostile::plain;
 use crate::world::CLIENT_ADDRESS;
@@ -47,7 +47,8 @@ impl Hello {
     /// What the client sends next: the same with a cookie of this jar.
     pub(crate) fn with_cookie(&self, jar: &mut CookieJar, now: Instant) -> Self {
         let first = self.datagram();
-        let Ok(Greeting::Unverified(request)) = jar.greet(&first, CLIENT_ADDRESS, now) else {
+        let Ok(CookieCheck::Unverified(request)) = jar.verify_cookie(&first, CLIENT_ADDRESS, now)
+        else {
             panic!("a first hello is asked for a cookie");
         };
         Self {

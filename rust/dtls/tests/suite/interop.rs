@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use dtls::{CookieJar, Greeting, MAX_DATAGRAM, MAX_PACKET, SendError, Session, Status};
+use dtls::{CookieCheck, CookieJar, MAX_DATAGRAM, MAX_PACKET, SendError, Session, Status};
 use openssl::pkey::PKey;
 use openssl::ssl::{
     ErrorCode, Ssl, SslContext, SslContextBuilder, SslMethod, SslOptions, SslStream, SslVerifyMode,
@@ -116,20 +116,20 @@ impl Pair {
             assert!(is_waiting(theirs.connect()));
             let hello = std::mem::take(&mut theirs.get_mut().outgoing);
             assert!(!hello.is_empty(), "a hello");
-            for mut datagram in hello {
+            for datagram in hello {
                 if let Some(ours) = &mut ours {
-                    ours.handle_datagram(&mut datagram, now);
+                    ours.handle_datagram(&datagram, now);
                     continue;
                 }
-                match jar.greet(&datagram, client, now).unwrap() {
-                    Greeting::Unverified(request) => {
+                match jar.verify_cookie(&datagram, client, now).unwrap() {
+                    CookieCheck::Unverified(request) => {
                         let request = request.as_bytes().to_vec();
                         theirs.get_mut().incoming.push_back(request);
                     }
-                    Greeting::Verified => {
-                        ours = Some(Session::accept(&server, &mut datagram, now).unwrap());
+                    CookieCheck::Verified => {
+                        ours = Some(Session::accept(&server, &datagram, now).unwrap());
                     }
-                    Greeting::Noise => {}
+                    CookieCheck::NotClientHello => {}
                 }
             }
         }
@@ -175,8 +175,8 @@ impl Pair {
     }
 
     fn exchange(&mut self) {
-        for mut datagram in std::mem::take(&mut self.theirs.get_mut().outgoing) {
-            self.ours.handle_datagram(&mut datagram, self.now);
+        for datagram in std::mem::take(&mut self.theirs.get_mut().outgoing) {
+            self.ours.handle_datagram(&datagram, self.now);
         }
         let (incoming, sent) = (&mut self.theirs.get_mut().incoming, &mut self.sent);
         self.ours.drain_datagrams(|datagram| {
@@ -202,8 +202,8 @@ fn a_client_that_lost_the_last_flight_and_got_many_packets_since_takes_a_repeate
         let mut pair = Pair::begin_with_their_client(stream(context), key);
         pair.exchange();
         assert!(is_waiting(pair.theirs.connect()));
-        for mut datagram in std::mem::take(&mut pair.theirs.get_mut().outgoing) {
-            pair.ours.handle_datagram(&mut datagram, pair.now);
+        for datagram in std::mem::take(&mut pair.theirs.get_mut().outgoing) {
+            pair.ours.handle_datagram(&datagram, pair.now);
         }
         assert_eq!(pair.ours.status(), Status::Connected);
         // The ChangeCipherSpec arrives, and the Finished message behind it does not.
@@ -361,7 +361,7 @@ fn a_made_up_seal_of_an_empty_packet_is_not_authentic() {
                 overhead,
             ];
             record.extend(vec![7; overhead.into()]);
-            pair.ours.handle_datagram(&mut record, later);
+            pair.ours.handle_datagram(&record, later);
         }
         assert_eq!(pair.ours.last_authenticated(), heard_at);
         assert_eq!(pair.ours.status(), Status::Connected);
@@ -442,10 +442,10 @@ fn records_that_share_a_datagram_are_all_read() {
     for word in [b"one", b"two", b"six"] {
         pair.theirs.ssl_write(word).unwrap();
     }
-    let mut all = std::mem::take(&mut pair.theirs.get_mut().outgoing).concat();
-    pair.ours.handle_datagram(&mut all, pair.now);
+    let all = std::mem::take(&mut pair.theirs.get_mut().outgoing).concat();
+    pair.ours.handle_datagram(&all, pair.now);
     assert_eq!(taken(&mut pair.ours), [b"one", b"two", b"six"]);
-    pair.ours.handle_datagram(&mut all, pair.now);
+    pair.ours.handle_datagram(&all, pair.now);
     assert_eq!(pair.ours.packet_count(), 0, "a replay");
 }
 

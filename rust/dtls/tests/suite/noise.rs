@@ -177,9 +177,9 @@ fn a_session_that_has_ended_answers_nobody() {
     hostile.captured = world.sent.drain(..).map(|(_, datagram)| datagram).collect();
     for _ in 0..2000 {
         let now = world.now();
-        let mut datagram = hostile.datagram();
-        world.client.handle_datagram(&mut datagram, now);
-        world.server().handle_datagram(&mut datagram, now);
+        let datagram = hostile.datagram();
+        world.client.handle_datagram(&datagram, now);
+        world.server().handle_datagram(&datagram, now);
     }
     assert_eq!(world.client.status(), Status::Closed);
     assert_eq!(world.server().status(), Status::Closed);
@@ -192,9 +192,9 @@ fn a_datagram_is_the_same_after_it_was_handled() {
     let mut hostile = Hostile::new(3);
     for _ in 0..1000 {
         let now = world.now();
-        let mut datagram = hostile.datagram();
+        let datagram = hostile.datagram();
         let before = datagram.clone();
-        world.client.handle_datagram(&mut datagram, now);
+        world.client.handle_datagram(&datagram, now);
         assert_eq!(datagram, before);
     }
 }

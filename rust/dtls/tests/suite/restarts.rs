@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use dtls::{CookieJar, Failure, Greeting, HANDSHAKE_LIMIT, RESTART_SILENCE, Session, Status};
+use dtls::{CookieCheck, CookieJar, Failure, HANDSHAKE_LIMIT, RESTART_SILENCE, Session, Status};
 
 use crate::hellos;
 use crate::hostile::plain;
@@ -100,15 +100,15 @@ fn a_client_that_is_started_again_is_told_from_its_own_late_hellos() {
         .map(|(_, datagram)| datagram.clone())
         .collect();
     for datagram in &own {
-        assert!(!world.server().is_another_hello(datagram));
-        assert!(!world.client.is_another_hello(datagram));
+        assert!(!world.server().is_new_client_hello(datagram));
+        assert!(!world.client.is_new_client_hello(datagram));
     }
     let now = world.now();
     let mut again = Session::connect(&client_context(), SERVER_NAME, now).unwrap();
     let mut hello = Vec::new();
     again.drain_datagrams(|datagram| hello = datagram.to_vec());
-    assert!(world.server().is_another_hello(&hello));
-    assert!(!world.client.is_another_hello(&hello));
+    assert!(world.server().is_new_client_hello(&hello));
+    assert!(!world.client.is_new_client_hello(&hello));
 }
 
 /// A client that nobody in the simulation polls, on the same address as the one that is connected.
@@ -124,11 +124,14 @@ impl Newcomer {
         let now = world.now();
         let mut session = Session::connect(&client_context(), SERVER_NAME, now).unwrap();
         let hello = last_datagram(&mut session);
-        let greeting = world.jar.greet(&hello, CLIENT_ADDRESS, now).unwrap();
-        let Greeting::Unverified(request) = greeting else {
+        let greeting = world
+            .jar
+            .verify_cookie(&hello, CLIENT_ADDRESS, now)
+            .unwrap();
+        let CookieCheck::Unverified(request) = greeting else {
             panic!("a first hello has no cookie: {greeting:?}");
         };
-        session.handle_datagram(&mut request.as_bytes().to_vec(), now);
+        session.handle_datagram(request.as_bytes(), now);
         let hello = last_datagram(&mut session);
         Self { session, hello }
     }
@@ -167,8 +170,11 @@ fn a_hello_without_a_cookie_changes_nothing_for_an_established_session() {
     let now = world.now();
     let mut other = Session::connect(&client_context(), SERVER_NAME, now).unwrap();
     let hello = last_datagram(&mut other);
-    let greeting = world.jar.greet(&hello, CLIENT_ADDRESS, now).unwrap();
-    assert!(matches!(greeting, Greeting::Unverified(_)));
+    let greeting = world
+        .jar
+        .verify_cookie(&hello, CLIENT_ADDRESS, now)
+        .unwrap();
+    assert!(matches!(greeting, CookieCheck::Unverified(_)));
     world.inject(To::Server, &hello);
     world.settle();
     assert_eq!(world.server().timeout(), None, "nothing is under way");
@@ -221,7 +227,7 @@ fn a_handshake_beside_the_session_of_a_silent_client_ends_when_the_client_speaks
     let Newcomer { mut session, hello } = newcomer;
     let now = world.now();
     for (_, datagram) in &world.sent[begin..] {
-        session.handle_datagram(&mut datagram.clone(), now);
+        session.handle_datagram(datagram, now);
     }
     let mut flight = Vec::new();
     session.drain_datagrams(|datagram| flight.push(datagram.to_vec()));
@@ -313,7 +319,7 @@ fn a_client_that_is_started_again_and_cuts_its_hello_is_connected_within_three_s
     world.run(Duration::from_millis(1), |_| false);
     for round in [sent, sent + 1] {
         for (_, datagram) in &world.sent[round..] {
-            newcomer.session.handle_datagram(&mut datagram.clone(), now);
+            newcomer.session.handle_datagram(datagram, now);
         }
         newcomer
             .session
@@ -391,23 +397,23 @@ fn a_finished_restart_is_not_dropped_for_a_late_record_of_the_old_session() {
     old.accept_restart(&server_context(), now).unwrap();
     assert!(!old.restart_is_due(now));
     for _ in 0..3 {
-        old.drain_datagrams(|it| newcomer.session.handle_datagram(&mut it.to_vec(), now));
+        old.drain_datagrams(|it| newcomer.session.handle_datagram(it, now));
         let mut answers = Vec::new();
         newcomer
             .session
             .drain_datagrams(|datagram| answers.push(datagram.to_vec()));
-        for mut answer in answers {
-            old.handle_datagram(&mut answer, now);
+        for answer in answers {
+            old.handle_datagram(&answer, now);
         }
     }
     assert!(old.is_restarted());
-    old.handle_datagram(&mut late, now);
+    old.handle_datagram(&late, now);
     let mut new = old.take_restarted().expect("the new session");
     assert_eq!(new.status(), Status::Connected);
     assert_eq!(newcomer.session.status(), Status::Connected);
     newcomer.session.send(b"me").unwrap();
-    let mut packet = last_datagram(&mut newcomer.session);
-    new.handle_datagram(&mut packet, now);
+    let packet = last_datagram(&mut newcomer.session);
+    new.handle_datagram(&packet, now);
     assert_eq!(taken(&mut new), [b"me"]);
     assert!(old.take_restarted().is_none());
     assert_eq!(old.status(), Status::Connected, "its owner drops it");

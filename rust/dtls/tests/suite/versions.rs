@@ -1,6 +1,6 @@
 //! Which version of DTLS is agreed on with clients that offer more.
 
-use dtls::{Greeting, Session};
+use dtls::{CookieCheck, Session};
 
 use crate::world::{CLIENT_ADDRESS, World, server_context};
 
@@ -52,17 +52,20 @@ fn a_client_that_has_dtls_1_3_as_well_gets_1_2() {
     let mut world = World::new();
     let now = world.now();
     let first = with_dtls_1_3(drained(&mut world.client).remove(0));
-    let Greeting::Unverified(request) = world.jar.greet(&first, CLIENT_ADDRESS, now).unwrap()
+    let CookieCheck::Unverified(request) = world
+        .jar
+        .verify_cookie(&first, CLIENT_ADDRESS, now)
+        .unwrap()
     else {
         panic!("a first hello has no cookie");
     };
-    let mut request = request.as_bytes().to_vec();
-    world.client.handle_datagram(&mut request, now);
-    let mut second = with_dtls_1_3(drained(&mut world.client).remove(0));
-    let greeting = world.jar.greet(&second, CLIENT_ADDRESS, now);
-    assert_eq!(greeting, Ok(Greeting::Verified));
+    let request = request.as_bytes().to_vec();
+    world.client.handle_datagram(&request, now);
+    let second = with_dtls_1_3(drained(&mut world.client).remove(0));
+    let greeting = world.jar.verify_cookie(&second, CLIENT_ADDRESS, now);
+    assert_eq!(greeting, Ok(CookieCheck::Verified));
 
-    let mut server = Session::accept(&server_context(), &mut second, now).unwrap();
+    let mut server = Session::accept(&server_context(), &second, now).unwrap();
     let flight = drained(&mut server);
     let hello = &flight[0][RECORD + MESSAGE..];
     assert_eq!(flight[0][RECORD], 2, "a ServerHello");

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use dtls::{
-    ClientContext, CookieJar, Greeting, Identity, Roots, ServerContext, Session, Status,
+    ClientContext, CookieCheck, CookieJar, Identity, Roots, ServerContext, Session, Status,
     Verification,
 };
 use testkit::certificates::{Authority, Leaf};
@@ -278,9 +278,9 @@ impl World {
             if entry.key().0 > self.now {
                 return;
             }
-            let (to, mut datagram) = entry.remove();
+            let (to, datagram) = entry.remove();
             match to {
-                To::Client => self.client.handle_datagram(&mut datagram, self.now),
+                To::Client => self.client.handle_datagram(&datagram, self.now),
                 To::Server => self.reach_server(datagram),
             }
             // Both are called after every datagram, as an application's poll does.
@@ -307,25 +307,25 @@ impl World {
     }
 
     /// What a server does with a datagram: its session's, or an unverified client's.
-    fn reach_server(&mut self, mut datagram: Vec<u8>) {
+    fn reach_server(&mut self, datagram: Vec<u8>) {
         match &mut self.server {
-            Some(session) if session.status() == Status::Failed => self.greet(datagram),
-            Some(session) if session.is_another_hello(&datagram) => {
+            Some(session) if session.status() == Status::Failed => self.accept_hello(datagram),
+            Some(session) if session.is_new_client_hello(&datagram) => {
                 if session.status() == Status::Handshaking {
-                    self.greet(datagram);
+                    self.accept_hello(datagram);
                 } else if self.verify_cookie(&datagram) {
                     let now = self.now;
                     self.server().offer_restart(&datagram, now);
                 }
             }
-            Some(session) => session.handle_datagram(&mut datagram, self.now),
-            None => self.greet(datagram),
+            Some(session) => session.handle_datagram(&datagram, self.now),
+            None => self.accept_hello(datagram),
         }
     }
 
-    fn greet(&mut self, mut datagram: Vec<u8>) {
+    fn accept_hello(&mut self, datagram: Vec<u8>) {
         if self.verify_cookie(&datagram)
-            && let Ok(session) = Session::accept(&self.context, &mut datagram, self.now)
+            && let Ok(session) = Session::accept(&self.context, &datagram, self.now)
         {
             self.server = Some(session);
         }
@@ -333,13 +333,17 @@ impl World {
 
     /// Whether a hello has a cookie that holds; answers it if it has none.
     fn verify_cookie(&mut self, datagram: &[u8]) -> bool {
-        match self.jar.greet(datagram, CLIENT_ADDRESS, self.now).unwrap() {
-            Greeting::Noise => false,
-            Greeting::Unverified(request) => {
+        match self
+            .jar
+            .verify_cookie(datagram, CLIENT_ADDRESS, self.now)
+            .unwrap()
+        {
+            CookieCheck::NotClientHello => false,
+            CookieCheck::Unverified(request) => {
                 self.send(To::Client, request.as_bytes().to_vec());
                 false
             }
-            Greeting::Verified => true,
+            CookieCheck::Verified => true,
         }
     }
 

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Mutex, PoisonError};
 
-use dtls::{CookieJar, Greeting};
+use dtls::{CookieCheck, CookieJar};
 
 use crate::random::{self, Stream};
 use crate::sides::{CLIENT_ADDRESS, Time};
@@ -28,38 +28,41 @@ pub(crate) fn run(datagram: &[u8]) {
     let mut jar = JAR.lock().unwrap_or_else(PoisonError::into_inner);
     let jar = jar.get_or_insert_with(|| CookieJar::new(time.now()).expect("a jar is made"));
     let mut greet = |datagram: &[u8], client| {
-        jar.greet(datagram, client, time.now())
+        jar.verify_cookie(datagram, client, time.now())
             .expect("a cookie is computed")
     };
     match greet(datagram, CLIENT_ADDRESS) {
-        Greeting::Noise => {}
-        Greeting::Verified => {
-            assert_ne!(greet(datagram, ELSEWHERE), Greeting::Verified);
+        CookieCheck::NotClientHello => {}
+        CookieCheck::Verified => {
+            assert_ne!(greet(datagram, ELSEWHERE), CookieCheck::Verified);
         }
-        Greeting::Unverified(request) => {
+        CookieCheck::Unverified(request) => {
             let request = request.as_bytes();
             assert!(request.len() <= datagram.len(), "nothing is amplified");
             assert_eq!(request[3..RECORD_LENGTH], datagram[3..RECORD_LENGTH]);
             let cookie = &request[request.len() - 32..];
             // Wherever a client cuts its hello, it is the same client.
             let fragment = first_fragment(datagram, &[]);
-            let Greeting::Unverified(of_fragment) = greet(&fragment, CLIENT_ADDRESS) else {
+            let CookieCheck::Unverified(of_fragment) = greet(&fragment, CLIENT_ADDRESS) else {
                 panic!("a first fragment is answered");
             };
             assert_eq!(of_fragment.as_bytes(), request);
             let fragment = first_fragment(datagram, cookie);
-            assert_eq!(greet(&fragment, CLIENT_ADDRESS), Greeting::Verified);
+            assert_eq!(greet(&fragment, CLIENT_ADDRESS), CookieCheck::Verified);
             let Some(second) = with_cookie(datagram, cookie) else {
                 return;
             };
-            assert_eq!(greet(&second, CLIENT_ADDRESS), Greeting::Verified);
-            assert!(matches!(greet(&second, ELSEWHERE), Greeting::Unverified(_)));
+            assert_eq!(greet(&second, CLIENT_ADDRESS), CookieCheck::Verified);
+            assert!(matches!(
+                greet(&second, ELSEWHERE),
+                CookieCheck::Unverified(_)
+            ));
             // What the cookie is for cannot be changed afterwards: here, the client's random.
             let mut other = second.clone();
             other[SESSION_ID - 1] ^= 1;
             assert!(matches!(
                 greet(&other, CLIENT_ADDRESS),
-                Greeting::Unverified(_)
+                CookieCheck::Unverified(_)
             ));
         }
     }

@@ -18,7 +18,7 @@ pub(crate) fn talk(input: &[u8]) -> Vec<Vec<u8>> {
         // A session is made of what the jar calls verified, and that begins as a hello.
         side.handle(hello, time);
         if !side.datagrams().is_empty() && !side.has_session() {
-            side.begin_with(&mut hello.to_vec(), time);
+            side.begin_with(hello, time);
         }
     }
     super::walk(&mut side, &mut time, &mut input)

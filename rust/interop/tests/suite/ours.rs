@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Instant;
 
-use dtls::{CookieJar, Greeting, ServerContext, Session, Status};
+use dtls::{CookieCheck, CookieJar, ServerContext, Session, Status};
 use interop::End;
 
 const CLIENT_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7)), 40_000);
@@ -13,7 +13,7 @@ pub(crate) struct Client(pub(crate) Session);
 
 impl End for Client {
     fn handle_datagram(&mut self, datagram: &[u8], now: Instant) {
-        self.0.handle_datagram(&mut datagram.to_vec(), now);
+        self.0.handle_datagram(datagram, now);
     }
 
     fn handle_timeout(&mut self, now: Instant) {
@@ -70,14 +70,18 @@ impl Server {
 impl End for Server {
     fn handle_datagram(&mut self, datagram: &[u8], now: Instant) {
         match &mut self.session {
-            Some(session) if !session.0.is_another_hello(datagram) => {
+            Some(session) if !session.0.is_new_client_hello(datagram) => {
                 session.handle_datagram(datagram, now);
             }
-            _ => match self.jar.greet(datagram, CLIENT_ADDRESS, now).unwrap() {
-                Greeting::Noise => {}
-                Greeting::Unverified(request) => self.answers.push(request.as_bytes().to_vec()),
-                Greeting::Verified => {
-                    let session = Session::accept(&self.context, &mut datagram.to_vec(), now);
+            _ => match self
+                .jar
+                .verify_cookie(datagram, CLIENT_ADDRESS, now)
+                .unwrap()
+            {
+                CookieCheck::NotClientHello => {}
+                CookieCheck::Unverified(request) => self.answers.push(request.as_bytes().to_vec()),
+                CookieCheck::Verified => {
+                    let session = Session::accept(&self.context, datagram, now);
                     if let Ok(session) = session {
                         self.session = Some(Client(session));
                     }
