@@ -13,9 +13,11 @@
 
 pub mod convert;
 mod dir_access;
+pub mod export;
 mod gdscript;
 mod mentions;
 mod names;
+pub mod overlay;
 mod plan;
 pub mod project;
 pub mod scene;

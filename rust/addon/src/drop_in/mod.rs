@@ -15,7 +15,7 @@ mod settings;
 /// Registers the settings and loads the overlay. To be called before the engine loads any script.
 pub(crate) fn start() {
     settings::register();
-    overlay::apply();
+    overlay::start();
 }
 
 /// To be called when the extension's classes are registered in an editor.

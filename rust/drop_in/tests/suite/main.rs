@@ -5,6 +5,7 @@ mod converting;
 mod declarations;
 mod folder;
 mod marked;
+mod overlay;
 mod project_files;
 mod projects;
 mod renaming;

@@ -1,36 +1,31 @@
-//! The drop-in: scripts that name the engine's classes run on OpenSSL, their files untouched.
-//!
-//! Before any script is loaded, the project's scripts are read, those that name the classes are
-//! renamed in a copy, and the copies are laid over the project as a resource pack.
+//! The overlay in a running project: renamed copies of the scripts, which stay as they are on disk.
 
-mod link;
-mod live;
-mod pack;
-mod staging;
+mod engine;
+mod reload;
+mod reload_link;
 
-pub(crate) use link::ReloadLink;
+pub(crate) use reload_link::ReloadLink;
 
-use std::collections::HashSet;
-use std::fs;
-use std::path::Path;
-use std::time::SystemTime;
+use std::path::{Path, PathBuf};
 
-use drop_in::project::{Changed, Renamed, Scripts, endless_link, has_csharp};
-use godot::builtin::GString;
-use godot::classes::{Engine, Os};
+use drop_in::overlay::Overlay;
+use drop_in::project::has_csharp;
+use godot::builtin::{GString, Variant};
+use godot::classes::{Engine, Os, ProjectSettings};
 use godot::global::{godot_error, godot_print};
 use godot::obj::Singleton;
 
+use self::engine::GodotEngine;
 use crate::drop_in::{project, settings};
 
-/// Lays the renamed scripts over a project that is being run. Does nothing in the editor, with the
-/// setting off, and in a project that does not use DTLS.
-pub(crate) fn apply() {
+/// Loads the renamed scripts over a project that is being run. Does nothing in the editor, with the setting off, and in
+/// a project that does not use DTLS.
+pub(crate) fn start() {
     if Engine::singleton().is_editor_hint() || !settings::drop_in() {
         return;
     }
+    // The scripts of an exported game were renamed when it was exported.
     let Some(root) = project::folder() else {
-        // An exported game: its scripts were renamed when it was exported.
         return;
     };
     let is_converter = is_converter_running();
@@ -39,28 +34,32 @@ pub(crate) fn apply() {
             "OpenSSL DTLS: this project has C# scripts; they stay on the engine's DTLS classes, and only GDScript is renamed."
         );
     }
-    let scanned_at = SystemTime::now();
-    let Renamed {
-        changed,
-        changes_folders,
-        ..
-    } = project::renamed(&root);
-    if changed.is_empty() {
-        return;
-    }
-    match lay_over(&root, &changed, scanned_at) {
-        Ok(()) if is_converter => {}
-        Ok(()) => {
-            godot_print!("OpenSSL DTLS: {}", summary(&changed));
-            if let Some(path) = changes_folders {
-                godot_print!(
-                    "OpenSSL DTLS: while this project runs, DirAccess cannot change folders under res://, as {path} seems to do; give it ProjectSettings.globalize_path(\"res://...\"), or convert the project (Project > Tools > Use OpenSSL DTLS names)."
-                );
+    match Overlay::load(GodotEngine, &root, &pack_folders(&root)) {
+        Ok(None) => {}
+        Ok(Some(overlay)) => {
+            if !is_converter {
+                print_start(&overlay);
             }
+            reload::start(overlay);
         }
         Err(why) => godot_error!(
             "OpenSSL DTLS: this project's scripts run on the engine's own DTLS classes, since their renamed copies could not be laid over them: {why}."
         ),
+    }
+}
+
+/// To be called when the extension ends.
+pub(crate) fn end() {
+    reload::end();
+}
+
+fn print_start(overlay: &Overlay<GodotEngine>) {
+    let summary = overlay.summary(dtls::openssl_version());
+    godot_print!("OpenSSL DTLS: {summary}");
+    if let Some(path) = overlay.changes_folders() {
+        godot_print!(
+            "OpenSSL DTLS: while this project runs, DirAccess cannot change folders under res://, as {path} seems to do; give it ProjectSettings.globalize_path(\"res://...\"), or convert the project (Project > Tools > Use OpenSSL DTLS names)."
+        );
     }
 }
 
@@ -75,50 +74,15 @@ fn is_converter_running() -> bool {
     arguments.as_slice().iter().any(is_script)
 }
 
-/// To be called as the extension ends.
-pub(crate) fn end() {
-    live::end();
-}
-
-fn lay_over(root: &Path, changed: &[Changed], scanned_at: SystemTime) -> Result<(), String> {
-    if let Some(link) = endless_link(root) {
-        return Err(format!(
-            "the engine would list the project without an end, since {} links to a folder that it is in; remove that link",
-            link.display()
-        ));
-    }
-    let entries: Vec<pack::Entry<'_>> = changed
-        .iter()
-        .map(|file| (file.path.as_str(), file.text.as_bytes()))
-        .collect();
-    let folder = pack::load(root, &entries)?;
-    live::begin(root, folder, changed, scanned_at);
-    Ok(())
-}
-
-/// What runs on OpenSSL, in one line. A file that links give several paths is counted once.
-fn summary(changed: &[Changed]) -> String {
-    let mut counted = HashSet::new();
-    let Scripts {
-        with_dtls,
-        with_udp,
-    } = changed
-        .iter()
-        .filter(|file| {
-            let real = fs::canonicalize(&file.on_disk).unwrap_or_else(|_| file.on_disk.clone());
-            counted.insert(real)
-        })
-        .map(|file| file.scripts)
-        .sum();
-    let scripts = match with_dtls {
-        1 => "1 script with DTLS runs".to_owned(),
-        count => format!("{count} scripts with DTLS run"),
-    };
-    let sharing = match with_udp {
-        0 => String::new(),
-        1 => "; 1 more script uses its UDP classes".to_owned(),
-        count => format!("; {count} more scripts use its UDP classes"),
-    };
-    let version = dtls::openssl_version();
-    format!("{scripts} on {version}{sharing} (setting openssl_dtls/drop_in).")
+/// The folders that packs can be written to, best first.
+fn pack_folders(root: &Path) -> [PathBuf; 2] {
+    const HIDDEN: &str = "application/config/use_hidden_project_data_directory";
+    let hidden = ProjectSettings::singleton()
+        .get_setting_ex(HIDDEN)
+        .default_value(&Variant::from(true))
+        .done()
+        .booleanize();
+    let data = root.join(if hidden { ".godot" } else { "godot" });
+    let user = PathBuf::from(Os::singleton().get_user_data_dir().to_string());
+    [data, user].map(|folder| folder.join("openssl_dtls"))
 }

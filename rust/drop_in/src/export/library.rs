@@ -1,18 +1,9 @@
 //! Whether the addon has a library for what is exported.
 //!
-//! The engine chooses one entry of the `.gdextension` file for each architecture: of those whose tags
-//! are all among the export's features, the one with the most tags (`GDExtensionLibraryLoader` in
-//! the engine's source).
+//! For each architecture the engine chooses one entry of the `.gdextension` file: of those whose tags are all among the
+//! export's features, the one with the most tags (`GDExtensionLibraryLoader` in the engine's source).
 
-use std::path::Path;
-
-use godot::builtin::GString;
-use godot::classes::{ConfigFile, ProjectSettings};
-use godot::global::Error;
-use godot::obj::{NewGd, Singleton};
-
-const SECTION: &str = "libraries";
-/// Stands for all architectures at once (macOS).
+/// The tag for all architectures at once (macOS).
 const UNIVERSAL: &str = "universal";
 /// The engine's names of architectures.
 const ARCHITECTURES: &[&str] = &[
@@ -27,22 +18,29 @@ const ARCHITECTURES: &[&str] = &[
     UNIVERSAL,
 ];
 
-/// Why some device that gets the game would have no library.
-pub(super) enum Lacking {
+/// Why some devices that run the game would have no library.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Lacking {
     /// No entry of the `.gdextension` file is for the platform, or for these architectures of it.
-    Entry { architectures: Vec<String> },
-    /// An entry names a file that is not there.
-    File { path: String },
+    Entry {
+        /// The architectures; none if the export has no such feature.
+        architectures: Vec<String>,
+    },
+    /// An entry names a file that does not exist.
+    File {
+        /// The file.
+        path: String,
+    },
 }
 
 impl Lacking {
-    /// Whether the addon is for this platform, and a file of it is missing.
-    pub(super) fn is_a_file(&self) -> bool {
+    /// Whether the addon supports the platform and a file of it is missing.
+    pub fn is_a_file(&self) -> bool {
         matches!(self, Self::File { .. })
     }
 
     /// The second half of a sentence, for a platform of that name.
-    pub(super) fn describe(&self, platform: &str) -> String {
+    pub fn describe(&self, platform: &str) -> String {
         match self {
             Self::Entry { architectures } if architectures.is_empty() => {
                 format!("the addon has no library for {platform}")
@@ -59,11 +57,17 @@ impl Lacking {
 }
 
 /// What is lacking for an export with these features; `None` if every device gets a library.
-pub(super) fn lacking(addon: &str, features: &[GString]) -> Option<Lacking> {
-    let features: Vec<String> = features.iter().map(GString::to_string).collect();
-    let entries = entries(addon)?;
+///
+/// `addon` is the path of the `.gdextension` file, and `entries` its libraries by their tags. `exists` says whether a
+/// file exists, by its path in the project.
+pub fn lacking(
+    addon: &str,
+    entries: &[(String, String)],
+    features: &[String],
+    exists: &dyn Fn(&str) -> bool,
+) -> Option<Lacking> {
     let folder = addon.rfind('/').map_or("", |slash| &addon[..=slash]);
-    let found: Vec<(&str, Option<&str>)> = libraries(&entries, &features).collect();
+    let found: Vec<(&str, Option<&str>)> = libraries(entries, features).collect();
     if found.iter().any(|(_, library)| library.is_none()) {
         let without = found.iter().filter(|(_, library)| library.is_none());
         let architectures = without
@@ -81,33 +85,11 @@ pub(super) fn lacking(addon: &str, features: &[GString]) -> Option<Lacking> {
                 format!("{folder}{library}")
             }
         })
-        .find(|path| !is_on_disk(path))
+        .find(|path| !exists(path))
         .map(|path| Lacking::File { path })
 }
 
-fn is_on_disk(path: &str) -> bool {
-    let on_disk = ProjectSettings::singleton().globalize_path(path);
-    Path::new(&on_disk.to_string()).exists()
-}
-
-/// The `.gdextension` file's libraries by their tags; `None` if it cannot be read, and then the engine says so.
-fn entries(addon: &str) -> Option<Vec<(String, String)>> {
-    let mut config = ConfigFile::new_gd();
-    if config.load(addon) != Error::OK {
-        return None;
-    }
-    if !config.has_section(SECTION) {
-        return Some(Vec::new());
-    }
-    let keys = config.get_section_keys(SECTION);
-    let entry = |key: &GString| {
-        let value = config.get_value(SECTION, key);
-        (key.to_string(), value.to_string())
-    };
-    Some(keys.as_slice().iter().map(entry).collect())
-}
-
-/// For each architecture among the features the library that it gets; without any, for the platform as such.
+/// The library of each architecture among the features. Without such features: the platform's, under an empty name.
 fn libraries<'e>(
     entries: &'e [(String, String)],
     features: &'e [String],
@@ -177,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn every_architecture_of_a_package_is_looked_at() {
+    fn every_architecture_of_a_package_is_checked() {
         let all = found(ENTRIES, "android arm64 arm32 release");
         assert_eq!(all[0], ("arm32".to_owned(), None));
         assert_eq!(all[1], ("arm64".to_owned(), Some("a".to_owned())));

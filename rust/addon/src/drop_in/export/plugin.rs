@@ -1,20 +1,20 @@
-//! The addon's export plugins: one class, registered once for each place in the engine's order.
+//! The addon's export plugins: one class, added once for each [`Place`].
 
 #![allow(unreachable_pub, reason = "an exported property's accessors are pub")]
 
+use drop_in::export::Place;
 use godot::builtin::{GString, PackedByteArray, PackedStringArray};
 use godot::classes::{EditorExportPlugin, EditorPlugin, IEditorExportPlugin, Node, Resource};
 use godot::obj::{Base, Gd, NewGd, WithBaseField};
 use godot::register::{GodotClass, godot_api};
 
-use super::run::{self, Place, Target};
+use super::run::{self, Target};
 
-/// Hands out renamed scripts and scenes during an export.
+/// Adds renamed scripts and scenes to the game during an export.
 #[derive(GodotClass)]
 #[class(tool, init, internal, base = EditorExportPlugin, rename = OpenSSLDTLSExportFiles)]
 struct OpenSslDtlsExportFiles {
-    /// An index into [`Place::ALL`]. A stored property, so that the engine keeps it when it reloads
-    /// the addon.
+    /// An index into [`Place::ALL`]. A stored property, so that the engine keeps it when it reloads the addon.
     #[export]
     place: i64,
     base: Base<EditorExportPlugin>,
@@ -52,7 +52,7 @@ impl IEditorExportPlugin for OpenSslDtlsExportFiles {
         if self.place() == Place::First
             && let Some(target) = self.target()
         {
-            run::begin(&target, features.as_slice(), &path.to_string());
+            run::start(&target, features.as_slice(), &path.to_string());
         }
     }
 
@@ -73,8 +73,7 @@ impl IEditorExportPlugin for OpenSslDtlsExportFiles {
         }
     }
 
-    // The engine keeps customised resources from one export to the next, and asks for them only
-    // where `_begin_customize_…` says so: these are required, and never called.
+    // These are required, but never called: the engine customizes resources only if `_begin_customize_…` returns true.
 
     fn customize_resource(&mut self, _: Gd<Resource>, _: GString) -> Option<Gd<Resource>> {
         None
@@ -89,11 +88,11 @@ impl IEditorExportPlugin for OpenSslDtlsExportFiles {
     }
 }
 
-/// The addon's export plugins, registered with the engine through an editor plugin.
+/// The addon's export plugins, added to the engine through an editor plugin.
 pub(crate) struct ExportPlugins(Vec<Gd<OpenSslDtlsExportFiles>>);
 
 impl ExportPlugins {
-    /// Registers one for each place.
+    /// Adds one for each place.
     pub(crate) fn add(editor: &mut EditorPlugin) -> Self {
         let plugins = (0..Place::ALL.len()).map(|place| {
             let mut plugin = OpenSslDtlsExportFiles::new_gd();
@@ -104,7 +103,7 @@ impl ExportPlugins {
         Self(plugins.collect())
     }
 
-    /// Takes them away again.
+    /// Removes them.
     pub(crate) fn remove(self, editor: &mut EditorPlugin) {
         for plugin in self.0 {
             editor.remove_export_plugin(&plugin);

@@ -1,14 +1,14 @@
-//! The editor's side of live reload: it tells running games of saved scripts before the engine has them read.
+//! The editor's part in reloading: a message to running games before the engine's own.
 
 use godot::builtin::Variant;
 use godot::classes::{EditorDebuggerPlugin, EditorDebuggerSession, EditorPlugin};
 use godot::obj::{Base, Gd, WithBaseField};
 use godot::register::{GodotClass, godot_api};
 
-use super::live::DEBUGGER_NAME;
+use super::reload::DEBUGGER_NAME;
 
-/// Sends `openssl_dtls:refresh` to games that run. A debugger's messages keep their order, and the engine sends its own,
-/// `reload_scripts`, only once the calls are over in which scripts were saved.
+/// Sends `openssl_dtls:refresh` to running games when a script or scene is saved. A debugger's messages keep their order,
+/// and the engine sends its own, `reload_scripts`, after the calls that save scripts.
 #[derive(GodotClass)]
 #[class(tool, init, internal, base = EditorDebuggerPlugin, rename = OpenSSLDTLSReloadLink)]
 pub(crate) struct ReloadLink {
@@ -17,7 +17,7 @@ pub(crate) struct ReloadLink {
 
 #[godot_api]
 impl ReloadLink {
-    /// Begins to listen to what the editor saves.
+    /// Registers it, and connects the signals of saved files.
     pub(crate) fn add_to(link: &Gd<Self>, plugin: &mut Gd<EditorPlugin>) {
         plugin.add_debugger_plugin(link);
         for signal in ["resource_saved", "scene_saved"] {
@@ -25,7 +25,7 @@ impl ReloadLink {
         }
     }
 
-    /// Ends it.
+    /// Undoes [`add_to`](Self::add_to).
     pub(crate) fn remove_from(link: &Gd<Self>, plugin: &mut Gd<EditorPlugin>) {
         for signal in ["resource_saved", "scene_saved"] {
             plugin.disconnect(signal, &link.callable("saved"));
@@ -38,7 +38,7 @@ impl ReloadLink {
         self.send_refresh();
     }
 
-    /// Has running games read their scripts again.
+    /// Makes running games read their scripts again.
     pub(crate) fn send_refresh(&self) {
         for session in self.base().get_sessions().iter_shared() {
             let session = session.try_to::<Gd<EditorDebuggerSession>>();
