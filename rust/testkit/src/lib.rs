@@ -1,3 +1,12 @@
 //! What tests, fuzzers and tools share. Nothing here is for production.
 
 pub mod certificates;
+mod clock;
+mod faults;
+pub mod openssl_rng;
+mod seeded_rng;
+pub mod simulation;
+
+pub use clock::Clock;
+pub use faults::{Faults, Treatment};
+pub use seeded_rng::SeededRng;
