@@ -4,9 +4,11 @@ pub mod certificates;
 mod clock;
 mod faults;
 pub mod openssl_rng;
+pub mod relay;
 mod seeded_rng;
 pub mod simulation;
 
 pub use clock::Clock;
 pub use faults::{Faults, Treatment};
 pub use seeded_rng::SeededRng;
+pub use simulation::To;

@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
+use crate::documented_pair::{DOCUMENTED_PORT, DocumentedPair, Ending, Session};
 use crate::project::Headless;
-use crate::talk::{DOCUMENTED_PORT, Ending, Session, Talk};
 use crate::{certificates, library, workspace};
 
 /// Builds, gets Godot, and runs the documented pair; fails unless everything was said, on OpenSSL.
@@ -17,13 +17,13 @@ pub(crate) fn run(profile: library::Profile) -> Result<ExitCode> {
     workspace::step("Importing the project");
     godot.import(&project)?;
     workspace::step("Running the documented server and client");
-    let talk = Talk {
+    let pair = DocumentedPair {
         godot: &godot,
         project: &project,
         port: DOCUMENTED_PORT,
         ending: Ending::Stopped,
     };
-    let sessions = talk.run()?;
+    let sessions = pair.run()?;
     workspace::step("The documented server and client talked over OpenSSL");
     for (
         end,

@@ -11,15 +11,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail, ensure};
+use testkit::SeededRng;
 
 use crate::network::client::{Client, Trust};
 use crate::network::godot::{ensure_no_problem, wait_until};
-use crate::network::random::Random;
-use crate::network::{self, dropped_by_the_system, memory};
+use crate::network::ports::{self, dropped_by_the_system};
+use crate::network::{self, memory};
 use crate::process::{self, Running};
 use crate::test::Context;
 use crate::test::fixture::Fixture;
-use crate::{library, talk, test, workspace};
+use crate::{library, test, workspace};
 
 /// Where a ClientHello's record has its random number: behind the headers of record (13 bytes) and message (12), and
 /// the version (RFC 6347 section 4.2.2).
@@ -106,7 +107,7 @@ pub(crate) fn flood(context: &Context, plan: &Plan) -> Result<()> {
     let mut command = context.godot.command(project.path());
     command.arg("res://documented/server.tscn");
     let mut server = process::start(command, None)?;
-    talk::wait_until_open(port, || still_runs(&mut server))?;
+    ports::wait_until_open(port, || still_runs(&mut server))?;
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let trust = Trust::in_root(&std::fs::read(project.path().join("cert.crt"))?)?;
 
@@ -250,7 +251,7 @@ struct Stranger {
 /// Sends first hellos from so many addresses, one after the other.
 fn strangers(hello: &[u8], server: SocketAddr, plan: &Plan, go_on: &AtomicBool) -> Result<Answers> {
     let (hellos, addresses) = (plan.hellos, plan.addresses);
-    let mut random = Random::from_all(&[plan.seed, 2]);
+    let mut rng = SeededRng::from_seeds(&[plan.seed, 2]);
     let mut hello = hello.to_vec();
     let mut answers = Answers::default();
     let mut open: VecDeque<Stranger> = VecDeque::new();
@@ -283,7 +284,7 @@ fn strangers(hello: &[u8], server: SocketAddr, plan: &Plan, go_on: &AtomicBool) 
             let share = (hellos * (answers.addresses + 1) / addresses).saturating_sub(answers.sent);
             let count = share.min(hellos - answers.sent);
             for _ in 0..count {
-                hello[RANDOM].copy_from_slice(&random.bytes(RANDOM.len()));
+                hello[RANDOM].copy_from_slice(&rng.bytes(RANDOM.len()));
                 // What the network does not take is lost, as on its way.
                 let _ = socket.send(&hello);
             }

@@ -9,13 +9,14 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
+use testkit::relay::{Flow, Relay, Traffic};
+use testkit::{Faults, SeededRng};
 
 use crate::bench::raise_file_limit;
 use crate::network::client::{Client, Trust};
 use crate::network::godot::{self, Classes, Server};
-use crate::network::proxy::{Faults, Flow, Proxy, Traffic};
-use crate::network::random::Random;
-use crate::network::{self, dropped_by_the_system, packet};
+use crate::network::ports::dropped_by_the_system;
+use crate::network::{self, packet};
 use crate::project::Headless;
 use crate::{library, test, workspace};
 
@@ -98,21 +99,21 @@ pub(crate) fn soak(godot: &Headless, plan: &Plan) -> Result<()> {
     raise_file_limit();
     let server = Server::start(godot, Classes::Ours, &[format!("forget={FORGET}")])?;
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, server.port()));
-    let link = Proxy::start(
+    let link = Relay::start(
         address,
         Faults {
-            seed: plan.seed,
             loss: 0.05,
             duplication: 0.02,
             reordering: 0.05,
             corruption: 0.01,
             delay: 5..=60,
         },
+        plan.seed,
     )?;
     let mut crowd = Crowd {
         entrance: link.address()?,
         trust: Trust::in_root(&godot::trusted_root()?)?,
-        random: Random::from_all(&[plan.seed, 1]),
+        rng: SeededRng::from_seeds(&[plan.seed, 1]),
         link,
         seats: Vec::new(),
         gone: Vec::new(),
@@ -160,8 +161,8 @@ impl Memory {
 struct Crowd {
     entrance: SocketAddr,
     trust: Trust,
-    random: Random,
-    link: Proxy,
+    rng: SeededRng,
+    link: Relay,
     seats: Vec<Seat>,
     /// Clients that say nothing more, and since when.
     gone: Vec<(Box<Talk>, Instant)>,
@@ -221,7 +222,7 @@ impl Crowd {
         // They do not all come at once.
         self.seats = (0..plan.clients)
             .map(|_| Seat::Away {
-                until: began + Duration::from_millis(self.random.within(AWAY)),
+                until: began + Duration::from_millis(self.rng.within(AWAY)),
             })
             .collect();
         let mut next_look = began;
@@ -283,8 +284,8 @@ impl Crowd {
                     return Ok(Seat::Settling { talk, since: now });
                 }
                 if now >= next {
-                    next = now + Duration::from_millis(self.random.within(EVERY));
-                    talk.say(&mut self.random)?;
+                    next = now + Duration::from_millis(self.rng.within(EVERY));
+                    talk.say(&mut self.rng)?;
                 }
                 Seat::Talking { talk, until, next }
             }
@@ -304,7 +305,7 @@ impl Crowd {
         let now = Instant::now();
         self.gone.push((talk, now));
         Seat::Away {
-            until: now + Duration::from_millis(self.random.within(AWAY)),
+            until: now + Duration::from_millis(self.rng.within(AWAY)),
         }
     }
 
@@ -376,10 +377,10 @@ impl Crowd {
                         sent: 0,
                         received: 0,
                         seen: HashSet::new(),
-                        crashes: self.random.chance(CRASHES),
+                        crashes: self.rng.chance(CRASHES),
                         excused: false,
                     }),
-                    until: now + Duration::from_millis(self.random.within(TALK)),
+                    until: now + Duration::from_millis(self.rng.within(TALK)),
                     next: now,
                 })
             }
@@ -394,7 +395,7 @@ impl Crowd {
     /// What passed between a client and the server.
     fn trace(&self, client: &Client) -> String {
         let flow = client.address().ok().and_then(|own| self.link.flow(own));
-        flow.map_or_else(String::new, |flow| flow.trace())
+        flow.map_or_else(String::new, |flow| network::trace(&flow))
     }
 
     /// Every packet went somewhere.
@@ -485,9 +486,9 @@ impl Talk {
         Ok(())
     }
 
-    fn say(&mut self, random: &mut Random) -> Result<()> {
-        let size = random.within(packet::SMALLEST as u64..=1_200) as usize;
-        let packet = packet::numbered(self.number, self.sent as u32, size, random);
+    fn say(&mut self, rng: &mut SeededRng) -> Result<()> {
+        let size = rng.within(packet::SMALLEST as u64..=1_200) as usize;
+        let packet = packet::numbered(self.number, self.sent as u32, size, rng);
         self.client.send(&packet)?;
         self.sent += 1;
         Ok(())
@@ -501,7 +502,7 @@ impl Talk {
 
     /// Whether the server answered everything that the link let pass.
     fn is_answered(&self) -> bool {
-        self.flow.waiting() == 0 && self.missing() == 0
+        self.flow.delayed() == 0 && self.missing() == 0
     }
 
     /// Whether, beyond that, every answer that the link let pass was read.

@@ -6,8 +6,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use dtls::{ClientContext, Roots, Session, Status, Verification};
-
-use super::proxy::LARGEST;
+use testkit::relay::MAX_UDP_PAYLOAD;
 
 /// Whom clients trust; made once.
 #[derive(Clone)]
@@ -71,7 +70,7 @@ impl Client {
     pub(crate) fn poll(&mut self, buffer: &mut Vec<u8>, mut each: impl FnMut(&[u8])) {
         let now = Instant::now();
         loop {
-            buffer.resize(LARGEST, 0);
+            buffer.resize(MAX_UDP_PAYLOAD, 0);
             match self.socket.recv(buffer) {
                 Ok(size) => {
                     buffer.truncate(size);

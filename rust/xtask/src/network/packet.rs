@@ -2,7 +2,7 @@
 
 use openssl::sha::sha256;
 
-use super::random::Random;
+use testkit::SeededRng;
 
 const HEADER: usize = 8;
 const DIGEST: usize = 8;
@@ -11,11 +11,11 @@ const DIGEST: usize = 8;
 pub(crate) const SMALLEST: usize = HEADER + DIGEST;
 
 /// A packet of `size` bytes, or the smallest.
-pub(crate) fn numbered(sender: u32, number: u32, size: usize, random: &mut Random) -> Vec<u8> {
+pub(crate) fn numbered(sender: u32, number: u32, size: usize, rng: &mut SeededRng) -> Vec<u8> {
     let mut packet = Vec::with_capacity(size.max(SMALLEST));
     packet.extend(sender.to_le_bytes());
     packet.extend(number.to_le_bytes());
-    packet.extend(random.bytes(size.saturating_sub(SMALLEST)));
+    packet.extend(rng.bytes(size.saturating_sub(SMALLEST)));
     let digest = sha256(&packet);
     packet.extend(&digest[..DIGEST]);
     packet
@@ -36,15 +36,14 @@ mod tests {
 
     #[test]
     fn packets_of_every_size_are_read_and_each_altered_bit_is_seen() {
-        let mut random = Random::new(1);
+        let mut rng = SeededRng::new(1);
         for size in [0, 16, 17, 100, 16_384] {
-            let packet = numbered(7, 9, size, &mut random);
+            let packet = numbered(7, 9, size, &mut rng);
             assert_eq!(packet.len(), size.max(SMALLEST));
             assert_eq!(read(&packet), Some((7, 9)));
             for _ in 0..20 {
                 let mut altered = packet.clone();
-                let bit = random.below(8 * packet.len() as u64) as usize;
-                altered[bit / 8] ^= 1 << (bit % 8);
+                rng.flip_bit(&mut altered);
                 assert_eq!(read(&altered), None);
             }
             assert_eq!(read(&packet[1..]), None);

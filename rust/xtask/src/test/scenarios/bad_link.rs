@@ -4,11 +4,12 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
+use testkit::Faults;
+use testkit::relay::Relay;
 
 use super::Context;
 use crate::network::godot::{self, Classes, Server, Stats, Told};
-use crate::network::proxy::{Faults, Proxy};
-use crate::network::with_seed;
+use crate::network::{trace, with_seed};
 use crate::process::Running;
 
 /// Servers' and clients' classes; all pairs run at once.
@@ -37,7 +38,7 @@ const ENGINE_PRINTS: &[&str] = &[
 struct Pair {
     name: String,
     server: Server,
-    link: Proxy,
+    link: Relay,
     clients: Running,
     /// What the server may print.
     allowed: &'static [&'static str],
@@ -65,16 +66,16 @@ fn start(context: &Context, seed: u64, server: Classes, clients: Classes) -> Res
     let settings = [format!("seed={seed}")];
     let running = Server::start(&context.godot, server, &settings).context(name.clone())?;
     let faults = Faults {
-        seed,
         loss: 0.10,
         duplication: 0.05,
         reordering: 0.20,
         corruption: 0.03,
         delay: 5..=100,
     };
-    let link = Proxy::start(
+    let link = Relay::start(
         SocketAddr::from((Ipv4Addr::LOCALHOST, running.port())),
         faults,
+        seed,
     )?;
     let settings = [
         format!("seed={seed}"),
@@ -114,12 +115,12 @@ fn finish(pair: Pair) -> Result<()> {
         .inspect_err(|_| {
             // What passed, client by client, without the packets between handshake and end.
             for flow in pair.link.flows() {
-                println!("{}, client {}:{}", pair.name, flow.client(), flow.trace());
+                println!("{}, client {}:{}", pair.name, flow.client(), trace(&flow));
             }
         })
 }
 
-fn check(told: &[Told], stats: &Stats, name: &str, link: &Proxy) -> Result<()> {
+fn check(told: &[Told], stats: &Stats, name: &str, link: &Relay) -> Result<()> {
     ensure!(
         told.len() as u64 == CLIENTS,
         "{} clients told of themselves",

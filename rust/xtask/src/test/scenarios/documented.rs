@@ -5,11 +5,12 @@ use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 
 use anyhow::{Context as _, Result, ensure};
 use openssl::sha::sha256;
+use testkit::To;
+use testkit::relay::Relay;
 
 use super::Context;
-use crate::talk::{DOCUMENTED_PORT, Ending, Talk};
-use crate::tap::records::{self, Record};
-use crate::tap::{Direction, Tap};
+use crate::documented_pair::{DOCUMENTED_PORT, DocumentedPair, Ending};
+use crate::network::records::{self, Record};
 use crate::test::fixture::Fixture;
 use crate::workspace;
 
@@ -59,32 +60,32 @@ pub(crate) fn equals_shared(_: &Context) -> Result<()> {
 
 /// They talk over OpenSSL, and both processes end without an error or a leak.
 pub(crate) fn runs(context: &Context) -> Result<()> {
-    let talk = Talk {
+    let pair = DocumentedPair {
         godot: &context.godot,
         project: &workspace::godot_project(),
         port: DOCUMENTED_PORT,
         ending: ENDING,
     };
-    talk.run().map(drop)
+    pair.run().map(drop)
 }
 
 /// What passes between them is DTLS 1.2 behind a cookie exchange, in datagrams that fit, and not readable.
 pub(crate) fn on_the_wire(context: &Context) -> Result<()> {
     let port = UdpSocket::bind("0.0.0.0:0")?.local_addr()?.port();
-    let tap = Tap::set(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))?;
-    let project = Fixture::documented(port, tap.address().port())?;
+    let relay = Relay::capture(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))?;
+    let project = Fixture::documented(port, relay.address()?.port())?;
     project.import(context)?;
-    let talk = Talk {
+    let pair = DocumentedPair {
         godot: &context.godot,
         project: project.path(),
         port,
         ending: ENDING,
     };
-    talk.run()?;
+    pair.run()?;
 
-    let datagrams = tap.datagrams();
-    let mut passed: Vec<(Direction, Record)> = Vec::new();
-    for datagram in &datagrams {
+    let flows = relay.flows();
+    let mut passed: Vec<(To, Record)> = Vec::new();
+    for datagram in flows.iter().flat_map(|flow| flow.captured()) {
         let size = datagram.bytes.len();
         ensure!(size <= LARGEST_DATAGRAM, "a datagram has {size} bytes");
         for secret in ["La risposta", "Ciao cliente"] {
@@ -96,37 +97,37 @@ pub(crate) fn on_the_wire(context: &Context) -> Result<()> {
         }
         let found = records::parse(&datagram.bytes).with_context(|| {
             format!(
-                "a datagram of {size} bytes at {:?} is not DTLS",
-                datagram.at
+                "a datagram of {size} bytes to the {:?} is not DTLS",
+                datagram.to
             )
         })?;
-        passed.extend(found.into_iter().map(|record| (datagram.direction, record)));
+        passed.extend(found.into_iter().map(|record| (datagram.to, record)));
     }
     let hello = Some(records::CLIENT_HELLO);
     let request = Some(records::HELLO_VERIFY_REQUEST);
-    for (from, first) in [(Direction::ToServer, hello), (Direction::ToClient, request)] {
-        let record = passed.iter().find(|(way, _)| *way == from);
+    for (receiver, first) in [(To::Server, hello), (To::Client, request)] {
+        let record = passed.iter().find(|(to, _)| *to == receiver);
         ensure!(
             record.is_some_and(|(_, record)| record.handshake == first),
-            "{from:?}: the first record is not of handshake type {first:?}: {record:?}"
+            "to the {receiver:?}: the first record is not of handshake type {first:?}: {record:?}"
         );
     }
-    for (way, record) in &passed {
+    for (to, record) in &passed {
         let may_be_older = record.handshake == hello || record.handshake == request;
         let version_is_right = record.version == records::DTLS_1_2
             || may_be_older && record.version == records::DTLS_1_0;
-        ensure!(version_is_right, "{way:?}: not DTLS 1.2: {record:?}");
+        ensure!(version_is_right, "to the {to:?}: not DTLS 1.2: {record:?}");
         let is_data = record.content_type == records::APPLICATION_DATA;
         ensure!(
             !is_data || record.epoch > 0,
-            "{way:?}: data before encryption: {record:?}"
+            "to the {to:?}: data before encryption: {record:?}"
         );
     }
-    for direction in [Direction::ToServer, Direction::ToClient] {
-        let data = passed.iter().any(|(way, record)| {
-            *way == direction && record.content_type == records::APPLICATION_DATA
+    for receiver in [To::Server, To::Client] {
+        let data = passed.iter().any(|(to, record)| {
+            *to == receiver && record.content_type == records::APPLICATION_DATA
         });
-        ensure!(data, "no data went {direction:?}");
+        ensure!(data, "no data went to the {receiver:?}");
     }
     Ok(())
 }

@@ -9,9 +9,10 @@ use anyhow::{Context as _, Result};
 
 use super::Context;
 use super::openssl_cli::{end_well, free_port, start_godot, still_runs};
+use crate::network::ports;
 use crate::process;
 use crate::test::fixture::Fixture;
-use crate::{talk, tools};
+use crate::tools;
 
 const LIMIT: Duration = Duration::from_secs(20);
 
@@ -77,7 +78,7 @@ fn clients(context: &Context, tool: Tool) -> Result<()> {
     let project = Fixture::documented(port, port)?;
     project.import(context)?;
     let mut server = start_godot(context, &project, "server")?;
-    talk::wait_until_open(port, || still_runs(&mut server))?;
+    ports::wait_until_open(port, || still_runs(&mut server))?;
     for mtu in MTUS {
         let mut run = || -> Result<()> {
             let mut client = process::start_with_input(tool(project.path(), port, mtu)?, None)?;
@@ -111,7 +112,7 @@ fn server(context: &Context, tool: Tool, mtu: u16) -> Result<()> {
     let project = Fixture::documented(port, port)?;
     project.import(context)?;
     let mut server = process::start_with_input(tool(project.path(), port, mtu)?, None)?;
-    talk::wait_until_open(port, || still_runs(&mut server))?;
+    ports::wait_until_open(port, || still_runs(&mut server))?;
     let mut client = start_godot(context, &project, "client")?;
     let is_heard = |line: &str| line.contains("La risposta è... 42!");
     server.wait_for("message from the client", is_heard, LIMIT)?;

@@ -5,15 +5,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
+use testkit::relay::{Flow, Relay};
+use testkit::{Faults, SeededRng, To};
 
 use super::Context;
 use crate::network::garbage::{self, Overheard, Size};
 use crate::network::godot::{self, Classes, Server, Told, wait_until};
-use crate::network::proxy::{Faults, Flow, Proxy};
-use crate::network::random::Random;
-use crate::network::{dropped_by_the_system, memory, with_seed};
+use crate::network::ports::dropped_by_the_system;
+use crate::network::{memory, with_seed};
 use crate::process::Running;
-use crate::tap::Direction;
 
 const CLIENTS: usize = 4;
 /// Milliseconds between two packets of a client.
@@ -56,8 +56,8 @@ pub(crate) fn handshakes(context: &Context) -> Result<()> {
 /// A server, the link in front of it, and the one who fires from there.
 struct Range {
     server: Server,
-    link: Proxy,
-    random: Random,
+    link: Relay,
+    rng: SeededRng,
     /// What was overheard in sessions that are over.
     past: Vec<Vec<u8>>,
     fired: u64,
@@ -70,8 +70,8 @@ impl Range {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, server.port()));
         Ok(Self {
             server,
-            link: Proxy::start(address, Faults::none())?,
-            random: Random::new(seed),
+            link: Relay::start(address, Faults::default(), 0)?,
+            rng: SeededRng::new(seed),
             past: Vec::new(),
             fired: 0,
             began: Instant::now(),
@@ -156,7 +156,7 @@ impl Range {
         self.link.set_faults(Faults {
             reordering: 1.0,
             delay: 300..=600,
-            ..Faults::none()
+            ..Faults::default()
         });
         let clients = self.start_clients(
             context,
@@ -182,15 +182,15 @@ impl Range {
             let mut flows = self.link.flows();
             for flow in flows.split_off(flows.len().saturating_sub(CLIENTS)) {
                 // Not so much that no handshake gets beyond its first flight.
-                let to_server = self.random.below(3) as usize;
-                let to_client = usize::from(self.random.chance(0.05));
+                let to_server = self.rng.index(3);
+                let to_client = usize::from(self.rng.chance(0.05));
                 self.fire_at(&flow, to_server, to_client, Size::Any);
             }
             self.fire_from_strangers(Size::Any)?;
             std::thread::sleep(Duration::from_millis(10));
         }
         let after = self.server.memory()?;
-        self.link.set_faults(Faults::none());
+        self.link.set_faults(Faults::default());
         let (told, lines) = godot::finish_clients(clients, LIMIT)?;
         ensure!(told.len() == CLIENTS, "{} clients told", told.len());
         let stats = self.server.stats()?;
@@ -231,13 +231,10 @@ impl Range {
     }
 
     fn fire_at(&mut self, flow: &Flow, to_server: usize, to_client: usize, size: Size) {
-        let (up, down) = (
-            flow.kept(Direction::ToServer),
-            flow.kept(Direction::ToClient),
-        );
+        let (up, down) = (flow.payloads(To::Server), flow.payloads(To::Client));
         for (way, count, same_way, other_way) in [
-            (Direction::ToServer, to_server, &up, &down),
-            (Direction::ToClient, to_client, &down, &up),
+            (To::Server, to_server, &up, &down),
+            (To::Client, to_client, &down, &up),
         ] {
             let overheard = Overheard {
                 same_way: same_way.clone(),
@@ -245,16 +242,16 @@ impl Range {
                 others: self.past.clone(),
             };
             for _ in 0..count {
-                let datagram = garbage::any(&mut self.random, &overheard, size);
+                let datagram = garbage::any(&mut self.rng, &overheard, size);
                 self.link.inject(flow, way, &datagram);
                 self.fired += 1;
             }
         }
         // For the others, and for those who come later.
-        let heard = if self.random.chance(0.5) { up } else { down };
+        let heard = if self.rng.chance(0.5) { up } else { down };
         if let Some(datagram) = heard.last() {
             if self.past.len() == 100 {
-                let place = self.random.below(100) as usize;
+                let place = self.rng.index(100);
                 self.past.swap_remove(place);
             }
             self.past.push(datagram.clone());
@@ -270,7 +267,7 @@ impl Range {
             others: self.past.clone(),
         };
         for _ in 0..AT_ONCE {
-            let datagram = garbage::any(&mut self.random, &overheard, size);
+            let datagram = garbage::any(&mut self.rng, &overheard, size);
             // What the system does not send is no loss.
             let _ = stranger.send_to(&datagram, self.link.server());
             self.fired += 1;

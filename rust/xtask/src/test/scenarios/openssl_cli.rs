@@ -7,9 +7,10 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 
 use super::Context;
+use crate::network::ports;
 use crate::process::{self, Running};
 use crate::test::fixture::Fixture;
-use crate::{check, talk, tools};
+use crate::{check, tools};
 
 const LIMIT: Duration = Duration::from_secs(20);
 
@@ -33,7 +34,7 @@ pub(crate) fn s_client(context: &Context) -> Result<()> {
     let project = Fixture::documented(port, port)?;
     project.import(context)?;
     let mut server = start_godot(context, &project, "server")?;
-    talk::wait_until_open(port, || still_runs(&mut server))?;
+    ports::wait_until_open(port, || still_runs(&mut server))?;
 
     for hellos in HELLOS {
         let mut command = Command::new(tools::openssl_cli()?);
@@ -80,7 +81,7 @@ pub(crate) fn s_server(context: &Context) -> Result<()> {
     command.arg("-key").arg(project.path().join("key.key"));
     command.arg("-cert").arg(project.path().join("cert.crt"));
     let mut server = process::start_with_input(command, None)?;
-    talk::wait_until_open(port, || still_runs(&mut server))?;
+    ports::wait_until_open(port, || still_runs(&mut server))?;
 
     let mut client = start_godot(context, &project, "client")?;
     let is_heard = |line: &str| line.contains("La risposta è... 42!");

@@ -1,31 +1,29 @@
-//! The documented server and client as two processes, and what they must say.
+//! The documented server and client as two processes, and the lines that they must print.
 
-use std::net::UdpSocket;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
 use crate::check;
+use crate::network::ports;
 use crate::process::{self, Running};
 use crate::project::Headless;
 
 /// The port that the documented scripts name.
 pub(crate) const DOCUMENTED_PORT: u16 = 4242;
 
-/// How long the two may take to say all that they must.
+/// How long the two may take to print all of them.
 const LIMIT: Duration = Duration::from_secs(60);
-/// How long the server may take to open its port.
-const START_LIMIT: Duration = Duration::from_secs(30);
 
-const SERVER_SAYS: &[&str] = &[
+const SERVER_LINES: &[&str] = &[
     "Peer connesso!",
     "Ricevuto messaggio da un cliente: La risposta è... 42!",
 ];
-const CLIENT_SAYS: &[&str] = &["Connected: Ciao cliente DTLS"];
+const CLIENT_LINES: &[&str] = &["Connected: Ciao cliente DTLS"];
 
 /// What to run, and how it ends.
-pub(crate) struct Talk<'a> {
+pub(crate) struct DocumentedPair<'a> {
     /// Runs Godot.
     pub(crate) godot: &'a Headless,
     /// The project with the two scenes.
@@ -36,10 +34,10 @@ pub(crate) struct Talk<'a> {
     pub(crate) ending: Ending,
 }
 
-/// How the two processes of a talk end.
+/// How the two processes end.
 #[derive(Clone, Copy, Eq, PartialEq)]
 pub(crate) enum Ending {
-    /// Stopped as soon as all was said: quick.
+    /// Stopped as soon as all lines are there: quick.
     Stopped,
     /// By themselves after about this many seconds, so that what they leak is seen too.
     AfterSeconds(u32),
@@ -92,27 +90,27 @@ impl Session {
     }
 }
 
-impl Talk<'_> {
+impl DocumentedPair<'_> {
     /// Runs both, shows what they print, and checks it.
     ///
     /// # Errors
-    /// When something that must be said is missing, an error line appears, or a process ends early.
+    /// When a line is missing, an error line appears, or a process ends early.
     pub(crate) fn run(&self) -> Result<Sessions> {
-        require_free(self.port)?;
-        let mut server = Party::start(self, "server", SERVER_SAYS)?;
-        wait_until_listening(self.port, &mut server)?;
-        let mut client = Party::start(self, "client", CLIENT_SAYS)?;
+        ports::require_free(self.port)?;
+        let mut server = PairProcess::start(self, "server", SERVER_LINES)?;
+        ports::wait_until_open(self.port, || server.read_output())?;
+        let mut client = PairProcess::start(self, "client", CLIENT_LINES)?;
 
         let deadline = Instant::now() + LIMIT;
         while Instant::now() < deadline {
-            server.look()?;
-            client.look()?;
+            server.read_output()?;
+            client.read_output()?;
             if server.is_done() && client.is_done() {
                 break;
             }
             std::thread::sleep(Duration::from_millis(20));
         }
-        // What is missing on one side is often explained by the other.
+        // The other side's missing lines often explain this side's.
         let missing = [server.missing(), client.missing()].concat();
         if !missing.is_empty() {
             bail!(
@@ -134,22 +132,22 @@ impl Talk<'_> {
 }
 
 /// One of the two processes.
-struct Party {
+struct PairProcess {
     label: &'static str,
-    must_say: &'static [&'static str],
+    expected: &'static [&'static str],
     running: Running,
     session: Option<Session>,
 }
 
-impl Party {
+impl PairProcess {
     fn start(
-        talk: &Talk<'_>,
+        pair: &DocumentedPair<'_>,
         label: &'static str,
-        must_say: &'static [&'static str],
+        expected: &'static [&'static str],
     ) -> Result<Self> {
-        let mut command = talk.godot.command(talk.project);
+        let mut command = pair.godot.command(pair.project);
         command.env("OPENSSL_DTLS_LOG", "1");
-        if let Ending::AfterSeconds(seconds) = talk.ending {
+        if let Ending::AfterSeconds(seconds) = pair.ending {
             let frames = seconds * 60;
             command.args(["--max-fps", "60", "--quit-after", &frames.to_string()]);
         }
@@ -157,14 +155,14 @@ impl Party {
         let running = process::start(command, Some(label))?;
         Ok(Self {
             label,
-            must_say,
+            expected,
             running,
             session: None,
         })
     }
 
-    /// Takes in what it printed; an error if that, or its end, means that the rest will not come.
-    fn look(&mut self) -> Result<()> {
+    /// Reads what it printed; an error if that, or its end, means that the rest will not come.
+    fn read_output(&mut self) -> Result<()> {
         self.running.take_in();
         let ended = self.running.ended()?;
         if ended.is_some() {
@@ -198,11 +196,11 @@ impl Party {
 
     fn missing(&self) -> Vec<String> {
         let lines = self.running.lines();
-        let unsaid = self
-            .must_say
+        let unseen = self
+            .expected
             .iter()
             .filter(|text| !lines.iter().any(|line| line == *text));
-        let mut missing: Vec<String> = unsaid
+        let mut missing: Vec<String> = unseen
             .map(|text| format!("{}: {text}", self.label))
             .collect();
         if self.session.is_none() {
@@ -241,58 +239,6 @@ impl Party {
     }
 }
 
-/// An error that says what to do if the UDP port is taken.
-fn require_free(port: u16) -> Result<()> {
-    UdpSocket::bind(("0.0.0.0", port)).map(drop).with_context(|| {
-        format!(
-            "UDP port {port}, which the server listens on, is in use; end the program that has it (ss -lunp 'sport = :{port}' names it)"
-        )
-    })
-}
-
-fn wait_until_listening(port: u16, server: &mut Party) -> Result<()> {
-    wait_until_open(port, || server.look())
-}
-
-/// Waits until a program has opened its UDP port. A try to bind it ourselves could make the program's fail.
-///
-/// `look` is called again and again, and ends the wait with its error.
-pub(crate) fn wait_until_open(port: u16, mut look: impl FnMut() -> Result<()>) -> Result<()> {
-    let deadline = Instant::now() + START_LIMIT;
-    while !is_open(port) {
-        look()?;
-        if Instant::now() > deadline {
-            bail!(
-                "the server did not open UDP port {port} within {} s",
-                START_LIMIT.as_secs()
-            );
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    Ok(())
-}
-
-/// Whether any program on this machine has the UDP port.
-#[cfg(target_os = "linux")]
-fn is_open(port: u16) -> bool {
-    let port = format!(":{port:04X}");
-    ["/proc/net/udp", "/proc/net/udp6"].iter().any(|table| {
-        std::fs::read_to_string(table).is_ok_and(|table| {
-            let mut local = table
-                .lines()
-                .filter_map(|line| line.split_whitespace().nth(1));
-            local.any(|address| address.ends_with(&port))
-        })
-    })
-}
-
-/// Gives the server time to open its port; a first datagram that comes too early is sent again.
-#[cfg(not(target_os = "linux"))]
-fn is_open(_: u16) -> bool {
-    std::thread::sleep(Duration::from_secs(1));
-    true
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -313,14 +259,5 @@ mod tests {
             ..session
         };
         assert!(other.check().is_err());
-    }
-
-    #[test]
-    fn a_port_in_use_is_named() {
-        let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
-        let port = socket.local_addr().unwrap().port();
-        let error = require_free(port).unwrap_err().to_string();
-        assert!(error.contains(&format!("UDP port {port}")), "{error}");
-        assert!(is_open(port));
     }
 }
