@@ -1,39 +1,17 @@
-## Servers with many peers: `poll_peers()`, the bound on unfinished handshakes, and what a restarted client finds.
-extends "res://tests/suite.gd"
+## Servers with many peers: `poll_peers()`, and the bounds on unfinished handshakes.
+extends "res://tests/server_suite.gd"
 
-const Implementation := preload("res://tests/implementation.gd")
-
-const HANDSHAKING := OpenSSLPacketPeerDTLS.STATUS_HANDSHAKING
-const CONNECTED := OpenSSLPacketPeerDTLS.STATUS_CONNECTED
-
-var _impl := Implementation.new(true)
-var _udp_server: OpenSSLUDPServer
-var _dtls_server: OpenSSLDTLSServer
-
-## The server's peers, and what poll_peers() gave of them since the last look.
-var _served: Array[OpenSSLPacketPeerDTLS] = []
+## What poll_peers() has returned since this was cleared last.
 var _news: Array[OpenSSLPacketPeerDTLS] = []
 
 
-func _start() -> void:
-	_udp_server = _impl.listening_server()
-	_dtls_server = _impl.ready_server()
-	_served.clear()
+func _start_server() -> void:
+	super()
 	_news.clear()
 
 
-func _client() -> OpenSSLPacketPeerDTLS:
-	var client := OpenSSLPacketPeerDTLS.new()
-	var udp: OpenSSLPacketPeerUDP = _impl.connected_peer(_udp_server.get_local_port())
-	client.connect_to_peer(udp, "localhost", TLSOptions.client_unsafe())
-	return client
-
-
 func _step() -> void:
-	while _udp_server.is_connection_available():
-		var peer := _dtls_server.take_connection(_udp_server.take_connection())
-		if peer.get_status() == HANDSHAKING:
-			_served.append(peer)
+	_take()
 	_news.append_array(_dtls_server.poll_peers())
 
 
@@ -44,12 +22,12 @@ func _until_connected(clients: Array[OpenSSLPacketPeerDTLS]) -> bool:
 		_step()
 		return (
 				_served.size() == clients.size()
-				and clients.all(func(client: OpenSSLPacketPeerDTLS) -> bool: return client.get_status() == CONNECTED)
-				and _served.all(func(peer: OpenSSLPacketPeerDTLS) -> bool: return peer.get_status() == CONNECTED)))
+				and _are(clients, CONNECTED)
+				and _are(_served, CONNECTED)))
 
 
 func _connected(count: int) -> Array[OpenSSLPacketPeerDTLS]:
-	_start()
+	_start_server()
 	var clients: Array[OpenSSLPacketPeerDTLS] = []
 	for i in count:
 		clients.append(_client())
@@ -60,7 +38,7 @@ func _connected(count: int) -> Array[OpenSSLPacketPeerDTLS]:
 func test_peers_with_news_are_returned_and_no_others() -> void:
 	var clients: Array[OpenSSLPacketPeerDTLS] = await _connected(8)
 	for peer in _served:
-		check(peer in _news, "that it was connected was news")
+		check(peer in _news, "returned once it was connected")
 	_news = []
 	for i in 5:
 		_step()
@@ -68,8 +46,8 @@ func test_peers_with_news_are_returned_and_no_others() -> void:
 
 	clients[3].put_packet("three".to_utf8_buffer())
 	clients[3].put_packet("again".to_utf8_buffer())
-	check(await until(func() -> bool: _step(); return not _news.is_empty()), "something came")
-	equal(_news.size(), 1, "for one peer")
+	check(await until(func() -> bool: _step(); return not _news.is_empty()), "a peer is returned")
+	equal(_news.size(), 1, "only one")
 	var peer := _news[0]
 	check(await until(func() -> bool: _step(); return peer.get_available_packet_count() == 2), "both packets")
 	equal(peer.get_packet().get_string_from_utf8(), "three", "the first packet")
@@ -82,13 +60,13 @@ func test_peers_with_news_are_returned_and_no_others() -> void:
 	equal(_news, [] as Array[OpenSSLPacketPeerDTLS], "none is left")
 
 
-func test_a_peer_that_ends_is_news_once() -> void:
+func test_a_peer_that_ends_is_returned_once() -> void:
 	var clients: Array[OpenSSLPacketPeerDTLS] = await _connected(3)
 	_news.clear()
 	clients[1].disconnect_from_peer()
-	check(await until(func() -> bool: _step(); return not _news.is_empty()), "it is told")
-	equal(_news.size(), 1, "of one peer")
-	equal(_news[0].get_status(), OpenSSLPacketPeerDTLS.STATUS_DISCONNECTED, "that it has ended")
+	check(await until(func() -> bool: _step(); return not _news.is_empty()), "a peer is returned")
+	equal(_news.size(), 1, "only one")
+	equal(_news[0].get_status(), DISCONNECTED, "which has ended")
 	_served.erase(_news[0])
 	_news.clear()
 	for i in 5:
@@ -96,21 +74,21 @@ func test_a_peer_that_ends_is_news_once() -> void:
 	equal(_news, [] as Array[OpenSSLPacketPeerDTLS], "and not again")
 
 
-func test_peers_that_the_script_lets_go_of_are_gone() -> void:
+func test_peers_that_the_script_frees_are_disconnected() -> void:
 	var clients: Array[OpenSSLPacketPeerDTLS] = await _connected(3)
 	_news.clear()
 	_served.clear()
 	clients[0].put_packet("anyone?".to_utf8_buffer())
 	for i in 5:
 		_step()
-	equal(_news, [] as Array[OpenSSLPacketPeerDTLS], "nobody is there for it")
+	equal(_news, [] as Array[OpenSSLPacketPeerDTLS], "no peer is returned")
 	for client in clients:
 		check(
 				await until(func() -> bool: client.poll(); return client.get_status() != CONNECTED),
-				"the client was told goodbye")
+				"the client is disconnected")
 
 
-func test_a_stopped_udp_server_is_news_of_its_peers() -> void:
+func test_poll_peers_returns_the_peers_of_a_stopped_udp_server() -> void:
 	var clients: Array[OpenSSLPacketPeerDTLS] = await _connected(2)
 	equal(clients.size(), 2, "connected")
 	_news.clear()
@@ -120,7 +98,7 @@ func test_a_stopped_udp_server_is_news_of_its_peers() -> void:
 		return _news.size() == 2), "both ended")
 
 
-func test_unfinished_handshakes_are_bounded_and_the_oldest_goes_first() -> void:
+func test_unfinished_handshakes_are_bounded_and_the_oldest_is_dropped_first() -> void:
 	var clients: Array[OpenSSLPacketPeerDTLS] = await _connected(1)
 	equal(_dtls_server.max_handshakes, 1024, "default")
 	_dtls_server.max_handshakes = 4
@@ -137,13 +115,13 @@ func test_unfinished_handshakes_are_bounded_and_the_oldest_goes_first() -> void:
 			return _served.size() > before), "client %d has begun" % i)
 	var statuses := _served.slice(1).map(func(peer: OpenSSLPacketPeerDTLS) -> int: return peer.get_status())
 	equal(statuses, [3, 3, 1, 1, 1, 1], "the two that took longest were dropped")
-	equal(_served[0].get_status(), CONNECTED, "who is connected stays")
+	equal(_served[0].get_status(), CONNECTED, "the connected one stays")
 	clients[0].put_packet("still here".to_utf8_buffer())
-	check(await until(func() -> bool: _step(); return _served[0].get_available_packet_count() == 1), "and is heard")
+	check(await until(func() -> bool: _step(); return _served[0].get_available_packet_count() == 1), "and receives")
 	_served[0].get_packet()
 
 
-## Begins handshakes that are not gone on with; the statuses of the server's peers then.
+## Begins handshakes that are not continued; returns the statuses of the server's peers.
 func _statuses_of_stuck(clients: int) -> Array:
 	var stuck: Array[OpenSSLPacketPeerDTLS] = []
 	for i in clients:
@@ -158,11 +136,11 @@ func _statuses_of_stuck(clients: int) -> Array:
 	return _served.map(func(peer: OpenSSLPacketPeerDTLS) -> int: return peer.get_status())
 
 
-func test_unfinished_handshakes_of_one_address_are_bounded_and_its_oldest_goes_first() -> void:
-	_start()
+func test_unfinished_handshakes_of_one_address_are_bounded_and_its_oldest_is_dropped_first() -> void:
+	_start_server()
 	_dtls_server.max_handshakes_per_address = 3
 	equal(await _statuses_of_stuck(5), [3, 3, 1, 1, 1], "the two that took longest were dropped")
-	_start()
+	_start_server()
 	_dtls_server.max_handshakes_per_address = 0
 	equal(await _statuses_of_stuck(5), [1, 1, 1, 1, 1], "no limit")
 
@@ -174,8 +152,8 @@ func test_a_client_that_is_connected_does_not_count_for_its_address() -> void:
 	equal(await _statuses_of_stuck(2), [2, 2, 2, 2, 1, 1], "none is dropped")
 
 
-func test_handshakes_of_one_address_begin_at_the_rate_that_is_set_and_nobody_is_kept_out() -> void:
-	_start()
+func test_handshakes_of_one_address_begin_at_the_rate_that_is_set_and_all_connect() -> void:
+	_start_server()
 	_dtls_server.max_handshake_rate_per_address = 4
 	var clients: Array[OpenSSLPacketPeerDTLS] = []
 	for i in 8:
@@ -187,7 +165,7 @@ func test_handshakes_of_one_address_begin_at_the_rate_that_is_set_and_nobody_is_
 		_step()
 		await get_tree().process_frame
 	check(_served.size() >= 4 and _served.size() <= 6, "%d in the first 0.3 s" % _served.size())
-	check(await _until_connected(clients), "the others come in when they try again")
+	check(await _until_connected(clients), "the others connect when they try again")
 
 
 func test_the_limits_of_an_address_as_properties() -> void:
@@ -211,7 +189,7 @@ func test_max_handshakes_takes_numbers_from_one_on() -> void:
 	equal(server.max_handshakes, 1, "set")
 
 
-func test_the_example_server_serves() -> void:
+func test_the_example_server_echoes() -> void:
 	var server: Node = load("res://examples/many_players/server.gd").new()
 	add_child(server)
 	var clients: Array[OpenSSLPacketPeerDTLS] = []
@@ -224,8 +202,8 @@ func test_the_example_server_serves() -> void:
 		check(await until(func() -> bool: client.poll(); return client.get_status() == CONNECTED), "connected")
 		client.put_packet(("player %d" % i).to_utf8_buffer())
 		check(await until(func() -> bool: client.poll(); return client.get_available_packet_count() == 1), "answered")
-		equal(client.get_packet().get_string_from_utf8(), "player %d" % i, "its own words")
+		equal(client.get_packet().get_string_from_utf8(), "player %d" % i, "its own packet")
 	equal(server.players.size(), 5, "players")
 	clients[2].disconnect_from_peer()
-	check(await until(func() -> bool: return server.players.size() == 4), "one left")
+	check(await until(func() -> bool: return server.players.size() == 4), "one has left")
 	server.queue_free()

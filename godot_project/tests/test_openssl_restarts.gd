@@ -1,31 +1,16 @@
-## OpenSSL's own clients and servers, where a client begins again at the address of an established session (RFC 6347
-## section 4.2.8). The tool `openssl` must be on the path.
-extends "res://tests/suite.gd"
+## OpenSSL's own client and server, where a client restarts at the address of an established session (RFC 6347 section
+## 4.2.8). The tool `openssl` must be on the path.
+extends "res://tests/server_suite.gd"
 
-const Implementation := preload("res://tests/implementation.gd")
 const SharedAddress := preload("res://tests/shared_address.gd")
 
-const HANDSHAKING := OpenSSLPacketPeerDTLS.STATUS_HANDSHAKING
-const CONNECTED := OpenSSLPacketPeerDTLS.STATUS_CONNECTED
-const DISCONNECTED := OpenSSLPacketPeerDTLS.STATUS_DISCONNECTED
+## How soon a restarted client is connected, in milliseconds, its program's start included.
+const RESTART_LIMIT_MSEC := 3000
 
-## How soon a client that was started again is connected, in milliseconds, its program's start included.
-const SOON := 3000
-
-var _impl := Implementation.new(true)
-var _udp_server: OpenSSLUDPServer
-var _dtls_server: OpenSSLDTLSServer
-var _served: Array[OpenSSLPacketPeerDTLS] = []
 var _programs: Array[Dictionary] = []
 
 ## What each program has printed.
 var _printed: Array[String] = []
-
-
-func before_each() -> void:
-	_udp_server = _impl.listening_server()
-	_dtls_server = _impl.ready_server()
-	_served.clear()
 
 
 func after_each() -> void:
@@ -35,17 +20,8 @@ func after_each() -> void:
 	_printed.clear()
 
 
-func _serve() -> void:
-	while _udp_server.is_connection_available():
-		var peer := _dtls_server.take_connection(_udp_server.take_connection())
-		if peer.get_status() == HANDSHAKING:
-			_served.append(peer)
-	for peer in _served:
-		peer.poll()
-
-
 ## Starts the tool; returns its number.
-func _start(arguments: PackedStringArray) -> int:
+func _start_program(arguments: PackedStringArray) -> int:
 	var program := OS.execute_with_pipe("openssl", arguments, false)
 	check(not program.is_empty(), "openssl starts")
 	_programs.append(program)
@@ -53,12 +29,12 @@ func _start(arguments: PackedStringArray) -> int:
 	return _programs.size() - 1
 
 
-## Without `-nbio` it reads until something comes that is for it, and looks at nothing else: any datagram would do that.
-func _client(port: int, more: PackedStringArray = []) -> int:
-	return _start(PackedStringArray(["s_client", "-dtls1_2", "-quiet", "-nbio", "-connect", "127.0.0.1:%d" % port]) + more)
+## Without `-nbio` it blocks in a read until a record of its session arrives, and any datagram starts such a read.
+func _s_client(port: int, more: PackedStringArray = []) -> int:
+	return _start_program(PackedStringArray(["s_client", "-dtls1_2", "-quiet", "-nbio", "-connect", "127.0.0.1:%d" % port]) + more)
 
 
-func _say(number: int, text: String) -> void:
+func _write(number: int, text: String) -> void:
 	var pipe: FileAccess = _programs[number].stdio
 	pipe.store_string(text + "\n")
 	pipe.flush()
@@ -77,16 +53,16 @@ func _is_connected(count: int) -> bool:
 	return _served.size() == count and _served[-1].get_status() == CONNECTED
 
 
-## A packet each way.
-func _talk(number: int, served: OpenSSLPacketPeerDTLS, text: String, carrier: SharedAddress = null) -> void:
+## Sends a packet each way.
+func _exchange(number: int, served: OpenSSLPacketPeerDTLS, text: String, address: SharedAddress = null) -> void:
 	var step := func() -> void:
-		if carrier:
-			carrier.step()
+		if address:
+			address.step()
 		_serve()
-	_say(number, text)
+	_write(number, text)
 	check(await until(func() -> bool:
 		step.call()
-		return served.get_available_packet_count() > 0), "a packet of the client's")
+		return served.get_available_packet_count() > 0), "a packet of the client")
 	equal(served.get_packet().get_string_from_utf8(), text + "\n", "its text")
 	served.put_packet(("Re: %s\n" % text).to_utf8_buffer())
 	check(await until(func() -> bool:
@@ -94,61 +70,61 @@ func _talk(number: int, served: OpenSSLPacketPeerDTLS, text: String, carrier: Sh
 		return _has_printed(number, "Re: " + text)), "the answer: " + _printed[number])
 
 
-func test_s_client_that_is_started_again_is_connected_within_three_seconds() -> void:
+func test_a_restarted_s_client_is_connected_within_three_seconds() -> void:
 	var free := PacketPeerUDP.new()
 	free.bind(0, "127.0.0.1")
 	var bind := PackedStringArray(["-bind", "127.0.0.1:%d" % free.get_local_port()])
 	free.close()
-	var client := _client(_udp_server.get_local_port(), bind)
+	var client := _s_client(_udp_server.get_local_port(), bind)
 	check(await until(_is_connected.bind(1)), "connected")
-	await _talk(client, _served[0], "before")
+	await _exchange(client, _served[0], "before")
 	OS.kill(_programs[client].pid)
 	await get_tree().create_timer(0.1).timeout
 	var begin := Time.get_ticks_msec()
-	client = _client(_udp_server.get_local_port(), bind)
+	client = _s_client(_udp_server.get_local_port(), bind)
 	check(await until(func() -> bool:
 		if _served[0].get_status() == CONNECTED:
 			_served[0].put_packet("state of the world".to_utf8_buffer())
 		return _is_connected(2)), "connected again")
 	var spent := Time.get_ticks_msec() - begin
-	check(spent < SOON, "after %d ms" % spent)
+	check(spent < RESTART_LIMIT_MSEC, "after %d ms" % spent)
 	equal(_served[0].get_status(), DISCONNECTED, "the old session is over")
-	await _talk(client, _served[1], "after")
+	await _exchange(client, _served[1], "after")
 	equal(_served.size(), 2, "one new peer")
 
 
-func test_a_silent_s_client_is_not_disturbed_by_a_handshake_at_its_address() -> void:
-	var carrier := SharedAddress.new(_udp_server.get_local_port())
-	var client := _client(carrier.open())
-	check(await until(func() -> bool: carrier.step(); return _is_connected(1)), "connected")
-	await _talk(client, _served[0], "before", carrier)
-	var before := carrier.server_hellos
-	var newcomer := OpenSSLPacketPeerDTLS.new()
-	newcomer.connect_to_peer(_impl.connected_peer(carrier.open()), "localhost", TLSOptions.client_unsafe())
+func test_a_silent_s_client_is_not_disturbed_by_a_second_handshake_at_its_address() -> void:
+	var address := SharedAddress.new(_udp_server.get_local_port())
+	var client := _s_client(address.open())
+	check(await until(func() -> bool: address.step(); return _is_connected(1)), "connected")
+	await _exchange(client, _served[0], "before", address)
+	var before := address.server_hellos
+	var second := OpenSSLPacketPeerDTLS.new()
+	second.connect_to_peer(_impl.connected_peer(address.open()), "localhost", TLSOptions.client_unsafe())
 	var begin := Time.get_ticks_msec()
 	while Time.get_ticks_msec() < begin + 6000:
-		# It has shown its cookie by then, and does not go on.
+		# By then it has shown its cookie; it does not go on.
 		if Time.get_ticks_msec() < begin + 500:
-			newcomer.poll()
-		carrier.step()
+			second.poll()
+		address.step()
 		_serve()
 		await get_tree().process_frame
-	check(carrier.server_hellos > before, "the newcomer is answered, at the client's address")
+	check(address.server_hellos > before, "the second hello is answered, at the client's address")
 	equal(_served.size(), 1, "no new peer")
 	equal(_served[0].get_status(), CONNECTED, "the session stays")
-	await _talk(client, _served[0], "still me", carrier)
-	await _talk(client, _served[0], "and still", carrier)
-	newcomer.disconnect_from_peer()
+	await _exchange(client, _served[0], "still me", address)
+	await _exchange(client, _served[0], "and still", address)
+	second.disconnect_from_peer()
 
 
-## `s_server` does not let a client begin again (openssl issue 3283), which then gives up with a line.
-func test_our_client_started_again_at_s_server() -> void:
+## `s_server` does not accept a restarted client (openssl issue 3283), which then ends with an error.
+func test_our_client_restarts_at_s_server() -> void:
 	const PKI := "res://tests/pki/rsa"
 	var free := PacketPeerUDP.new()
 	free.bind(0, "127.0.0.1")
 	var server_port: int = free.get_local_port()
 	free.close()
-	var server := _start(PackedStringArray([
+	var server := _start_program(PackedStringArray([
 		"s_server", "-dtls1_2", "-listen", "-accept", "127.0.0.1:%d" % server_port,
 		"-key", ProjectSettings.globalize_path(PKI + ".key"), "-cert", ProjectSettings.globalize_path(PKI + ".crt"),
 	]))
@@ -168,7 +144,7 @@ func test_our_client_started_again_at_s_server() -> void:
 		if start == 0:
 			equal(client.get_status(), CONNECTED, "the first time")
 			client.put_packet("hello\n".to_utf8_buffer())
-			check(await until(func() -> bool: return _has_printed(server, "hello")), "it is heard")
+			check(await until(func() -> bool: return _has_printed(server, "hello")), "it is received")
 		else:
-			equal(client.get_status(), OpenSSLPacketPeerDTLS.STATUS_ERROR, "the second time")
+			equal(client.get_status(), ERROR, "the second time")
 		udp.close()
