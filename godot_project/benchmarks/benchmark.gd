@@ -7,10 +7,10 @@
 ## is the last line.
 extends Node
 
-const Family := preload("res://benchmarks/family.gd")
+const Implementation := preload("res://benchmarks/implementation.gd")
 const Work := preload("res://benchmarks/work.gd")
 
-var _sides: Array[Family] = [Family.new(false), Family.new(true)]
+var _sides: Array[Implementation] = [Implementation.new(false), Implementation.new(true)]
 var _folder: String
 var _full := false
 
@@ -19,7 +19,7 @@ func _ready() -> void:
 	var arguments := OS.get_cmdline_user_args()
 	_folder = arguments[0]
 	_full = arguments.has("full")
-	# Memory comes first, while none is there that was used before.
+	# Memory comes first, before freed memory can be reused.
 	_memory()
 	_handshakes("RSA-2048", "rsa")
 	_handshakes("ECDSA P-256", "p256")
@@ -34,10 +34,10 @@ func _ready() -> void:
 
 func _memory() -> void:
 	var both := _connections("p256")
-	# What is made once, by the first connection, is no connection's own.
+	# What the first connection makes once for all is not counted.
 	for connections in both:
 		connections.add(5)
-	# Nothing is freed until the end, so no side gets memory that the other has left.
+	# Nothing is freed until the end, so neither side reuses memory of the other.
 	_row("memory per client and server pair", "KB", false, 3, func(side: int) -> float:
 		return Work.memory(both[side], 50))
 
@@ -47,9 +47,9 @@ func _handshakes(title: String, identity: String) -> void:
 	_row("full handshakes, %s" % title, "1/s", true, 25 if _full else 9, func(side: int) -> float:
 		return Work.handshakes(both[side], 50))
 	_row("full handshakes of 50 clients at once, %s" % title, "1/s", true, 9 if _full else 5, func(side: int) -> float:
-		return Work.crowd(both[side], 50))
+		return Work.concurrent_handshakes(both[side], 50))
 	_row("server's longest frame while 50 clients come, %s" % title, "ms", false, 9 if _full else 5, func(side: int) -> float:
-		return Work.crowded_frame(both[side], 50))
+		return Work.longest_handshake_frame(both[side], 50))
 
 
 func _one_connection() -> void:
@@ -67,9 +67,9 @@ func _one_connection() -> void:
 	_idle("a client", both.map(func(it: RefCounted) -> RefCounted: return it.clients[0]), 20_000, samples)
 
 
-## Three calls for a peer for which nothing has come; and what three calls take that do nothing, the engine's own.
+## Three calls for a peer for which nothing arrives; and, as a floor, three of the engine's calls that do nothing.
 func _idle(whose: String, peers: Array, rounds: int, samples: int) -> void:
-	var typed := _sides.map(func(side: Family) -> RefCounted: return side.make("typed_poll.gd"))
+	var typed := _sides.map(func(side: Implementation) -> RefCounted: return side.make("typed_poll.gd"))
 	var title := "idle poll of %s, untyped" % whose
 	_row(title, "us", false, samples, func(side: int) -> float:
 		return Work.idle(peers[side], rounds))
@@ -103,13 +103,13 @@ func _many_connections(count: int) -> void:
 			return Work.paced(both[side], seconds))
 
 
-## The engine looks for each packet's peer from the first one on, and would need minutes to connect so many.
+## The engine searches its peers linearly for each packet, and would need minutes to connect so many.
 func _very_many_connections(count: int) -> void:
 	var few: RefCounted = _connections("p256")[1]
 	few.add(200)
 	var ours: RefCounted = _connections("p256")[1]
 	ours.add(count)
-	# In turn, so that the machine's better and worse minutes are those of both.
+	# In turn, so that changes of the machine's load affect both.
 	_rows_of_ours("us", 9, {
 		"server's frame per echoed packet, %d peers" % count: func() -> float: return Work.tick(ours),
 		"server's frame per echoed packet, 200 peers, in turn with %d" % count: func() -> float: return Work.ticks(few, 20),
@@ -131,7 +131,7 @@ func _connections(identity: String) -> Array:
 	var certificate := X509Certificate.new()
 	key.load("%s/%s.key" % [_folder, identity])
 	certificate.load("%s/%s.crt" % [_folder, identity])
-	return _sides.map(func(side: Family) -> RefCounted:
+	return _sides.map(func(side: Implementation) -> RefCounted:
 		return side.connections(TLSOptions.server(key, certificate)))
 
 
@@ -143,7 +143,7 @@ func _row(title: String, unit: String, more_is_better: bool, count: int, sample:
 			var value: float = sample.call(side)
 			if i > 0:
 				samples[side].append(null if is_nan(value) else value)
-	_tell(title, unit, more_is_better, samples)
+	_print_row(title, unit, more_is_better, samples)
 
 
 ## What a row cannot be better than.
@@ -166,10 +166,10 @@ func _rows_of_ours(unit: String, count: int, rows: Dictionary[String, Callable])
 			if i > 0:
 				samples.get_or_add(title, []).append(null if is_nan(value) else value)
 	for title in rows:
-		_tell(title, unit, false, [null, samples[title]])
+		_print_row(title, unit, false, [null, samples[title]])
 
 
-func _tell(title: String, unit: String, more_is_better: bool, samples: Array) -> void:
+func _print_row(title: String, unit: String, more_is_better: bool, samples: Array) -> void:
 	print("BENCH ", JSON.stringify({
 		name = title,
 		unit = unit,

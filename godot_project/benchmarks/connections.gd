@@ -1,10 +1,10 @@
 ## A server and its clients in one process, all connected.
 ##
-## Like all texts that family.gd compiles, this one names the engine's classes and loads no other script.
+## Like all texts that implementation.gd compiles, this one names the engine's classes and loads no other script.
 extends RefCounted
 
 const HOST := "127.0.0.1"
-const PATIENCE_MSEC := 5000
+const TIMEOUT_MSEC := 5000
 
 var udp_server := UDPServer.new()
 var dtls_server := DTLSServer.new()
@@ -36,7 +36,7 @@ func join(count: int) -> int:
 		joining.append(_begin(client_options))
 	var taken: Array = []
 	var longest := 0
-	var deadline := Time.get_ticks_msec() + PATIENCE_MSEC
+	var deadline := Time.get_ticks_msec() + TIMEOUT_MSEC
 	while Time.get_ticks_msec() < deadline:
 		var begin := Time.get_ticks_usec()
 		udp_server.poll()
@@ -45,7 +45,7 @@ func join(count: int) -> int:
 		longest = maxi(longest, Time.get_ticks_usec() - begin)
 		_poll(joining)
 		if taken.size() == count and _are_connected(taken) and _are_connected(joining):
-			# The server hears of their end while it still knows whom it hears.
+			# Before the server's peers are freed, so that they receive the clients' close_notify.
 			joining.clear()
 			udp_server.poll()
 			return longest
@@ -57,7 +57,7 @@ func begin_verifying() -> PacketPeerDTLS:
 	return _begin(TLSOptions.client())
 
 
-## Ends all connections. The server hears of it while it still knows whom it hears.
+## Ends all connections: the clients first, so that the server's peers receive their close_notify.
 func clear() -> void:
 	clients.clear()
 	udp_server.poll()
@@ -95,7 +95,7 @@ func _are_connected(peers: Array) -> bool:
 func _add_one() -> bool:
 	var client := _begin(client_options)
 	var taken: Array = []
-	var deadline := Time.get_ticks_msec() + PATIENCE_MSEC
+	var deadline := Time.get_ticks_msec() + TIMEOUT_MSEC
 	while Time.get_ticks_msec() < deadline:
 		client.poll()
 		udp_server.poll()

@@ -1,4 +1,4 @@
-## What a script does each frame with a peer that has nothing to say, in typed code. Compiled by family.gd.
+## What a script does each frame with a peer for which nothing arrives, in typed code. Compiled by implementation.gd.
 extends RefCounted
 
 
@@ -14,7 +14,7 @@ func idle(peer: PacketPeerDTLS, rounds: int) -> float:
 	return spent / float(rounds) if seen == 0 and peer.get_status() == PacketPeerDTLS.STATUS_CONNECTED else NAN
 
 
-## Microseconds for three calls that do nothing but return a number: what a script's call itself takes.
+## Microseconds for three calls that only return a number: the cost of a script's calls themselves.
 func three_calls(peer: PacketPeerDTLS, rounds: int) -> float:
 	var seen := 0
 	var begin := Time.get_ticks_usec()

@@ -4,9 +4,9 @@
 extends RefCounted
 
 const STATUS_CONNECTED := 2
-const PATIENCE_USEC := 2_000_000
+const TIMEOUT_USEC := 2_000_000
 
-## So many small packets fit into the socket's buffer that systems give by default.
+## How many small packets fit into the socket's buffer that systems give by default.
 const BATCH := 200
 
 
@@ -20,16 +20,16 @@ static func handshakes(connections, count: int) -> float:
 	return count * 1e6 / spent
 
 
-## Full handshakes a second of clients that come at once: both ends and their sockets.
-static func crowd(connections, count: int) -> float:
+## Full handshakes a second of clients that connect at once: both ends and their sockets.
+static func concurrent_handshakes(connections, count: int) -> float:
 	var begin := Time.get_ticks_usec()
 	if connections.join(count) < 0:
 		return NAN
 	return count * 1e6 / (Time.get_ticks_usec() - begin)
 
 
-## Milliseconds of the server's longest frame while clients come at once.
-static func crowded_frame(connections, count: int) -> float:
+## Milliseconds of the server's longest frame while clients connect at once.
+static func longest_handshake_frame(connections, count: int) -> float:
 	var longest: int = connections.join(count)
 	return NAN if longest < 0 else longest / 1000.0
 
@@ -41,7 +41,7 @@ static func echo(connections, size: int, rounds: int) -> float:
 	var server = connections.udp_server
 	var packet := _packet(size)
 	var begin := Time.get_ticks_usec()
-	var deadline := begin + PATIENCE_USEC
+	var deadline := begin + TIMEOUT_USEC
 	for i in rounds:
 		client.put_packet(packet)
 		while true:
@@ -84,8 +84,8 @@ static func tick(connections, frame := serve) -> float:
 	return spent / float(echoed) if echoed == clients.size() else NAN
 
 
-## As tick(), the mean of frames that follow one another, as a server's do. As many before them do not count: they find the
-## caches as the other side has left them, and threads asleep.
+## As tick(), the mean of frames that follow one another, as a server's do. As many before them do not count: the
+## caches hold what the other side has used, and threads sleep.
 static func ticks(connections, count: int, frame := serve) -> float:
 	for i in count:
 		tick(connections, frame)
@@ -132,7 +132,7 @@ static func paced(connections, seconds: int) -> float:
 	return 100.0 * arrived / (frames * connections.clients.size())
 
 
-## Microseconds for three calls that do nothing but return a number: what a script's call itself takes.
+## Microseconds for three calls that only return a number: the cost of a script's calls themselves.
 static func three_calls(peer, rounds: int) -> float:
 	var seen := 0
 	var begin := Time.get_ticks_usec()
@@ -158,7 +158,7 @@ static func first_hello(connections) -> float:
 	var server = connections.udp_server
 	var begin := Time.get_ticks_usec()
 	var client = connections.begin_verifying()
-	while Time.get_ticks_usec() < begin + PATIENCE_USEC:
+	while Time.get_ticks_usec() < begin + TIMEOUT_USEC:
 		client.poll()
 		server.poll()
 		if server.is_connection_available():
@@ -169,7 +169,7 @@ static func first_hello(connections) -> float:
 	return NAN
 
 
-## Microseconds for one round of the three calls on a peer that has nothing to say.
+## Microseconds for one round of the three calls on a peer for which nothing arrives.
 static func idle(peer, rounds: int) -> float:
 	var seen := 0
 	var begin := Time.get_ticks_usec()
@@ -234,7 +234,7 @@ static func _packet(size: int) -> PackedByteArray:
 	return packet
 
 
-## What Linux says; elsewhere 0.
+## From /proc; 0 where the system is not Linux.
 static func _resident_kilobytes() -> int:
 	var file := FileAccess.open("/proc/self/status", FileAccess.READ)
 	while file != null and not file.eof_reached():

@@ -1,4 +1,4 @@
-## Clients that connect, send numbered packets, check what comes back, and say what they have counted.
+## Clients that connect, send numbered packets, check the echoes, and print their counts.
 ##
 ## Each prints `CLIENT {...}` when it is done; `DONE` comes last. Settings:
 ##
@@ -7,8 +7,8 @@
 ## - `clients`: how many; `first`: the number of the first
 ## - `packets`: how many each sends, one every `every` milliseconds, of `smallest` to `largest` bytes
 ## - `seed`: chooses the sizes
-## - `attempts`: how often a client begins anew after a handshake that failed; 0 unless set
-## - `patience`: seconds after which it gives a handshake up; as the class does unless set
+## - `attempts`: how often a client connects again after a handshake that failed; 0 unless set
+## - `patience`: seconds after which it ends a handshake itself; unless set, only the class's timeout does
 extends Node
 
 const Settings := preload("res://links/settings.gd")
@@ -17,7 +17,7 @@ const Packet := preload("res://links/packet.gd")
 const HANDSHAKING := 1
 const CONNECTED := 2
 
-## How long after its last packet a client waits for answers.
+## How long a client waits for answers after its last packet.
 const LAST_ANSWERS_MSEC := 1500
 const LOOKS := 64
 
@@ -45,7 +45,7 @@ var _settings := Settings.new()
 var _clients: Array[Client] = []
 var _packets := _settings.number("packets", 10)
 var _every := _settings.number("every", 50)
-var _patience := _settings.number("patience", 1000) * 1000
+var _handshake_limit_msec := _settings.number("patience", 1000) * 1000
 var _options: TLSOptions
 
 
@@ -82,14 +82,14 @@ func _run(client: Client) -> bool:
 		client.dtls.poll()
 		client.status = client.dtls.get_status()
 		if client.status == HANDSHAKING:
-			if Time.get_ticks_msec() - client.began_msec > _patience:
+			if Time.get_ticks_msec() - client.began_msec > _handshake_limit_msec:
 				_begin(client)
 			return true
 		if client.status != CONNECTED:
 			if client.handshake_msec < 0 and client.attempts <= _settings.number("attempts"):
 				_begin(client)
 				return true
-			_tell(client)
+			_print_counts(client)
 			return false
 		if client.handshake_msec < 0:
 			client.handshake_msec = Time.get_ticks_msec() - client.began_msec
@@ -104,9 +104,9 @@ func _run(client: Client) -> bool:
 		var size := client.random.randi_range(_settings.number("smallest", 16), _settings.number("largest", 1200))
 		client.dtls.put_packet(Packet.make(client.number, client.sent, size, client.random))
 		client.sent += 1
-	# All wait to the end: what comes twice may come late.
+	# All wait to the end: a duplicate may arrive late.
 	if client.sent == _packets and now >= client.ends_msec:
-		_tell(client)
+		_print_counts(client)
 		client.dtls.disconnect_from_peer()
 		return false
 	return true
@@ -123,7 +123,7 @@ func _check(client: Client, packet: PackedByteArray) -> void:
 	client.seen[number] = true
 
 
-func _tell(client: Client) -> void:
+func _print_counts(client: Client) -> void:
 	print("CLIENT ", JSON.stringify({
 		number = client.number,
 		status = client.status,

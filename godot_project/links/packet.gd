@@ -1,6 +1,6 @@
-## Packets that say who sent them, which one they are, and whether they were altered.
+## Packets that carry their sender, their number, and a digest that shows whether they were altered.
 ##
-## Number of the sender, number of the packet (4 bytes each, little endian), anything, and the first 8 bytes of the
+## Number of the sender, number of the packet (4 bytes each, little endian), filling, and the first 8 bytes of the
 ## SHA-256 of all that. rust/xtask/src/network/packet.rs makes and reads the same.
 extends RefCounted
 

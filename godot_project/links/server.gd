@@ -1,4 +1,4 @@
-## A server that checks numbered packets, sends each back, and says once a second what it has counted.
+## A server that checks numbered packets, sends each back, and prints its counts once a second.
 ##
 ## Prints `LISTENING port`, then `STATS {...}`, and ends when its folder has a file named `quit`. Settings:
 ##
@@ -6,7 +6,7 @@
 ## - `classes=engine`: the engine's own classes instead of ours
 ## - `identity`: the key and certificate in res://tests/pki
 ## - `bind`, `port`: where it listens
-## - `forget`: seconds after which a connected peer that says nothing is dropped; 0 for never
+## - `forget`: seconds after which a connected peer that sends nothing is dropped; 0 for never
 ## - `idle`: idle_timeout of our classes, in seconds; none unless set
 ## - `check=no`: sends packets of any kind back, unread
 extends Node
@@ -21,15 +21,15 @@ const CONNECTED := 2
 
 const FOLDER_LOOK_MSEC := 100
 const STATS_MSEC := 1000
-## How many looks at one peer a frame has: the engine's peers read one datagram at each.
+## How often one frame polls a peer: the engine's peers read one datagram at each poll.
 const LOOKS := 64
 
 
-## One client, as the server knows it.
+## The server's state of one client.
 class Served:
 	var peer: Object
 	var seen: Dictionary = {}
-	var heard_msec := 0
+	var last_packet_msec := 0
 	var was_connected := false
 
 
@@ -42,7 +42,7 @@ var _settings := Settings.new()
 var _udp_server := _settings.instantiate("UDPServer")
 var _dtls_server := _settings.instantiate("DTLSServer")
 var _served: Array[Served] = []
-var _forget_msec := _settings.number("forget") * 1000
+var _silence_limit_msec := _settings.number("forget") * 1000
 var _checks := _settings.text("check") != "no"
 var _next_look := 0
 var _next_stats := 0
@@ -91,10 +91,10 @@ func _serve(served: Served) -> bool:
 		var status: int = served.peer.get_status()
 		if status == CONNECTED and not served.was_connected:
 			served.was_connected = true
-			served.heard_msec = Time.get_ticks_msec()
+			served.last_packet_msec = Time.get_ticks_msec()
 			counts.connected += 1
 		if status == HANDSHAKING:
-			# The class gives it up by itself when its time is over.
+			# The class ends it by itself at handshake_timeout.
 			return true
 		if status != CONNECTED:
 			counts["closed" if status == DISCONNECTED else "failed"] += 1
@@ -102,9 +102,9 @@ func _serve(served: Served) -> bool:
 		if served.peer.get_available_packet_count() == 0:
 			break
 		while served.peer.get_status() == CONNECTED and served.peer.get_available_packet_count() > 0:
-			served.heard_msec = Time.get_ticks_msec()
+			served.last_packet_msec = Time.get_ticks_msec()
 			_answer(served, served.peer.get_packet())
-	if _forget_msec > 0 and Time.get_ticks_msec() - served.heard_msec > _forget_msec:
+	if _silence_limit_msec > 0 and Time.get_ticks_msec() - served.last_packet_msec > _silence_limit_msec:
 		counts.forgotten += 1
 		return false
 	return true

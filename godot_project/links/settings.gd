@@ -1,4 +1,4 @@
-## What the command line says after `--`, as `name=value`, and the classes that it asks for.
+## Settings from the command line after `--`, as `name=value`, and objects of the classes that they choose.
 extends RefCounted
 
 var _values: Dictionary = {}

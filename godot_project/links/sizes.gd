@@ -1,4 +1,5 @@
-## A client that sends packets of many sizes to a server that sends them back, and says what the system's IP layer did.
+## A client that sends packets of many sizes to a server that sends them back, and prints the counters of the system's IP
+## layer.
 ##
 ## Prints `CONNECTED {...}` and, after the last packet, `SIZES {...}`, each with the counters of /proc/net/snmp; `DONE`
 ## comes last. Settings: `classes`, `host`, `port`, and `most` for packets of no more bytes than that.
@@ -13,7 +14,7 @@ const ALL_SIZES: PackedInt32Array = [
 	1, 2, 64, 512, 1200, 1400, 1430, 1431, 1432, 1433, 1434, 1435, 1436, 1472, 1473, 1500, 2000, 2953, 4000, 8192,
 	12_345, 16_000, 16_383, 16_384,
 ]
-const PATIENCE_MSEC := 10_000
+const TIMEOUT_MSEC := 10_000
 
 var _settings := Settings.new()
 var _sizes := Array(ALL_SIZES).filter(func(size: int) -> bool: return size <= _settings.number("most", 16_384))
@@ -38,12 +39,12 @@ func _process(_delta: float) -> void:
 		HANDSHAKING:
 			pass
 		CONNECTED:
-			_talk()
+			_exchange()
 		var status:
 			_end("FAILED in status %d" % status)
 
 
-func _talk() -> void:
+func _exchange() -> void:
 	if _place < 0:
 		_connected_msec = Time.get_ticks_msec() - _began_msec
 		print("CONNECTED ", JSON.stringify(_counters()))
@@ -60,7 +61,7 @@ func _talk() -> void:
 			print("SIZES ", JSON.stringify(result))
 			_dtls.disconnect_from_peer()
 			_end("DONE")
-	elif Time.get_ticks_msec() - _sent_msec > PATIENCE_MSEC:
+	elif Time.get_ticks_msec() - _sent_msec > TIMEOUT_MSEC:
 		_end("FAILED: a packet of %d bytes did not come back" % _packet.size())
 
 
@@ -73,13 +74,13 @@ func _send_next() -> void:
 		_end("FAILED to send %d bytes: %s" % [_packet.size(), error_string(code)])
 
 
-func _end(last_word: String) -> void:
+func _end(last_line: String) -> void:
 	set_process(false)
-	print(last_word)
+	print(last_line)
 	get_tree().quit()
 
 
-## What the IP layer of this network namespace has counted: datagrams cut into fragments, and put together of them.
+## What the IP layer of this network namespace has counted: datagrams fragmented and reassembled.
 func _counters() -> Dictionary:
 	var file := FileAccess.open("/proc/net/snmp", FileAccess.READ)
 	var names := file.get_line().split(" ")

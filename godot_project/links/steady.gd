@@ -1,5 +1,4 @@
-## One client that sends a packet every 50 ms and says what happens, until it is killed: `STATUS n` whenever its status is
-## another one, and `ECHO n` for each tenth packet that comes back. When its connection ends, it connects again half a
+## One client that sends a packet every 50 ms until it is killed, and prints `STATUS n` whenever its status changes, and `ECHO n` for each tenth packet that comes back. When its connection ends, it connects again half a
 ## second later, with the same objects. Settings:
 ##
 ## - `host`, `port`: the server
@@ -49,12 +48,12 @@ func _process(_delta: float) -> void:
 		_next_msec = now + (PAUSE_MSEC if status != CONNECTED else 0)
 		print("STATUS ", status)
 	if status == CONNECTED:
-		_talk(now)
+		_exchange(now)
 	elif status != HANDSHAKING and now >= _next_msec:
 		_connect()
 
 
-func _talk(now: int) -> void:
+func _exchange(now: int) -> void:
 	while _dtls.get_status() == CONNECTED and _dtls.get_available_packet_count() > 0:
 		if not Packet.is_whole(_dtls.get_packet()):
 			print("ALTERED")

@@ -1,4 +1,4 @@
-## A script's logger that calls back whenever something is printed, as one that sends its lines over the network does.
+## A script's logger that calls a function at each error that is printed, as one that sends its lines over the network does.
 extends RefCounted
 
 ## Engines before 4.5 have no class Logger, and would not load a script that extends it.
@@ -34,7 +34,7 @@ func _init(callback: Callable) -> void:
 	OS.call("add_logger", _logger)
 
 
-## Takes it out again.
+## Removes it from the engine.
 func remove() -> void:
 	OS.call("remove_logger", _logger)
 	_logger.callback = Callable()

@@ -1,4 +1,4 @@
-## Base of suites in which a client meets a server with one certificate or another.
+## Base of suites in which a client connects to servers with different certificates.
 extends "res://tests/suite.gd"
 
 const PKI := "res://tests/pki/"
@@ -21,8 +21,8 @@ func _ca(name_of_file := "ca") -> X509Certificate:
 	return load(PKI + name_of_file + ".crt")
 
 
-## Has a client meet a server with this certificate; returns the state that the client ends in.
-func _meet(certificate: String, options: Variant, host: Variant = "localhost", server_options: Variant = null) -> int:
+## Connects a client to a server with this certificate; returns the status in which the client ends.
+func _connect_to(certificate: String, options: Variant, host: Variant = "localhost", server_options: Variant = null) -> int:
 	after_each()
 	_udp_server = UDPServer.new()
 	equal(_udp_server.listen(0, "127.0.0.1"), OK, "listen")
@@ -51,15 +51,15 @@ func _serve() -> void:
 
 
 func _accepts(certificate: String, options: Variant, host: Variant = "localhost", server_options: Variant = null) -> void:
-	var status := await _meet(certificate, options, host, server_options)
+	var status := await _connect_to(certificate, options, host, server_options)
 	equal(status, PacketPeerDTLS.STATUS_CONNECTED as int, "the state with %s" % certificate)
 
 
-## The client ends in an error, prints one line with these words, and the server is told.
+## The client ends in an error and prints one line with these words, and the server's peer ends too.
 func _refuses(certificate: String, options: Variant, words: String, host: Variant = "localhost",
 		want := PacketPeerDTLS.STATUS_ERROR as int) -> void:
 	expect_error(words)
-	equal(await _meet(certificate, options, host), want, "the state with %s" % certificate)
+	equal(await _connect_to(certificate, options, host), want, "the state with %s" % certificate)
 	check(await until(func() -> bool:
 		_serve()
-		return _peers[0].get_status() == PacketPeerDTLS.STATUS_ERROR), "the server's peer is told")
+		return _peers[0].get_status() == PacketPeerDTLS.STATUS_ERROR), "the server's peer ends")

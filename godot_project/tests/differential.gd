@@ -4,14 +4,14 @@ extends "res://tests/suite.gd"
 const Implementation := preload("res://tests/implementation.gd")
 
 
-## Runs a scenario, a function that takes a impl, with both implementations. Their records must be equal entry by entry, but for the
-## `differences`: for a label, the engine's value, ours, and why they differ.
+## Runs a scenario, a function that takes an implementation, with both. Their records must be equal entry by entry, but
+## for the `differences`: for a label, the engine's value, ours, and why they differ.
 func compare(scenario: Callable, differences := {}) -> void:
 	var engine := Implementation.new(false)
 	await scenario.call(engine)
 	var ours := Implementation.new(true)
 	await scenario.call(ours)
-	if not equal(_labels(ours), _labels(engine), "both implementations note the same"):
+	if not equal(_labels(ours), _labels(engine), "both implementations note the same labels"):
 		return
 	var differing := differences.keys()
 	for i in engine.record.size():

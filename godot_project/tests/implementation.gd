@@ -1,15 +1,15 @@
-## Makes objects of the engine's classes or of ours, and records what they do.
+## The engine's implementation of the classes, or ours: makes objects of it, and records what they do.
 ##
-## Scenarios are written once, against a impl, and run with both: see differential.gd. Class names in strings stay the
+## Scenarios take an implementation as argument and run with both: see differential.gd. Class names in strings stay the
 ## engine's, also where the drop-in is on.
 extends RefCounted
 
 const LOOPBACK := "127.0.0.1"
 
-## Whether this impl's classes are ours.
+## Whether the classes are ours.
 var ours: bool
 
-## What was noted, in order: pairs of a label and a value.
+## The results noted, in order: pairs of a label and a value.
 var record: Array[Array] = []
 
 static var _identity: Dictionary = {}
@@ -24,7 +24,7 @@ func note(label: String, value: Variant) -> void:
 	record.append([label, _plain(value)])
 
 
-## Notes where a UDP peer stands.
+## Notes the state of a UDP peer.
 func note_peer(label: String, peer: PacketPeer) -> void:
 	note(label, {
 		bound = peer.is_bound(),
@@ -34,7 +34,7 @@ func note_peer(label: String, peer: PacketPeer) -> void:
 	})
 
 
-## Notes where a UDP server stands.
+## Notes the state of a UDP server.
 func note_server(label: String, server: RefCounted) -> void:
 	note(label, {
 		listening = server.is_listening(),
@@ -106,19 +106,19 @@ func ready_server() -> RefCounted:
 	return server
 
 
-## Null of type Object, which engine methods return, as plain null: a script cannot tell them apart with `==`.
+## Null of type Object, which engine methods return, as plain null: `==` does not distinguish them.
 static func _plain(value: Variant) -> Variant:
 	if value is Array:
 		return value.map(_plain)
 	return null if value == null else value
 
 
-## Waits for what is on its way through the loopback.
+## Waits until datagrams have crossed the loopback.
 static func settle() -> void:
 	OS.delay_msec(2)
 
 
-## Bytes that can be told from others.
+## Bytes that differ by size and seed.
 static func bytes(size: int, seed_value := 0) -> PackedByteArray:
 	var packet := PackedByteArray()
 	packet.resize(size)

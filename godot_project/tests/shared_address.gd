@@ -1,5 +1,5 @@
 ## Carries datagrams between one server and several clients, all of which the server sees at one address: a NAT with one
-## port, behind which a client is started again or somebody poses as it.
+## port, behind which a client restarts or another one uses its address.
 extends RefCounted
 
 ## Whether datagrams are carried at all.
@@ -19,7 +19,7 @@ func _init(server_port: int) -> void:
 	change_port()
 
 
-## Goes on from another port, as a NAT does that forgot the connection.
+## Continues from another port, as a NAT does that dropped its mapping.
 func change_port() -> void:
 	if _upstream:
 		_upstream.close()
@@ -39,14 +39,6 @@ func open() -> int:
 	_downstreams.append(downstream)
 	_is_known.append(false)
 	return downstream.get_local_port()
-
-
-## Lets a client vanish, as if its process had ended: nothing is carried for it any more.
-func forget(client_port: int) -> void:
-	for i in range(_downstreams.size() - 1, -1, -1):
-		if _downstreams[i].get_local_port() == client_port:
-			_downstreams.remove_at(i)
-			_is_known.remove_at(i)
 
 
 ## Carries what has arrived. What the server sends goes to all of the clients.

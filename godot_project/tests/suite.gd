@@ -1,7 +1,7 @@
 ## Base of the test suites: each method named test_* is one test; it may await.
 ##
 ## An error line that a test does not announce with expect_error() fails it, and so does an announced one that does not
-## come. A suite that takes longer than two minutes says so in a line `const TIME_LIMIT := SECONDS`.
+## come. A suite that takes longer than two minutes has a line `const TIME_LIMIT := SECONDS`.
 extends Node
 
 ## How long one test may take, in seconds.

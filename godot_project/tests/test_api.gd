@@ -11,7 +11,7 @@ const CLASSES := {
 
 const BOTH_OPTIONS := "takes the engine's options and ours"
 const BOTH_PEERS := "takes the engine's UDP peers and ours"
-const CHECKED_BY_THE_METHOD := "a wrong value gets a line that says what to do"
+const CHECKED_BY_THE_METHOD := "a wrong value gets an error line that says what to do"
 
 ## Arguments of ours that are of any type where the engine's are of one, and why.
 const ANY_TYPE := {
@@ -30,13 +30,13 @@ const BASE_CLASS := "PacketPeerExtension, the base that lets an extension be a P
 
 const NEWER_ENGINES := "newer engines have it"
 
-const TIMEOUTS := "the engine's classes wait as long as they like"
+const TIMEOUTS := "the engine's timeouts are fixed"
 
-const SIZES := "the engine's handshakes have datagrams of their own size"
+const SIZES := "the size of the engine's handshake datagrams is fixed"
 
 ## Methods of ours that the engine's class does not have, and why.
 const EXTRA_METHODS := {
-	"DTLSServer.get_openssl_version": "tells which OpenSSL is inside",
+	"DTLSServer.get_openssl_version": "returns the version of the OpenSSL inside",
 	"DTLSServer.poll_peers": "costs what arrives, not what is connected",
 	"PacketPeerUDP.poll": NEWER_ENGINES,
 	"DTLSServer.get_max_handshakes": "bounds what unfinished handshakes take",
@@ -62,9 +62,9 @@ const EXTRA_METHODS := {
 	"DTLSServer.set_max_datagram": SIZES,
 	"PacketPeerDTLS.get_max_datagram": SIZES,
 	"PacketPeerDTLS.set_max_datagram": SIZES,
-	"PacketPeerDTLS.get_idle_time": "tells how long the other side has been silent",
-	"PacketPeerDTLS.get_protocol": "tells what was agreed on",
-	"PacketPeerDTLS.get_cipher": "tells what was agreed on",
+	"PacketPeerDTLS.get_idle_time": "returns how long the other side has been silent",
+	"PacketPeerDTLS.get_protocol": "returns what was agreed on",
+	"PacketPeerDTLS.get_cipher": "returns what was agreed on",
 	"PacketPeerDTLS._get_packet": BASE_CLASS,
 	"PacketPeerDTLS._put_packet": BASE_CLASS,
 	"PacketPeerDTLS._get_available_packet_count": BASE_CLASS,
@@ -172,7 +172,7 @@ func test_the_status_enum_is_a_type() -> void:
 		PacketPeerDTLS.STATUS_DISCONNECTED:
 			pass
 		_:
-			fail("match knows the constants")
+			fail("match accepts the constants")
 
 
 func test_our_own_names_work_where_types_are_written() -> void:
@@ -219,7 +219,7 @@ func _compare_method(place: String, engine: Dictionary, ours: Dictionary) -> voi
 		var argument := "%s.%s" % [place, engine.args[i].name]
 		var wanted := "Variant" if argument in ANY_TYPE else _type_of_ours(engine.args[i])
 		equal(_type(ours.args[i]), wanted, argument)
-	# The engine's null is an object's, ours is a value's: a script cannot tell them apart.
+	# The engine's null is of type Object, ours of type Nil: a script cannot distinguish them.
 	equal(ours.default_args, engine.default_args.map(_plain), "%s: defaults" % place)
 
 

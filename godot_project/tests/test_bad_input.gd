@@ -1,4 +1,4 @@
-## What scripts get wrong: an error code as the engine's, one readable line, and nothing worse.
+## Wrong arguments: an error code as the engine's, and one readable line.
 extends "res://tests/suite.gd"
 
 const PKI := "res://tests/pki/"
@@ -18,7 +18,7 @@ func _server(key := "rsa", certificate := "rsa") -> DTLSServer:
 	return server
 
 
-## A UDP peer that is connected to nobody in particular.
+## A UDP peer that is connected to a port without a server.
 func _connected_udp() -> PacketPeerUDP:
 	var udp := PacketPeerUDP.new()
 	equal(udp.connect_to_host("127.0.0.1", 9), OK, "connect UDP")

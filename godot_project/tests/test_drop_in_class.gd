@@ -1,9 +1,9 @@
-## Scripts that arrive while the game runs, and what the addon's objects say of their classes.
+## OpenSSLDropIn.rename(), and is_class() of the addon's objects.
 extends "res://tests/suite.gd"
 
 
 func test_a_renamed_text_runs_on_the_addon() -> void:
-	var text := "var peer: PacketPeerDTLS = PacketPeerDTLS.new() # PacketPeerDTLS\r\nvar said := \"DTLSServer\"\n"
+	var text := "var peer: PacketPeerDTLS = PacketPeerDTLS.new() # PacketPeerDTLS\r\nvar text := \"DTLSServer\"\n"
 	var renamed: String = OpenSSLDropIn.rename(text)
 	equal(renamed, text.replace("PacketPeerDTLS =", "OpenSSLPacketPeerDTLS =").replace("= PacketPeerDTLS.", "= OpenSSLPacketPeerDTLS."), "the text")
 	equal(OpenSSLDropIn.rename(renamed), renamed, "the text, renamed again")

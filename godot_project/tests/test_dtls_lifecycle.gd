@@ -1,4 +1,4 @@
-## A DTLS connection's life, from setup to the end, goes as with the engine's classes.
+## A DTLS connection from setup to its end has the codes and statuses of the engine's classes.
 extends "res://tests/differential.gd"
 
 const Pair := preload("res://tests/pair.gd")
@@ -50,7 +50,7 @@ func _set_up(impl: Implementation) -> void:
 func test_bad_server_options_are_refused_at_setup() -> void:
 	expect_errors(["hold no private key", "hold no certificate", "pkey.is_null() || certs.is_null()", "err != OK"])
 	await compare(_set_up_badly, {
-		"setup without a key": [OK, ERR_INVALID_PARAMETER, "the engine finds out when the first client comes"],
+		"setup without a key": [OK, ERR_INVALID_PARAMETER, "the engine fails at the first client"],
 		"setup without a certificate": [OK, ERR_INVALID_PARAMETER, "as above"],
 	})
 
@@ -189,7 +189,7 @@ func test_the_end_is_seen_by_get_packet() -> void:
 		impl.note("status", pair.client.get_status()))
 
 
-func test_a_freed_peer_says_goodbye() -> void:
+func test_a_freed_peer_closes_its_connection() -> void:
 	await compare(func(impl: Implementation) -> void:
 		var pair := Pair.new(impl)
 		impl.note("connected", pair.establish())
@@ -214,7 +214,7 @@ func _reconnect(impl: Implementation) -> void:
 		pair.client.disconnect_from_peer()
 		var is_over := func() -> bool: return pair.served.get_status() != CONNECTED
 		impl.note("ended %d" % round_number, [pair.until(is_over), pair.statuses()])
-		# The server forgets the client's address, so that its next hello makes a new peer.
+		# Freeing the peers removes the client's address from the server, so that its next hello makes a new peer.
 		pair.served = null
 		pair.served_udp = null
 	impl.note("statuses", pair.client_statuses)
@@ -230,7 +230,7 @@ func _end_early(impl: Implementation) -> void:
 	pair.client.disconnect_from_peer()
 	impl.note("client", pair.client.get_status())
 	pair.steps()
-	impl.note("the server has nobody", pair.served == null)
+	impl.note("the server has no peer", pair.served == null)
 	impl.note("connect again", pair.establish())
 	var late := Pair.new(impl)
 	late.begin()
@@ -241,7 +241,7 @@ func _end_early(impl: Implementation) -> void:
 	impl.note("and after a poll", late.served.get_status())
 
 
-func test_the_udp_peers_go_before_the_dtls_peers() -> void:
+func test_the_udp_peers_are_freed_before_the_dtls_peers() -> void:
 	await compare(func(impl: Implementation) -> void:
 		var pair := Pair.new(impl)
 		impl.note("connected", pair.establish())
@@ -289,7 +289,7 @@ func _close_beneath(impl: Implementation) -> void:
 	impl.note("after the server has stopped", third.served.get_status())
 
 
-func test_the_servers_go_before_the_peers() -> void:
+func test_the_servers_are_freed_before_the_peers() -> void:
 	expect_errors(["-0x6C00", "mbedtls error"])
 	await compare(_free_servers)
 
@@ -305,7 +305,7 @@ func _free_servers(impl: Implementation) -> void:
 	impl.note("the UDP server is", pair.served.get_status())
 
 
-func test_a_dtls_server_freed_while_its_clients_shake_hands() -> void:
+func test_a_dtls_server_freed_during_handshakes() -> void:
 	# The engine's peers would use the server's freed cookie context.
 	var impl := Implementation.new(true)
 	var pair := Pair.new(impl)
@@ -324,9 +324,9 @@ class EngineUdp extends Implementation:
 		return ClassDB.instantiate("UDPServer")
 
 
-func test_a_port_where_nobody_listens() -> void:
+func test_a_port_without_a_server() -> void:
 	expect_errors(["-0x6C00", "TLS handshake error", "mbedtls error"])
-	const TOO_EARLY := "on the loopback the engine hears the answer within connect_to_peer(), and takes each failure there for a wrong host name"
+	const TOO_EARLY := "on the loopback the refusal reaches the engine within connect_to_peer(), where it takes each failure for a wrong host name"
 	const STARTING := "a server may be about to start, as when the editor runs several instances: ours tries again a second later"
 	await compare(_be_refused, {
 		"connect": [FAILED, OK, TOO_EARLY],
@@ -372,7 +372,7 @@ func test_a_server_on_every_address_is_reached_at_each() -> void:
 		equal(pair.packet_of(pair.client), Implementation.bytes(9), "from %s" % address)
 
 
-## How often a client sends its hello again; what it makes of refusals does not depend on it.
+## When a client sends its hello again, in seconds; how it treats refusals does not depend on it.
 const RETRANSMISSION_TIMEOUTS: Array[float] = [0.05, 1.0, 60.0]
 
 
@@ -442,7 +442,7 @@ func test_a_server_that_vanishes() -> void:
 		impl.note("status", pair.client.get_status()))
 
 
-func test_a_stranger_who_does_not_speak_dtls() -> void:
+func test_a_datagram_that_is_not_dtls_makes_no_connection() -> void:
 	expect_errors(["TLS handshake error", "mbedtls error"])
 	await compare(func(impl: Implementation) -> void:
 		var pair := Pair.new(impl)

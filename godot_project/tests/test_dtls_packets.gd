@@ -125,7 +125,7 @@ func _exchange_variants(impl: Implementation) -> void:
 	impl.note("still connected", pair.statuses())
 
 
-func test_a_server_tells_its_clients_apart() -> void:
+func test_a_server_keeps_the_packets_of_its_clients_apart() -> void:
 	await compare(_two_clients)
 
 

@@ -61,7 +61,7 @@ func _connected() -> bool:
 
 
 ## Sends packets of many sizes each way and compares what arrives.
-func _talk() -> void:
+func _exchange() -> void:
 	if not check(await until(_connected), "both ends connect"):
 		return
 	for size: int in [1, 100, 1200, 4000, 16384]:
@@ -85,7 +85,7 @@ func test_our_server_and_the_engines_client() -> void:
 	_serve(UDPServer.new(), DTLSServer.new(), "rsa")
 	_join(_engine("PacketPeerUDP"), _engine("PacketPeerDTLS"), _trusting())
 	equal(_client.get_class(), "PacketPeerDTLS", "the client's class")
-	await _talk()
+	await _exchange()
 	equal(_server_peer.get_class(), "OpenSSLPacketPeerDTLS", "the server's class")
 	equal(_server_peer.get_protocol(), "DTLSv1.2", "the protocol")
 
@@ -94,7 +94,7 @@ func test_our_client_and_the_engines_server() -> void:
 	_serve(_engine("UDPServer"), _engine("DTLSServer"), "rsa")
 	_join(PacketPeerUDP.new(), PacketPeerDTLS.new(), _trusting())
 	equal(_client.get_class(), "OpenSSLPacketPeerDTLS", "the client's class")
-	await _talk()
+	await _exchange()
 	equal(_server_peer.get_class(), "PacketPeerDTLS", "the server's class")
 	check(_client.get_cipher().begins_with("ECDHE-RSA-"), "the cipher is %s" % _client.get_cipher())
 
@@ -102,14 +102,14 @@ func test_our_client_and_the_engines_server() -> void:
 func test_both_ends_ours() -> void:
 	_serve(UDPServer.new(), DTLSServer.new(), "rsa")
 	_join(PacketPeerUDP.new(), PacketPeerDTLS.new(), _trusting())
-	await _talk()
+	await _exchange()
 
 
 func test_ecdsa_keys_with_the_engines_client() -> void:
 	for certificate: String in ["p256", "p384", "p521"]:
 		_serve(UDPServer.new(), DTLSServer.new(), certificate)
 		_join(_engine("PacketPeerUDP"), _engine("PacketPeerDTLS"), _trusting())
-		await _talk()
+		await _exchange()
 		check(_server_peer.get_cipher().begins_with("ECDHE-ECDSA-"), _server_peer.get_cipher())
 		after_each()
 
@@ -118,7 +118,7 @@ func test_ecdsa_keys_with_the_engines_server() -> void:
 	for certificate: String in ["p256", "p384", "p521"]:
 		_serve(_engine("UDPServer"), _engine("DTLSServer"), certificate)
 		_join(PacketPeerUDP.new(), PacketPeerDTLS.new(), _trusting())
-		await _talk()
+		await _exchange()
 		after_each()
 
 
@@ -148,7 +148,7 @@ func test_the_whole_chain_reaches_the_engines_client() -> void:
 	for certificate: String in ["intermediate", "big_chain"]:
 		_serve(UDPServer.new(), DTLSServer.new(), certificate)
 		_join(_engine("PacketPeerUDP"), _engine("PacketPeerDTLS"), _trusting())
-		await _talk()
+		await _exchange()
 		after_each()
 
 

@@ -1,4 +1,4 @@
-## The engine's UDP classes carry our DTLS classes, and the engine's DTLS classes talk to ours; options of either kind.
+## Our DTLS classes on the engine's UDP classes, our DTLS classes with the engine's, and options of both kinds.
 extends "res://tests/differential.gd"
 
 const Pair := preload("res://tests/pair.gd")
@@ -79,14 +79,14 @@ func test_a_script_may_send_what_the_engines_udp_peer_logs() -> void:
 
 
 func test_our_client_and_the_engines_server() -> void:
-	_talk(Pair.new(Implementation.new(false)), Implementation.new(true))
+	_exchange(Pair.new(Implementation.new(false)), Implementation.new(true))
 
 
 func test_the_engines_client_and_our_server() -> void:
-	_talk(Pair.new(Implementation.new(true)), Implementation.new(false))
+	_exchange(Pair.new(Implementation.new(true)), Implementation.new(false))
 
 
-func _talk(pair: Pair, client_impl: Implementation) -> void:
+func _exchange(pair: Pair, client_impl: Implementation) -> void:
 	pair.client_udp = client_impl.connected_peer(pair.udp_server.get_local_port())
 	pair.client = client_impl.dtls_peer()
 	check(pair.establish(), "connected")
@@ -118,7 +118,7 @@ func test_options_of_either_class_work_on_either_side() -> void:
 					"%s with %s" % [server_options.get_class(), client_options.get_class()])
 
 
-func test_both_option_classes_tell_what_they_were_given() -> void:
+func test_both_option_classes_return_what_they_were_given() -> void:
 	var key: CryptoKey = Implementation.identity().key
 	var certificate: X509Certificate = Implementation.identity().certificate
 	for pair: Array in [

@@ -1,5 +1,5 @@
-## A panic inside a method is an error and a line for the script, and everything else goes on. Debug builds panic where
-## the environment variable OPENSSL_DTLS_PANIC says.
+## A panic inside a method is an error code and an error line for the script, and everything else goes on. Debug builds
+## panic at the place that the environment variable OPENSSL_DTLS_PANIC names.
 extends "res://tests/suite.gd"
 
 const Implementation := preload("res://tests/implementation.gd")
@@ -53,10 +53,10 @@ func test_methods_return_an_error_and_work_the_next_time() -> void:
 		equal(call.call(), calls[place][2], "%s the next time" % place)
 	check(_panicking("DTLSServer.take_connection()", func() -> Variant:
 		return pair.dtls_server.take_connection(_impl.connected_peer(9))) == null, "no peer of a panic")
-	equal(pair.statuses(), [CONNECTED, CONNECTED], "nobody else noticed")
+	equal(pair.statuses(), [CONNECTED, CONNECTED], "no other peer is affected")
 
 
-func test_a_peer_in_whose_middle_it_happens_ends_and_the_others_go_on() -> void:
+func test_a_panic_inside_a_peer_ends_that_peer_and_the_others_go_on() -> void:
 	var server: OpenSSLDTLSServer = _impl.ready_server()
 	var good := Pair.new(_impl, server)
 	var bad := Pair.new(_impl, server)
@@ -68,7 +68,7 @@ func test_a_peer_in_whose_middle_it_happens_ends_and_the_others_go_on() -> void:
 		bad.served.poll())
 	bad.served.poll()
 	equal(bad.served.get_status(), ERROR, "the one peer ended")
-	equal(bad.served.put_packet("hello".to_utf8_buffer()), ERR_UNCONFIGURED, "and says so")
+	equal(bad.served.put_packet("hello".to_utf8_buffer()), ERR_UNCONFIGURED, "and returns an error")
 	expect_error("the peer is not connected")
 	good.client.put_packet("go on".to_utf8_buffer())
 	equal(good.packet_of(good.served).get_string_from_utf8(), "go on", "the other goes on")
@@ -76,7 +76,7 @@ func test_a_peer_in_whose_middle_it_happens_ends_and_the_others_go_on() -> void:
 	check(later.establish(), "and the server takes new ones")
 
 
-func test_a_logger_that_calls_the_peer_in_whose_middle_it_happens() -> void:
+func test_a_logger_calls_the_peer_that_panics() -> void:
 	if not CallbackLogger.is_possible():
 		print("This engine has no script loggers.")
 		return
@@ -86,7 +86,7 @@ func test_a_logger_that_calls_the_peer_in_whose_middle_it_happens() -> void:
 	pair.client.put_packet("something to do".to_utf8_buffer())
 	var statuses: Array[int] = []
 	var logger := CallbackLogger.new(func() -> void:
-		# The panic may be noticed by the first of these calls; it must not be asked for again.
+		# The first of these calls may report the panic; it must not happen again.
 		OS.unset_environment("OPENSSL_DTLS_PANIC")
 		pair.served.poll()
 		pair.served.get_protocol()

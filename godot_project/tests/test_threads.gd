@@ -17,7 +17,7 @@ func _init() -> void:
 	test_seconds = 30.0 + 2.0 * _seconds
 
 
-## A server that polls and answers in a thread of its own, until it is told to stop.
+## A server that polls and answers in a thread of its own, until stop() is called.
 class EchoServer:
 	var port: int
 	var sessions := 0
@@ -278,7 +278,7 @@ func test_a_udp_server_is_stopped_and_started_while_others_use_it() -> void:
 
 
 func test_error_printing_stays_on_whatever_threads_read_certificates() -> void:
-	# The addon turns it off while it reads the engine's objects, which print errors of no use to anyone.
+	# The addon turns it off while it reads the engine's objects, which print errors of their own.
 	var certificate: X509Certificate = Implementation.identity().certificate
 	var deadline := _deadline()
 	await _in_threads(4, func(_which: int) -> void:
@@ -292,7 +292,7 @@ func test_error_printing_stays_on_whatever_threads_read_certificates() -> void:
 	check(prints, "the engine prints errors")
 
 
-func test_a_script_that_logs_may_call_what_is_being_logged_about() -> void:
+func test_a_logger_may_call_the_object_that_prints() -> void:
 	if not CallbackLogger.is_possible():
 		print("This engine has no script loggers.")
 		return
@@ -351,13 +351,13 @@ func test_many_threads_use_one_peer_of_the_engines() -> void:
 	check(taken[0] + taken[1] + taken[2] > 0, "packets came back: %s" % [taken])
 
 
-func test_peers_that_another_thread_lets_go_of_while_a_server_polls_them() -> void:
+func test_peers_freed_by_another_thread_while_a_server_polls_them() -> void:
 	var udp_server := UDPServer.new()
 	udp_server.max_pending_connections = 100
 	udp_server.listen(0, "127.0.0.1")
 	var server: DTLSServer = Implementation.new(true).ready_server()
 	var deadline := _deadline()
-	var let_go := 0
+	var freed := 0
 	var seen := 0
 	while Time.get_ticks_msec() < deadline:
 		var clients: Array[PacketPeerDTLS] = []
@@ -392,6 +392,6 @@ func test_peers_that_another_thread_lets_go_of_while_a_server_polls_them() -> vo
 			return count)
 		while thread.is_alive():
 			seen += server.poll_peers().size()
-		let_go += thread.wait_to_finish()
-	print("%d peers let go of, seen %d times meanwhile" % [let_go, seen])
-	check(let_go > 0, "peers were let go of")
+		freed += thread.wait_to_finish()
+	print("%d peers freed, returned %d times meanwhile" % [freed, seen])
+	check(freed > 0, "peers were freed")

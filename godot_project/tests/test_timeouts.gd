@@ -1,4 +1,4 @@
-## How long peers wait: for a handshake, for answers, for anything at all.
+## Timeouts of handshakes, retransmissions and silent peers, and the size of handshake datagrams.
 extends "res://tests/suite.gd"
 
 const Implementation := preload("res://tests/implementation.gd")
@@ -11,7 +11,7 @@ const ERROR := OpenSSLPacketPeerDTLS.STATUS_ERROR
 var _impl := Implementation.new(true)
 
 
-func test_the_defaults_and_what_is_taken() -> void:
+func test_defaults_and_accepted_values() -> void:
 	for object: RefCounted in [OpenSSLPacketPeerDTLS.new(), OpenSSLDTLSServer.new()]:
 		equal(object.handshake_timeout, 60.0, "handshake_timeout")
 		equal(object.retransmission_timeout, 1.0, "retransmission_timeout")
@@ -28,7 +28,7 @@ func test_the_defaults_and_what_is_taken() -> void:
 			equal(object.max_datagram, bytes, "max_datagram")
 
 
-func test_values_that_make_no_sense_are_refused_by_name() -> void:
+func test_values_out_of_range_are_refused_by_name() -> void:
 	for object: RefCounted in [OpenSSLPacketPeerDTLS.new(), OpenSSLDTLSServer.new()]:
 		for property: String in ["handshake_timeout", "retransmission_timeout", "idle_timeout"]:
 			var before: float = object.get(property)
@@ -46,7 +46,7 @@ func test_values_that_make_no_sense_are_refused_by_name() -> void:
 		equal(object.max_datagram, 1152, "max_datagram")
 
 
-func test_a_handshake_that_nobody_answers_ends() -> void:
+func test_an_unanswered_handshake_ends() -> void:
 	var silent: OpenSSLPacketPeerUDP = _impl.bound_peer()
 	var client := OpenSSLPacketPeerDTLS.new()
 	client.handshake_timeout = 1.2
@@ -69,7 +69,7 @@ func test_a_servers_peers_have_the_servers_timeouts() -> void:
 	pair.begin()
 	check(pair.until(func() -> bool: return pair.served != null), "it has begun")
 	equal(pair.served.idle_timeout, 7.0, "idle_timeout")
-	# The client says nothing more.
+	# The client sends nothing more.
 	check(
 			await until(func() -> bool: pair.served.poll(); return pair.served.get_status() == ERROR),
 			"the server does not wait for ever")
@@ -85,25 +85,25 @@ func test_handshakes_succeed_in_datagrams_of_the_size_that_was_set() -> void:
 		equal(pair.served.max_datagram, bytes, "the server's peers have what it has")
 
 
-func test_a_silent_peer_is_ended_when_that_was_asked_for() -> void:
+func test_idle_timeout_ends_a_silent_peer() -> void:
 	var server: OpenSSLDTLSServer = _impl.ready_server()
 	server.idle_timeout = 0.6
 	var pair := Pair.new(_impl, server)
 	check(pair.establish(), "connected")
 	for i in 10:
 		pair.client.put_packet("here I am".to_utf8_buffer())
-		check(not pair.packet_of(pair.served).is_empty(), "heard")
+		check(not pair.packet_of(pair.served).is_empty(), "received")
 		check(pair.served.get_idle_time() < 0.5, "not idle: %f" % pair.served.get_idle_time())
 		await get_tree().create_timer(0.1).timeout
-	equal(pair.served.get_status(), CONNECTED, "who speaks stays")
+	equal(pair.served.get_status(), CONNECTED, "a peer that sends stays")
 	await get_tree().create_timer(0.3).timeout
 	check(pair.served.get_idle_time() >= 0.3, "idle: %f" % pair.served.get_idle_time())
 	check(await until(func() -> bool: pair.served.poll(); return pair.served.get_status() == ERROR), "it ended")
 	equal(pair.served.get_idle_time(), 0.0, "no connection, no silence")
-	check(await until(func() -> bool: pair.client.poll(); return pair.client.get_status() != CONNECTED), "and said so")
+	check(await until(func() -> bool: pair.client.poll(); return pair.client.get_status() != CONNECTED), "and closed the connection")
 
 
-func test_silence_is_no_end_by_default() -> void:
+func test_a_silent_peer_stays_by_default() -> void:
 	var pair := Pair.new(_impl)
 	check(pair.establish(), "connected")
 	await get_tree().create_timer(1.5).timeout
@@ -111,7 +111,7 @@ func test_silence_is_no_end_by_default() -> void:
 	equal(pair.statuses(), [CONNECTED, CONNECTED], "still")
 
 
-func test_a_client_hears_of_a_silent_server() -> void:
+func test_a_client_ends_when_its_server_is_silent() -> void:
 	expect_error("nothing came from the server")
 	var pair := Pair.new(_impl)
 	pair.client.idle_timeout = 0.3
@@ -119,13 +119,13 @@ func test_a_client_hears_of_a_silent_server() -> void:
 	check(await until(func() -> bool: pair.client.poll(); return pair.client.get_status() == ERROR), "it ended")
 
 
-func test_poll_peers_tells_of_silent_peers() -> void:
+func test_poll_peers_returns_peers_that_idle_timeout_ended() -> void:
 	var server: OpenSSLDTLSServer = _impl.ready_server()
 	server.idle_timeout = 0.3
 	var pair := Pair.new(_impl, server)
 	check(pair.establish(), "connected")
 	server.poll_peers()
 	var news: Array[OpenSSLPacketPeerDTLS] = []
-	check(await until(func() -> bool: news.append_array(server.poll_peers()); return not news.is_empty()), "it is news")
-	equal(news, [pair.served] as Array[OpenSSLPacketPeerDTLS], "of this peer")
-	equal(pair.served.get_status(), ERROR, "that it has ended")
+	check(await until(func() -> bool: news.append_array(server.poll_peers()); return not news.is_empty()), "a peer is returned")
+	equal(news, [pair.served] as Array[OpenSSLPacketPeerDTLS], "this one")
+	equal(pair.served.get_status(), ERROR, "which has ended")

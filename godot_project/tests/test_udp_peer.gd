@@ -1,8 +1,8 @@
 ## PacketPeerUDP does what the engine's does, call by call.
 extends "res://tests/differential.gd"
 
-## An address of documentation (RFC 5737), which no machine has.
-const NOBODYS_ADDRESS := "198.51.100.1"
+## An address reserved for documentation (RFC 5737), which no machine has.
+const UNUSED_ADDRESS := "198.51.100.1"
 
 
 func test_binding() -> void:
@@ -26,7 +26,7 @@ func _bind(impl: Implementation) -> void:
 	impl.note_peer("closed", peer)
 	impl.note("bind to a port that is free again", other.bind(port))
 	impl.note("it is that port", other.get_local_port() == port)
-	for address: String in ["*", "127.0.0.1", "0.0.0.0", "::1", "::", "", "localhost", "1.2.3", NOBODYS_ADDRESS]:
+	for address: String in ["*", "127.0.0.1", "0.0.0.0", "::1", "::", "", "localhost", "1.2.3", UNUSED_ADDRESS]:
 		var bound := impl.udp_peer()
 		impl.note("bind to \"%s\"" % address, bound.bind(0, address))
 		impl.note_peer("bound to \"%s\"" % address, bound)
@@ -62,10 +62,10 @@ func _fill_queues(impl: Implementation) -> void:
 
 
 func test_a_closed_peer_can_be_connected_again() -> void:
-	await compare(_talk_after_close)
+	await compare(_exchange_after_close)
 
 
-func _talk_after_close(impl: Implementation) -> void:
+func _exchange_after_close(impl: Implementation) -> void:
 	var server := impl.bound_peer()
 	var client := impl.connected_peer(server.get_local_port())
 	client.close()
@@ -107,40 +107,40 @@ func _set_destinations(impl: Implementation) -> void:
 	for bad_port: int in [65536, -1]:
 		impl.note("to port %d" % bad_port, peer.set_dest_address(Implementation.LOOPBACK, bad_port))
 	var connected := impl.connected_peer(port)
-	impl.note("of a connected peer", connected.set_dest_address(NOBODYS_ADDRESS, 9))
+	impl.note("of a connected peer", connected.set_dest_address(UNUSED_ADDRESS, 9))
 	impl.note("send connected", connected.put_packet(Implementation.bytes(4)))
 	impl.note("it went where it was connected to", Implementation.arrived(receiver))
 
 
-func test_a_connected_peer_hears_one_remote() -> void:
+func test_a_connected_peer_receives_from_one_remote_alone() -> void:
 	await compare(_connect)
 
 
 func _connect(impl: Implementation) -> void:
 	var remote := impl.bound_peer()
-	var stranger := impl.bound_peer()
+	var third_party := impl.bound_peer()
 	var peer := impl.udp_peer()
 	impl.note("connect", peer.connect_to_host(Implementation.LOOPBACK, remote.get_local_port()))
 	impl.note_peer("connected", peer)
 	impl.note("it has a port", peer.get_local_port() > 0)
 	impl.note("no packet was sent", Implementation.arrived(remote, 1, 20))
-	for other: PacketPeer in [stranger, remote]:
+	for other: PacketPeer in [third_party, remote]:
 		other.set_dest_address(Implementation.LOOPBACK, peer.get_local_port())
-	impl.note("the stranger sends", stranger.put_packet(Implementation.bytes(5)))
+	impl.note("the third party sends", third_party.put_packet(Implementation.bytes(5)))
 	impl.note("the remote sends", remote.put_packet(Implementation.bytes(6)))
 	impl.note("packets", Implementation.arrived(peer, 2, 50))
 	impl.note("the remote's packet", peer.get_packet())
 	impl.note("its sender", [peer.get_packet_ip(), peer.get_packet_port() == remote.get_local_port()])
-	impl.note("connect to another", peer.connect_to_host(Implementation.LOOPBACK, stranger.get_local_port()))
+	impl.note("connect to another", peer.connect_to_host(Implementation.LOOPBACK, third_party.get_local_port()))
 	impl.note_peer("connected to another", peer)
-	stranger.put_packet(Implementation.bytes(7))
-	impl.note("now the other is heard", [Implementation.arrived(peer), peer.get_packet()])
+	third_party.put_packet(Implementation.bytes(7))
+	impl.note("now the other's packet arrives", [Implementation.arrived(peer), peer.get_packet()])
 	impl.note("bind a connected peer", [impl.bound_peer().connect_to_host(Implementation.LOOPBACK, 9)])
 	peer.close()
 	impl.note_peer("closed", peer)
 	impl.note("the remote outlives close", peer.put_packet(Implementation.bytes(8)))
 	impl.note_peer("open again", peer)
-	impl.note("it arrives", [Implementation.arrived(stranger), stranger.get_packet()])
+	impl.note("it arrives", [Implementation.arrived(third_party), third_party.get_packet()])
 
 
 func test_what_cannot_be_connected_to() -> void:
@@ -165,9 +165,9 @@ func _connect_badly(impl: Implementation) -> void:
 	impl.note_peer("after the other family", on_ipv4)
 
 
-func test_packets_that_came_before_connecting_are_forgotten() -> void:
+func test_packets_that_came_before_connecting_are_dropped() -> void:
 	await compare(_connect_late, {
-		"packets": [2, 0, "the engine forgets their bytes and not their number"],
+		"packets": [2, 0, "the engine drops their bytes and not their count"],
 	})
 
 
@@ -203,7 +203,7 @@ func _bind_again(impl: Implementation) -> void:
 	impl.note("what is read", peer.get_packet())
 
 
-func test_a_port_where_nobody_listens_is_refused_once_for_each_packet() -> void:
+func test_a_closed_port_refuses_once_for_each_packet() -> void:
 	await compare(_be_refused)
 
 
@@ -227,9 +227,9 @@ func _be_refused(impl: Implementation) -> void:
 	impl.note("packets after waiting", peer.get_available_packet_count())
 	impl.note_peer("still connected", peer)
 	var back := impl.udp_peer()
-	impl.note("someone listens again", back.bind(port, Implementation.LOOPBACK))
-	impl.note("send to them", peer.put_packet(Implementation.bytes(3)))
-	impl.note("they hear it", Implementation.arrived(back))
+	impl.note("a peer is bound there again", back.bind(port, Implementation.LOOPBACK))
+	impl.note("send to it", peer.put_packet(Implementation.bytes(3)))
+	impl.note("it arrives there", Implementation.arrived(back))
 
 
 func test_unconnected_peers_are_not_refused() -> void:
@@ -303,10 +303,10 @@ func test_link_local_addresses_have_an_interface() -> void:
 		for address: String in interface.addresses:
 			if address.begins_with("fe80:"):
 				for which: String in [interface.name, interface.index]:
-					_talk_link_locally("%s%%%s" % [address, which])
+					_echo_link_locally("%s%%%s" % [address, which])
 
 
-func _talk_link_locally(address: String) -> void:
+func _echo_link_locally(address: String) -> void:
 	var server := UDPServer.new()
 	equal(server.listen(0, address), OK, "listen on %s" % address)
 	var client := PacketPeerUDP.new()
@@ -431,7 +431,7 @@ func test_a_broadcast_address_can_be_connected_to_once_that_is_allowed() -> void
 			var peer := impl.udp_peer()
 			peer.set_broadcast_enabled(true)
 			impl.note("connect", peer.connect_to_host("127.255.255.255", 4242)), {
-		"connect": [FAILED, OK, "the engine forgets what set_broadcast_enabled() was told"],
+		"connect": [FAILED, OK, "the engine drops the value of set_broadcast_enabled()"],
 	})
 
 
@@ -484,7 +484,7 @@ func _get_errors(impl: Implementation) -> void:
 	impl.note("something there", [Implementation.arrived(peer), peer.get_packet(), peer.get_packet_error()])
 	peer.close()
 	impl.note("closed again", peer.get_packet_error())
-	impl.note("the sender is not forgotten", [peer.get_packet_ip(), peer.get_packet_port() > 0])
+	impl.note("the sender is still known", [peer.get_packet_ip(), peer.get_packet_port() > 0])
 
 
 func test_variants() -> void:

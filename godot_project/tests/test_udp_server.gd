@@ -64,7 +64,7 @@ func _take(impl: Implementation) -> void:
 	impl.note("poll", server.poll())
 	impl.note_server("polled", server)
 	var peer: PacketPeer = server.take_connection()
-	impl.note("nobody else waits", [server.is_connection_available(), server.take_connection()])
+	impl.note("no other client waits", [server.is_connection_available(), server.take_connection()])
 	impl.note_peer("taken", peer)
 	impl.note("it is the client", peer.get_packet_port() == client.get_local_port())
 	impl.note("on the server's port", peer.get_local_port() == port)
@@ -128,7 +128,7 @@ func _limit(impl: Implementation) -> void:
 	impl.note("waiting, by default", _take_all(by_default).size())
 	by_default.max_pending_connections = -1
 	impl.note("-1 changes nothing", by_default.max_pending_connections)
-	# Those who were refused may come again.
+	# Clients that were refused may try again.
 	var small := impl.listening_server()
 	small.max_pending_connections = 1
 	var clients := _send_from_clients(impl, small, 2)
@@ -136,7 +136,7 @@ func _limit(impl: Implementation) -> void:
 	clients[1].put_packet(Implementation.bytes(3))
 	Implementation.settle()
 	small.poll()
-	impl.note("the second comes again", _take_all(small).size())
+	impl.note("the second tries again", _take_all(small).size())
 
 
 func test_max_pending_connections_changed_while_clients_wait() -> void:
@@ -187,7 +187,7 @@ func _stop(impl: Implementation) -> void:
 	Implementation.settle()
 	impl.note("poll", server.poll())
 	impl.note("the client is a new one", _take_all(server).size())
-	impl.note("the old peer heard nothing", peer.get_available_packet_count())
+	impl.note("the old peer has no packet", peer.get_available_packet_count())
 
 
 func test_a_server_freed_before_its_peers() -> void:
@@ -274,7 +274,7 @@ func test_answers_come_from_the_address_that_was_asked() -> void:
 	if OS.get_name() != "Linux":
 		print("only Linux has all of 127.0.0.0/8: not checked")
 		return
-	const PREFERRED := "the engine's server answers from the address that the system prefers, which a connected client does not hear"
+	const PREFERRED := "the engine's server answers from the address that the system prefers, from which a connected client receives nothing"
 	await compare(_ask_another_address, {
 		"the answer, *": [PackedByteArray(), Implementation.bytes(5, 7), PREFERRED],
 		"the answer, 0.0.0.0": [PackedByteArray(), Implementation.bytes(5, 7), PREFERRED],

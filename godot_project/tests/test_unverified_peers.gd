@@ -1,4 +1,4 @@
-## Anyone can send anything to a server: it goes on, prints little, and serves those it knows.
+## A server goes on whatever unverified peers send: it prints little, and its connections stay.
 extends "res://tests/suite.gd"
 
 var _server := UDPServer.new()
@@ -78,7 +78,7 @@ func _noise(random: RandomNumberGenerator) -> PackedByteArray:
 	return noise
 
 
-func test_datagrams_of_any_content_and_length_change_nothing() -> void:
+func test_datagrams_of_any_content_and_length_do_not_disturb_a_session() -> void:
 	var client := _client()
 	if not check(await _connect(client), "the client connects"):
 		return
@@ -87,15 +87,15 @@ func test_datagrams_of_any_content_and_length_change_nothing() -> void:
 	random.seed = 20
 	for round_number in 20:
 		for i in 20:
-			var stranger := PacketPeerUDP.new()
-			stranger.connect_to_host("127.0.0.1", _server.get_local_port())
+			var sender := PacketPeerUDP.new()
+			sender.connect_to_host("127.0.0.1", _server.get_local_port())
 			var noise := _noise(random)
-			stranger.put_packet(noise)
+			sender.put_packet(noise)
 		var huge := PackedByteArray()
 		huge.resize(65507)
-		var stranger := PacketPeerUDP.new()
-		stranger.connect_to_host("127.0.0.1", _server.get_local_port())
-		stranger.put_packet(huge)
+		var sender := PacketPeerUDP.new()
+		sender.connect_to_host("127.0.0.1", _server.get_local_port())
+		sender.put_packet(huge)
 		_serve()
 		await _echo(client, peer, "still here %d" % round_number)
 	equal(_peers.size(), 1, "sessions")
@@ -105,14 +105,14 @@ func test_the_documented_loop_ends_within_a_frame_however_many_addresses_send() 
 	var client := _client()
 	if not check(await _connect(client), "the client connects"):
 		return
-	var strangers: Array[PacketPeerUDP] = []
+	var senders: Array[PacketPeerUDP] = []
 	for i in 200:
-		var stranger := PacketPeerUDP.new()
-		stranger.connect_to_host("127.0.0.1", _server.get_local_port())
-		strangers.append(stranger)
+		var sender := PacketPeerUDP.new()
+		sender.connect_to_host("127.0.0.1", _server.get_local_port())
+		senders.append(sender)
 	for round_number in 10:
-		for stranger in strangers:
-			stranger.put_packet("hello?".to_utf8_buffer())
+		for sender in senders:
+			sender.put_packet("hello?".to_utf8_buffer())
 		_serve()
 		check(
 				_frame_connections <= 4 * _server.max_pending_connections,

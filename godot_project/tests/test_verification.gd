@@ -1,4 +1,4 @@
-## Which servers a client accepts, what state the others leave it in, and what it says of them.
+## Which certificates a client accepts, and its status and error line for the others.
 extends "res://tests/certificate_suite.gd"
 
 

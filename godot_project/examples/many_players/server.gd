@@ -1,4 +1,4 @@
-## A server for thousands of players: a frame costs what the players say, not how many they are.
+## A server for thousands of players: a frame costs what arrives, not how many players are connected.
 ##
 ## It sends every message back. Press Play, or start it without a window:
 ## `godot --headless --path godot_project res://examples/many_players/server.tscn`
@@ -6,22 +6,21 @@ extends Node
 
 const PORT := 4242
 
-## How long a player may be silent, in seconds. Clients that vanish say no goodbye.
-const PATIENCE := 30.0
-
+## How long a player may be silent, in seconds. Clients that crash do not close their connection.
+const IDLE_TIMEOUT := 30.0
 
 var udp_server := OpenSSLUDPServer.new()
 var dtls_server := OpenSSLDTLSServer.new()
 
-## The players. A peer that nobody keeps is disconnected, so this is what keeps them.
+## The players. A peer that no variable holds is disconnected.
 var players: Dictionary[OpenSSLPacketPeerDTLS, bool] = {}
 
 
 func _ready() -> void:
-	dtls_server.idle_timeout = PATIENCE
+	dtls_server.idle_timeout = IDLE_TIMEOUT
 	if dtls_server.setup(TLSOptions.server(load("res://key.key"), load("res://cert.crt"))) != OK:
 		return
-	# Players who come in the same frame wait here.
+	# Players who connect in the same frame wait in this queue.
 	udp_server.max_pending_connections = 256
 	if udp_server.listen(PORT) == OK:
 		print("Listening on port %d." % udp_server.get_local_port())
