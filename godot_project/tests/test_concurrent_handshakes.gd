@@ -130,7 +130,7 @@ func test_a_panic_on_a_handshake_thread_ends_one_peer_and_is_reported() -> void:
 	check(await _until_taken(FEW_CLIENTS), "all are taken")
 	expect_error("DTLSServer: it failed in a way that it should not")
 	expect_error("panics.rs")
-	OS.set_environment("OPENSSL_DTLS_PANIC", "on a thread of the crew")
+	OS.set_environment("OPENSSL_DTLS_PANIC", "on a thread of the handshake pool")
 	var is_one_gone := await until(func() -> bool:
 		_step()
 		return _served.any(func(peer: OpenSSLPacketPeerDTLS) -> bool:

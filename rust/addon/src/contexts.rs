@@ -1,9 +1,8 @@
 //! From options, the engine's or ours, to what a session is made of.
 
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
 
-use dtls::{ClientContext, ConfigError, CookieJar, Identity, Roots, ServerContext, Verification};
+use dtls::{ClientContext, ConfigError, Identity, Roots, ServerContext, Verification};
 use godot::builtin::Variant;
 use godot::classes::{CryptoKey, TlsOptions, X509Certificate};
 use godot::global::Error;
@@ -11,7 +10,6 @@ use godot::obj::Gd;
 use once_cell::sync::Lazy;
 
 use crate::pem::Credential;
-use crate::server_side::ServerSide;
 use crate::tls_options::OpenSslTlsOptions;
 use crate::{pem, report, roots};
 
@@ -67,8 +65,8 @@ impl Options {
     }
 }
 
-/// Makes a server of a server's options.
-pub(crate) fn server(options: &Variant) -> Result<ServerSide, Unusable> {
+/// Makes a context of a server's options.
+pub(crate) fn server(options: &Variant) -> Result<ServerContext, Unusable> {
     let options = Options::from_variant(options)
         .filter(|options| options.is_server)
         .ok_or_else(|| {
@@ -101,16 +99,14 @@ pub(crate) fn server(options: &Variant) -> Result<ServerSide, Unusable> {
     let password = (!options.password.is_empty()).then_some(options.password.as_str());
     let make = || {
         let identity = Identity::from_pem(key.as_bytes(), certificates.as_bytes(), password)?;
-        let cookies = CookieJar::new(Instant::now())?;
-        let side = ServerSide::new(ServerContext::new(&identity)?, cookies);
-        Ok((side, identity.missing_issuer()))
+        Ok((ServerContext::new(&identity)?, identity.missing_issuer()))
     };
-    let (side, missing) = make().map_err(|error: ConfigError| Unusable::parameter(error))?;
+    let (context, missing) = make().map_err(|error: ConfigError| Unusable::parameter(error))?;
     report::made_context("server");
     if let Some(issuer) = missing {
         hint_at_issuer(&certificates, &issuer);
     }
-    Ok(side)
+    Ok(context)
 }
 
 /// Says once of a certificate that a part of its chain may be missing.

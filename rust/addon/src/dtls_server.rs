@@ -1,23 +1,32 @@
 //! The class `OpenSSLDTLSServer`.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
+use endpoint::{HandshakePool, Server, SetUpError, Timeouts};
 use godot::global::Error;
 use godot::prelude::*;
+use once_cell::sync::Lazy;
 
-use crate::address_limits::{AddressLimits, Network};
 use crate::calls;
-use crate::contexts;
-use crate::link::Link;
+use crate::contexts::{self, Unusable};
+use crate::events;
 use crate::packet_peer_dtls::OpenSslPacketPeerDtls;
-use crate::packet_peer_udp::OpenSslPacketPeerUdp;
 use crate::panics::contained;
 use crate::report::mistake;
-use crate::roster::Roster;
-use crate::server_side::ServerSide;
 use crate::state;
-use crate::status::Status;
-use crate::timeouts::{self, Timeout, Timeouts};
+use crate::timeouts::{self, Timeout};
+use crate::transports::UdpTransport;
+
+/// The threads for handshakes of every server in this process.
+static POOL: Lazy<Arc<HandshakePool>> =
+    Lazy::new(|| Arc::new(HandshakePool::new(|work| contained("DTLSServer", work))));
+
+/// Ends the threads for handshakes, before OpenSSL ends.
+pub(crate) fn end_threads() {
+    POOL.shut_down();
+}
 
 /// Turns the clients of a UDP server into DTLS peers. Mirrors the engine's [DTLSServer], on OpenSSL.
 ///
@@ -89,44 +98,36 @@ pub(crate) struct OpenSslDtlsServer {
     max_handshake_rate_per_address: PhantomVar<i64>,
 }
 
-/// A server as its object's methods use it.
-#[derive(Default)]
-pub(crate) struct DtlsServer {
-    setup: Mutex<Setup>,
-    roster: Arc<Roster>,
-    limits: Arc<AddressLimits>,
-    timeouts: Mutex<Timeouts>,
+/// The state of an object.
+pub(crate) struct ServerState {
+    server: Server,
+    /// `setup` was called and printed what is wrong; connections are refused without another line.
+    has_setup_failed: AtomicBool,
 }
 
-impl DtlsServer {
-    fn timeouts(&self) -> MutexGuard<'_, Timeouts> {
-        self.timeouts.lock().unwrap_or_else(PoisonError::into_inner)
+impl Default for ServerState {
+    fn default() -> Self {
+        Self {
+            server: Server::new(Arc::clone(&POOL)),
+            has_setup_failed: AtomicBool::new(false),
+        }
     }
 }
 
 impl OpenSslDtlsServer {
     fn timeouts(&self) -> Timeouts {
-        *state::of_value(self).timeouts()
+        state::of_value(self).server.timeouts()
     }
 
     fn set_timeout(&self, timeout: Timeout, seconds: f64) {
         let state = state::of_value(self);
         timeout.set("DTLSServer", seconds, self.timeouts(), |timeouts| {
-            *state.timeouts() = timeouts;
+            state.server.set_timeouts(timeouts);
         });
     }
 }
 
-state::stateful!(OpenSslDtlsServer: DtlsServer);
-
-#[derive(Clone, Default)]
-enum Setup {
-    #[default]
-    Missing,
-    /// `setup` was called and said what is wrong; connections are refused in silence.
-    Failed,
-    Done(Arc<ServerSide>),
-}
+state::stateful!(OpenSslDtlsServer: ServerState);
 
 #[godot_api]
 impl OpenSslDtlsServer {
@@ -143,28 +144,23 @@ impl OpenSslDtlsServer {
     fn setup(this: Gd<Self>, server_options: Variant) -> Error {
         const WHAT: &str = "DTLSServer.setup()";
         contained(WHAT, || {
-            let side = contexts::server(&server_options);
-            let state = state::of(&this);
-            let mut setup = state.setup.lock().unwrap_or_else(PoisonError::into_inner);
-            let is_done = matches!(*setup, Setup::Done(_));
-            let (code, why) = match side {
-                Ok(_) if is_done => (
-                    Error::ERR_ALREADY_IN_USE,
-                    "the server is set up already: make a new DTLSServer for other options"
-                        .to_owned(),
-                ),
-                Ok(side) => {
-                    *setup = Setup::Done(Arc::new(side.with_limits(&state.limits)));
-                    return Error::OK;
-                }
-                Err(unusable) => {
-                    if !is_done {
-                        *setup = Setup::Failed;
-                    }
-                    (unusable.code, unusable.why)
-                }
+            let set_up = contexts::server(&server_options).and_then(|context| {
+                let set_up = state::of(&this).server.set_up(context, Instant::now());
+                set_up.map_err(|error| match error {
+                    SetUpError::AlreadyDone => Unusable {
+                        code: Error::ERR_ALREADY_IN_USE,
+                        why:
+                            "the server is set up already: make a new DTLSServer for other options"
+                                .to_owned(),
+                    },
+                    SetUpError::Config(error) => Unusable::parameter(error),
+                })
+            });
+            let Err(Unusable { code, why }) = set_up else {
+                return Error::OK;
             };
-            drop(setup);
+            let state = state::of(&this);
+            state.has_setup_failed.store(true, Ordering::Relaxed);
             mistake(WHAT, why);
             code
         })
@@ -177,44 +173,34 @@ impl OpenSslDtlsServer {
     fn take_connection(this: Gd<Self>, udp_peer: Variant) -> Option<Gd<OpenSslPacketPeerDtls>> {
         const WHAT: &str = "DTLSServer.take_connection()";
         contained(WHAT, || {
-            let setup = state::of(&this)
-                .setup
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .clone();
-            if matches!(setup, Setup::Missing) {
+            let state = Arc::clone(&state::of(&this));
+            let is_set_up = state.server.is_set_up();
+            if !is_set_up && !state.has_setup_failed.load(Ordering::Relaxed) {
                 mistake(WHAT, "call setup() with a server's options first");
                 return None;
             }
-            let Some(link) = Link::from_variant(&udp_peer) else {
+            let Some(udp) = UdpTransport::from_variant(&udp_peer) else {
                 mistake(
                     WHAT,
                     "it takes the UDP peer that UDPServer.take_connection() returned",
                 );
                 return None;
             };
-            let dtls_peer = OpenSslPacketPeerDtls::new_gd();
-            if !link.is_connected() {
+            let peer = OpenSslPacketPeerDtls::new_gd();
+            if !udp.transport.is_connected() {
                 mistake(WHAT, "the UDP peer is not connected");
-            } else if let Setup::Done(side) = setup {
-                let (udp_peer, listener) = ours_beneath(&udp_peer);
-                let ip = link.remote().map(|remote| remote.ip());
-                let timeouts = *state::of(&this).timeouts();
-                state::of(&dtls_peer).lock().set_timeouts(timeouts);
-                let notice = state::of(&dtls_peer).accept(link, side);
-                if state::of(&dtls_peer).status() == Status::Handshaking {
-                    let server = state::of(&this);
-                    let network = ip.map(Network::of);
-                    server.roster.enter(&dtls_peer, network, udp_peer, listener);
-                    if let Some(ip) = ip
-                        && server.limits.is_exceeded(ip)
-                    {
-                        server.roster.drop_oldest_handshake_of(Network::of(ip));
-                    }
-                }
-                notice.print();
+                return Some(peer);
             }
-            Some(dtls_peer)
+            let connection = Arc::clone(&state::of(&peer));
+            let token = peer.instance_id().to_i64().cast_unsigned();
+            events::print(state.server.accept(
+                &connection,
+                token,
+                udp.transport,
+                udp.listener,
+                Instant::now(),
+            ));
+            Some(peer)
         })
     }
 
@@ -226,8 +212,22 @@ impl OpenSslDtlsServer {
     #[func(gd_self)]
     fn poll_peers(this: Gd<Self>) -> Array<Gd<OpenSslPacketPeerDtls>> {
         contained("DTLSServer.poll_peers()", || {
-            let roster = Arc::clone(&state::of(&this).roster);
-            Array::from(roster.poll().as_slice())
+            let state = Arc::clone(&state::of(&this));
+            let polled = state.server.registry().poll(Instant::now(), |token| {
+                let id = InstanceId::from_i64(token.cast_signed());
+                // SAFETY: the token is the id of an object that counts references (`take_connection`). The registry
+                // is locked, and an object removes its token under the same lock (`forget_owner`, from
+                // `state::release`) before its Rust value ends. While it has no place in the registry yet, the caller
+                // of `Server::accept` has a reference.
+                unsafe { state::take_hold(id) }
+            });
+            let peers: Array<_> = polled
+                .changed
+                .iter()
+                .filter_map(|peer| peer.try_to().ok())
+                .collect();
+            events::print(polled.events);
+            peers
         })
     }
 
@@ -236,9 +236,8 @@ impl OpenSslDtlsServer {
     fn set_max_handshakes(&self, max_handshakes: i64) {
         match usize::try_from(max_handshakes) {
             Ok(max @ 1..) => {
-                let roster = Arc::clone(&state::of_value(self).roster);
-                // It says which handshakes it drops.
-                calls::after(move || roster.set_max_handshakes(max));
+                let registry = Arc::clone(state::of_value(self).server.registry());
+                calls::after(move || events::print(registry.set_max_handshakes(max)));
             }
             _ => calls::after(|| {
                 mistake(
@@ -252,7 +251,7 @@ impl OpenSslDtlsServer {
     /// Returns [member max_handshakes].
     #[func]
     fn get_max_handshakes(&self) -> i64 {
-        let max = state::of_value(self).roster.max_handshakes();
+        let max = state::of_value(self).server.registry().max_handshakes();
         i64::try_from(max).unwrap_or(i64::MAX)
     }
 
@@ -260,7 +259,7 @@ impl OpenSslDtlsServer {
     #[func]
     fn set_max_handshakes_per_address(&self, max_handshakes: i64) {
         match u32::try_from(max_handshakes) {
-            Ok(max) => state::of_value(self).limits.set_unfinished(max),
+            Ok(max) => state::of_value(self).server.limits().set_unfinished(max),
             Err(_) => calls::after(|| {
                 mistake("DTLSServer.set_max_handshakes_per_address()", NO_LIMIT);
             }),
@@ -270,15 +269,15 @@ impl OpenSslDtlsServer {
     /// Returns [member max_handshakes_per_address].
     #[func]
     fn get_max_handshakes_per_address(&self) -> i64 {
-        let limits = &state::of_value(self).limits;
-        i64::from(limits.unfinished().number())
+        let state = state::of_value(self);
+        i64::from(state.server.limits().unfinished().number())
     }
 
     /// Sets [member max_handshake_rate_per_address].
     #[func]
     fn set_max_handshake_rate_per_address(&self, max_rate: i64) {
         match u32::try_from(max_rate) {
-            Ok(max) => state::of_value(self).limits.set_a_second(max),
+            Ok(max) => state::of_value(self).server.limits().set_per_second(max),
             Err(_) => calls::after(|| {
                 mistake("DTLSServer.set_max_handshake_rate_per_address()", NO_LIMIT);
             }),
@@ -288,8 +287,8 @@ impl OpenSslDtlsServer {
     /// Returns [member max_handshake_rate_per_address].
     #[func]
     fn get_max_handshake_rate_per_address(&self) -> i64 {
-        let limits = &state::of_value(self).limits;
-        i64::from(limits.a_second().number())
+        let state = state::of_value(self);
+        i64::from(state.server.limits().per_second().number())
     }
 
     /// Sets [member handshake_timeout].
@@ -333,14 +332,14 @@ impl OpenSslDtlsServer {
     fn set_max_datagram(&self, bytes: i32) {
         let state = state::of_value(self);
         timeouts::set_max_datagram("DTLSServer", bytes, self.timeouts(), |timeouts| {
-            *state.timeouts() = timeouts;
+            state.server.set_timeouts(timeouts);
         });
     }
 
     /// Returns [member max_datagram].
     #[func]
     fn get_max_datagram(&self) -> i32 {
-        self.timeouts().max_datagram()
+        timeouts::max_datagram(&self.timeouts())
     }
 
     /// Returns the version of the OpenSSL library inside the addon, such as [code]OpenSSL 4.0.3 29 Sep 2026[/code].
@@ -351,12 +350,3 @@ impl OpenSslDtlsServer {
 }
 
 const NO_LIMIT: &str = "the value must be from 0 (no limit) to 4294967295";
-
-/// What a UDP peer of ours is made of.
-fn ours_beneath(udp_peer: &Variant) -> (Option<Arc<udp::Peer>>, Option<Weak<udp::Listener>>) {
-    let Ok(udp_peer) = udp_peer.try_to::<Gd<OpenSslPacketPeerUdp>>() else {
-        return (None, None);
-    };
-    let state = state::of(&udp_peer);
-    (Some(Arc::clone(state.peer())), state.listener())
-}

@@ -1,40 +1,33 @@
 //! The Godot side: classes that scripts use, the drop-in for existing scripts, project settings.
 //!
-//! No OpenSSL type and no protocol here: sessions are `dtls`'s, sockets are `udp`'s. A datagram
-//! enters in `link.rs`, goes through `peer/traffic.rs`, and is handed to scripts by `packet_peer_dtls/hot.rs`.
+//! No OpenSSL type and no protocol here: connections and servers are `endpoint`'s, sessions `dtls`'s, sockets `udp`'s.
 
 mod address;
-mod address_limits;
 mod calls;
 mod class_reference;
 mod codes;
 mod contexts;
-mod crew;
 mod drop_in;
-mod dtls_peer;
 mod dtls_server;
-mod engine_link;
+mod engine_peer;
+mod events;
 #[cfg(all(debug_assertions, target_os = "linux"))]
 mod guarded_memory;
 mod hot;
-mod link;
-mod notice;
 mod optional;
 mod packet_memory;
 mod packet_peer_dtls;
 mod packet_peer_udp;
 mod panics;
-mod peer;
 mod pem;
 mod report;
 mod roots;
-mod roster;
-mod server_side;
 mod slices;
 mod state;
 mod status;
 mod timeouts;
 mod tls_options;
+mod transports;
 mod udp_server;
 
 use godot::init::{ExtensionLibrary, InitStage};
@@ -74,7 +67,7 @@ unsafe impl ExtensionLibrary for OpenSslDtls {
     fn on_stage_deinit(stage: InitStage) {
         if stage == InitStage::Scene {
             drop_in::end();
-            crew::dismiss();
+            dtls_server::end_threads();
             contexts::forget_all();
         }
     }

@@ -1,7 +1,7 @@
 //! What a script gets where a method of ours panics: an error and a line, never the end of the game.
 //!
 //! A panic is a mistake of this library's. A line says where it was; the object goes on, and a peer in
-//! whose middle it happened has ended (see `dtls_peer.rs`).
+//! whose middle it happened has ended (see [`endpoint::SharedConnection`]).
 //!
 //! gdext's panic hook prints that line where the panic is, and a script's logger may call the very peer
 //! that is locked there: the thread would wait for itself. So the line is kept until the method's body has
@@ -63,7 +63,7 @@ pub(crate) fn contained<R: AfterPanic>(what: &str, body: impl FnOnce() -> R) -> 
     let outcome = {
         let _body = Body::enter();
         catch_unwind(AssertUnwindSafe(|| {
-            point(what);
+            endpoint::fail_point(what);
             body()
         }))
     };
@@ -88,16 +88,6 @@ pub(crate) fn outside(method: impl FnOnce()) {
 fn tell() {
     for message in UNTOLD.take() {
         godot_error!("{message}");
-    }
-}
-
-/// Panics here in a debug build whose environment names this point, so that tests can see what comes
-/// of it.
-#[inline(always)]
-pub(crate) fn point(name: &str) {
-    if cfg!(debug_assertions) && std::env::var_os("OPENSSL_DTLS_PANIC").is_some_and(|at| at == name)
-    {
-        panic!("as asked for by OPENSSL_DTLS_PANIC");
     }
 }
 

@@ -1,4 +1,4 @@
-//! What the addon prints: one readable line for each mistake, and no more than a few for strangers.
+//! What the addon prints: one readable line for each mistake, and a limited number for what remote peers cause.
 
 use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};
@@ -18,10 +18,10 @@ pub(crate) fn warning(what: &str, why: impl std::fmt::Display) {
     godot_warn!("{what}: {why}.");
 }
 
-/// Prints what a stranger did to a server, as long as strangers have not printed much lately.
-pub(crate) fn stranger(what: impl std::fmt::Display) {
+/// Prints what a remote peer caused, unless such lines were many lately.
+pub(crate) fn limited(what: impl std::fmt::Display) {
     let now = Instant::now();
-    let verdict = STRANGERS
+    let verdict = LIMITER
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .admit(now);
@@ -49,11 +49,6 @@ pub(crate) fn made_context(side: &str) {
     log(|| format!("context made for a {side}"));
 }
 
-/// Prints that threads were started for handshakes, where `OPENSSL_DTLS_LOG` is set.
-pub(crate) fn started_threads(count: usize) {
-    log(|| format!("many clients at once: threads started for handshakes: {count}"));
-}
-
 fn log(what: impl FnOnce() -> String) {
     static WANTED: Lazy<bool> = Lazy::new(|| {
         std::env::var_os("OPENSSL_DTLS_LOG").is_some_and(|value| !value.is_empty() && value != "0")
@@ -63,7 +58,7 @@ fn log(what: impl FnOnce() -> String) {
     }
 }
 
-static STRANGERS: Lazy<Mutex<Limiter>> = Lazy::new(|| Mutex::new(Limiter::default()));
+static LIMITER: Lazy<Mutex<Limiter>> = Lazy::new(|| Mutex::new(Limiter::default()));
 
 #[derive(Debug, PartialEq, Eq)]
 enum Admission {

@@ -63,15 +63,16 @@ impl Status {
             .map(|&(_, status, _)| status)
             .find(|&status| status as i64 == number)
     }
+}
 
-    /// The status that was stored as a number.
-    pub(crate) fn from_number(number: u8) -> Self {
-        match number {
-            0 => Self::Disconnected,
-            1 => Self::Handshaking,
-            2 => Self::Connected,
-            4 => Self::ErrorHostnameMismatch,
-            _ => Self::Error,
+impl From<endpoint::Status> for Status {
+    fn from(status: endpoint::Status) -> Self {
+        match status {
+            endpoint::Status::Disconnected => Self::Disconnected,
+            endpoint::Status::Handshaking => Self::Handshaking,
+            endpoint::Status::Connected => Self::Connected,
+            endpoint::Status::Failed => Self::Error,
+            endpoint::Status::HostNameMismatch => Self::ErrorHostnameMismatch,
         }
     }
 }

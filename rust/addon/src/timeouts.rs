@@ -1,67 +1,33 @@
-//! How long a DTLS peer waits: for answers, for a handshake, for anything at all; and how large the datagrams of a
-//! handshake are.
+//! The properties for time limits, and for how large the datagrams of a handshake are, in the units that scripts use.
 
 use std::time::Duration;
+
+use endpoint::Timeouts;
 
 use crate::calls;
 use crate::report::mistake;
 
-/// What a peer keeps to, and what a server gives to its peers.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Timeouts {
-    /// How long a handshake may take, and how long its flights wait for an answer.
-    pub(crate) settings: dtls::Settings,
-    /// How long a connected peer may be silent; zero is for ever.
-    pub(crate) idle: Duration,
+/// The largest datagram of a handshake, in bytes.
+pub(crate) fn max_datagram(timeouts: &Timeouts) -> i32 {
+    timeouts.settings.current_max_datagram() as i32
 }
 
-impl Timeouts {
-    fn set_handshake(&mut self, seconds: f64) -> Result<(), String> {
-        let limit = duration(seconds)?;
-        self.settings = self.settings.handshake_limit(limit).map_err(in_words)?;
-        Ok(())
-    }
-
-    fn set_retransmission(&mut self, seconds: f64) -> Result<(), String> {
-        let wait = duration(seconds)?;
-        self.settings = self.settings.first_retransmission(wait).map_err(in_words)?;
-        Ok(())
-    }
-
-    fn set_max_datagram(&mut self, bytes: i32) -> Result<(), String> {
-        let bytes = usize::try_from(bytes).unwrap_or(0);
-        self.settings = self.settings.max_datagram(bytes).map_err(in_words)?;
-        Ok(())
-    }
-
-    /// The largest datagram of a handshake, in bytes.
-    pub(crate) fn max_datagram(&self) -> i32 {
-        self.settings.current_max_datagram() as i32
-    }
-
-    fn set_idle(&mut self, seconds: f64) -> Result<(), String> {
-        self.idle = duration(seconds)?;
-        Ok(())
-    }
-}
-
-/// Takes the largest datagram of a handshake, or prints after the script's call what is wrong with it. To be called
+/// Sets the largest datagram of a handshake, or prints after the script's call what is wrong with it. To be called
 /// while nothing is locked.
 pub(crate) fn set_max_datagram(
     class: &'static str,
     bytes: i32,
-    now: Timeouts,
+    mut timeouts: Timeouts,
     change: impl FnOnce(Timeouts),
 ) {
-    let mut timeouts = now;
-    match timeouts.set_max_datagram(bytes) {
-        Ok(()) => change(timeouts),
+    let size = usize::try_from(bytes).unwrap_or(0);
+    match timeouts.settings.max_datagram(size) {
+        Ok(settings) => {
+            timeouts.settings = settings;
+            change(timeouts);
+        }
         Err(why) => calls::after(move || mistake(&format!("{class}.max_datagram"), why)),
     }
-}
-
-fn in_words(error: dtls::ConfigError) -> String {
-    error.to_string()
 }
 
 fn duration(seconds: f64) -> Result<Duration, String> {
@@ -69,7 +35,7 @@ fn duration(seconds: f64) -> Result<Duration, String> {
         .map_err(|_| format!("it takes a number of seconds from 0 on, and not {seconds}"))
 }
 
-/// One of the three.
+/// One of the three time limits.
 #[derive(Clone, Copy)]
 pub(crate) enum Timeout {
     Handshake,
@@ -78,6 +44,14 @@ pub(crate) enum Timeout {
 }
 
 impl Timeout {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Handshake => "handshake_timeout",
+            Self::Retransmission => "retransmission_timeout",
+            Self::Idle => "idle_timeout",
+        }
+    }
+
     /// In seconds.
     pub(crate) fn of(self, timeouts: &Timeouts) -> f64 {
         match self {
@@ -88,27 +62,38 @@ impl Timeout {
         .as_secs_f64()
     }
 
-    /// Takes seconds, or says after the script's call what is wrong with them. To be called while
+    fn with(self, mut timeouts: Timeouts, seconds: f64) -> Result<Timeouts, String> {
+        let limit = duration(seconds)?;
+        let settings = timeouts.settings;
+        match self {
+            Self::Handshake => timeouts.settings = in_words(settings.handshake_limit(limit))?,
+            Self::Retransmission => {
+                timeouts.settings = in_words(settings.first_retransmission(limit))?;
+            }
+            Self::Idle => timeouts.idle = limit,
+        }
+        Ok(timeouts)
+    }
+
+    /// Sets it to a number of seconds, or prints after the script's call what is wrong with them. To be called while
     /// nothing is locked.
     pub(crate) fn set(
         self,
         class: &'static str,
         seconds: f64,
-        now: Timeouts,
+        timeouts: Timeouts,
         change: impl FnOnce(Timeouts),
     ) {
-        let mut timeouts = now;
-        let (name, set) = match self {
-            Self::Handshake => ("handshake_timeout", timeouts.set_handshake(seconds)),
-            Self::Retransmission => (
-                "retransmission_timeout",
-                timeouts.set_retransmission(seconds),
-            ),
-            Self::Idle => ("idle_timeout", timeouts.set_idle(seconds)),
-        };
-        match set {
-            Ok(()) => change(timeouts),
-            Err(why) => calls::after(move || mistake(&format!("{class}.{name}"), why)),
+        match self.with(timeouts, seconds) {
+            Ok(timeouts) => change(timeouts),
+            Err(why) => {
+                let name = self.name();
+                calls::after(move || mistake(&format!("{class}.{name}"), why));
+            }
         }
     }
+}
+
+fn in_words(settings: Result<dtls::Settings, dtls::ConfigError>) -> Result<dtls::Settings, String> {
+    settings.map_err(|error| error.to_string())
 }

@@ -1,10 +1,13 @@
 //! The methods of `OpenSSLPacketPeerDTLS` that a game calls for each peer and packet.
 
+use std::time::Instant;
+
 use godot::builtin::PackedByteArray;
 use godot::classes::PacketPeer;
 use godot::global::Error;
 
 use super::OpenSslPacketPeerDtls;
+use crate::events;
 use crate::hot::methods;
 use crate::status::Status;
 
@@ -12,23 +15,25 @@ methods! { OpenSslPacketPeerDtls, "PacketPeerDTLS":
     /// Takes what has arrived and sends what is due: call it each frame, also while connecting.
     changes fn poll(call) -> () {
         if !call.peek().has_nothing_to_do() {
-            call.state().poll();
+            events::print(call.state().poll(Instant::now()));
         }
     }
 
     /// Returns where the connection stands.
     reads fn get_status(call) -> Status {
-        call.peek().status()
+        call.peek().status().into()
     }
 
     /// Returns how many packets wait for [method get_packet].
     reads fn get_available_packet_count(call) -> i32 {
-        call.peek().packet_count()
+        super::packet_count(call.peek())
     }
 
     /// Returns the packet that has waited longest, after a look at the network if none waits; empty if there is none, or upon an error, see [method PacketPeer.get_packet_error].
     changes fn get_packet(call) -> PackedByteArray {
-        if let Some(packet) = call.state().take_waiting() {
+        let taken = call.state().take_waiting(|packet| PackedByteArray::from(packet));
+        if let Some((packet, event)) = taken {
+            events::print(event);
             return packet;
         }
         // By the engine's way, so that it keeps the code for `get_packet_error()`. Nothing was printed.

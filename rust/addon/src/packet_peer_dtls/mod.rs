@@ -1,23 +1,22 @@
 //! The class `OpenSSLPacketPeerDTLS`.
 
 use std::sync::Arc;
+use std::time::Instant;
 
+use endpoint::{ConnectError, Receive, SendError, SharedConnection, Timeouts};
 use godot::classes::{IPacketPeerExtension, PacketPeerExtension};
 use godot::global::Error;
 use godot::meta::conv::RawPtr;
 use godot::prelude::*;
 
 use crate::contexts::{self, ClientSide, Unusable};
-use crate::dtls_peer::DtlsPeer;
-use crate::link::Link;
-use crate::notice::Notice;
+use crate::events;
 use crate::optional::Optional;
-use crate::packet_peer_udp::OpenSslPacketPeerUdp;
 use crate::panics::contained;
-use crate::peer::{Got, Peer, PutError};
 use crate::report::mistake;
 use crate::state;
-use crate::timeouts::{self, Timeout, Timeouts};
+use crate::timeouts::{self, Timeout};
+use crate::transports::UdpTransport;
 use crate::{packet_memory, slices};
 
 pub(crate) mod hot;
@@ -53,17 +52,17 @@ pub(crate) struct OpenSslPacketPeerDtls {
     max_datagram: PhantomVar<i32>,
 }
 
-state::stateful!(OpenSslPacketPeerDtls: DtlsPeer, DtlsPeer::object_ends);
+state::stateful!(OpenSslPacketPeerDtls: SharedConnection, SharedConnection::forget_owner);
 
 impl OpenSslPacketPeerDtls {
     fn timeouts(&self) -> Timeouts {
-        state::of_value(self).lock().timeouts()
+        state::of_value(self).timeouts()
     }
 
     fn set_timeout(&self, timeout: Timeout, seconds: f64) {
         let state = state::of_value(self);
         timeout.set("PacketPeerDTLS", seconds, self.timeouts(), |timeouts| {
-            state.lock().set_timeouts(timeouts);
+            state.set_timeouts(timeouts);
         });
     }
 }
@@ -104,17 +103,13 @@ impl OpenSslPacketPeerDtls {
     /// Ends the connection and tells the other side.
     #[func(gd_self)]
     fn disconnect_from_peer(this: Gd<Self>) {
-        state::of(&this).run(Peer::disconnect);
+        Arc::clone(&state::of(&this)).disconnect(Instant::now());
     }
 
     /// Returns the protocol that the two sides agreed on, such as [code]DTLSv1.2[/code], or an empty string before that.
     #[func(gd_self)]
     fn get_protocol(this: Gd<Self>) -> GString {
-        state::of(&this)
-            .lock()
-            .protocol()
-            .unwrap_or_default()
-            .into()
+        state::of(&this).protocol().unwrap_or_default().into()
     }
 
     /// Sets [member handshake_timeout].
@@ -158,27 +153,27 @@ impl OpenSslPacketPeerDtls {
     fn set_max_datagram(&self, bytes: i32) {
         let state = state::of_value(self);
         timeouts::set_max_datagram("PacketPeerDTLS", bytes, self.timeouts(), |timeouts| {
-            state.lock().set_timeouts(timeouts);
+            state.set_timeouts(timeouts);
         });
     }
 
     /// Returns [member max_datagram].
     #[func]
     fn get_max_datagram(&self) -> i32 {
-        self.timeouts().max_datagram()
+        timeouts::max_datagram(&self.timeouts())
     }
 
     /// Returns how long ago the other side was heard last, in seconds: since the last packet, or other sealed message, that it alone can have sent. 0 without a connection.
     #[func(gd_self)]
     fn get_idle_time(this: Gd<Self>) -> f64 {
-        let heard_at = state::of(&this).lock().last_heard();
+        let heard_at = state::of(&this).last_authenticated();
         heard_at.map_or(0.0, |at| at.elapsed().as_secs_f64())
     }
 
     /// Returns the cipher suite that the two sides agreed on, by OpenSSL's name, such as [code]ECDHE-RSA-AES256-GCM-SHA384[/code], or an empty string before that.
     #[func(gd_self)]
     fn get_cipher(this: Gd<Self>) -> GString {
-        state::of(&this).lock().cipher().unwrap_or_default().into()
+        state::of(&this).cipher().unwrap_or_default().into()
     }
 }
 
@@ -188,8 +183,8 @@ fn connect(
     hostname: &Variant,
     third: &Variant,
 ) -> Result<(), Unusable> {
-    let mut link = Link::from_variant(packet_peer)
-        .filter(Link::is_connected)
+    let udp = UdpTransport::from_variant(packet_peer)
+        .filter(|udp| udp.transport.is_connected())
         .ok_or_else(|| {
             Unusable::parameter(
                 "the first argument must be a PacketPeerUDP on which connect_to_host() succeeded",
@@ -203,57 +198,35 @@ fn connect(
         };
         (options?, host.to_string())
     } else if let Ok(validate) = hostname.try_to::<bool>() {
-        godot_3_form(packet_peer, validate, third)?
+        godot_3_form(udp.host, validate, third)?
     } else {
         return Err(Unusable::parameter(
             "the second argument must be the server's host name, or true or false as in Godot 3",
         ));
     };
-    let has_connection = || Unusable {
-        code: Error::ERR_ALREADY_IN_USE,
-        why: "this peer has a connection: call disconnect_from_peer() first".to_owned(),
-    };
-    let is_active = state::of(this).lock().is_active();
-    if is_active {
-        return Err(has_connection());
-    }
-    // What is there before the first hello answers another one: a cookie in it would be taken
-    // for this session's.
-    link.forget_arrived();
     let host = side.name_override.as_deref().unwrap_or(&host);
-    state::of(this).run(|peer| {
-        // Another thread may have been faster.
-        if peer.is_active() {
-            return Err(has_connection());
-        }
-        peer.connect(link, &side.context, host)
-            .map_err(Unusable::parameter)
-    })
+    let connection = Arc::clone(&state::of(this));
+    connection
+        .connect(udp.transport, &side.context, host, Instant::now())
+        .map_err(|error| match error {
+            ConnectError::InUse => Unusable {
+                code: Error::ERR_ALREADY_IN_USE,
+                why: "this peer has a connection: call disconnect_from_peer() first".to_owned(),
+            },
+            ConnectError::Config(error) => Unusable::parameter(error),
+        })
 }
 
-/// `connect_to_peer(peer, validate_certs, for_hostname)`: Godot 3's arguments, in which options of
-/// today may stand third as well.
+/// `connect_to_peer(peer, validate_certs, for_hostname)`: Godot 3's arguments, of which the third may be options of
+/// today as well. `connected_to` is the host that the UDP peer was connected to.
 fn godot_3_form(
-    packet_peer: &Variant,
+    connected_to: String,
     validate: bool,
     third: &Variant,
 ) -> Result<(ClientSide, String), Unusable> {
-    let connected_to = || {
-        packet_peer
-            .try_to::<Gd<OpenSslPacketPeerUdp>>()
-            .map(|peer| state::of(&peer).host())
-            .or_else(|error| {
-                let link = Link::from_variant(packet_peer).ok_or(error)?;
-                Ok(link
-                    .remote()
-                    .map(|remote| remote.ip().to_string())
-                    .unwrap_or_default())
-            })
-            .unwrap_or_else(|_: godot::meta::error::ConvertError| String::new())
-    };
     let host = match third.try_to::<GString>() {
         Ok(host) if !host.is_empty() => host.to_string(),
-        _ => connected_to(),
+        _ => connected_to,
     };
     let has_options = !third.is_nil() && third.try_to::<GString>().is_err();
     let side = match (validate, has_options) {
@@ -267,7 +240,7 @@ fn godot_3_form(
 #[godot_api]
 impl IPacketPeerExtension for OpenSslPacketPeerDtls {
     fn get_available_packet_count(&self) -> i32 {
-        state::of_value(self).packet_count()
+        packet_count(&state::of_value(self))
     }
 
     fn get_max_packet_size(&self) -> i32 {
@@ -281,24 +254,27 @@ impl IPacketPeerExtension for OpenSslPacketPeerDtls {
         buffer_size: RawPtr<*mut i32>,
     ) -> Error {
         contained("PacketPeerDTLS.get_packet()", || {
-            let mut said = Notice::None;
+            let connection = Arc::clone(&state::of(&this));
+            let mut event = None;
             let taken = packet_memory::take(|memory| {
-                let (result, notice) =
-                    match state::of(&this).get(|packet| memory.extend_from_slice(packet)) {
-                        Got::Packet((), notice) => (Ok(()), notice),
-                        Got::Ended(notice) => (Err(Error::ERR_CONNECTION_ERROR), notice),
-                        Got::NotConnected => (Err(Error::ERR_UNCONFIGURED), Notice::None),
-                    };
-                said = notice;
-                result
+                let take = |packet: &[u8]| memory.extend_from_slice(packet);
+                match connection.receive(Instant::now(), take) {
+                    Receive::Packet((), happened) => {
+                        event = happened;
+                        Ok(())
+                    }
+                    Receive::Ended(happened) => {
+                        event = happened;
+                        Err(Error::ERR_CONNECTION_ERROR)
+                    }
+                    Receive::NotConnected => Err(Error::ERR_UNCONFIGURED),
+                }
             });
             // Before the packet is lent: a script's logger may take packets of other peers.
-            said.print();
+            events::print(event);
             if taken == Err(Error::ERR_UNCONFIGURED) {
                 mistake("PacketPeerDTLS.get_packet()", "the peer is not connected");
             }
-            let code = taken.as_ref().err().copied().unwrap_or(Error::OK);
-            state::of(&this).engine_keeps(code);
             // SAFETY: the engine passes two valid out pointers to this virtual method.
             unsafe { slices::give(taken.map(packet_memory::lend), buffer, buffer_size) }
         })
@@ -315,21 +291,26 @@ impl IPacketPeerExtension for OpenSslPacketPeerDtls {
     }
 }
 
-/// Sends a packet, and says then what is wrong with it.
-fn put(peer: &Arc<DtlsPeer>, packet: &[u8]) -> Error {
+/// How many packets wait, as scripts get it.
+fn packet_count(connection: &SharedConnection) -> i32 {
+    i32::try_from(connection.packet_count()).unwrap_or(i32::MAX)
+}
+
+/// Sends a packet, and then prints what is wrong with it; it is not used after that.
+fn put(connection: &Arc<SharedConnection>, packet: &[u8]) -> Error {
     const WHAT: &str = "PacketPeerDTLS.put_packet()";
-    match peer.put(packet) {
+    match connection.send(packet, Instant::now()) {
         Ok(()) => Error::OK,
-        Err(PutError::NotConnected) => {
+        Err(SendError::NotConnected) => {
             mistake(WHAT, "the peer is not connected");
             Error::ERR_UNCONFIGURED
         }
-        Err(PutError::TooLarge(error)) => {
+        Err(SendError::TooLarge(error)) => {
             mistake(WHAT, error);
             Error::ERR_INVALID_PARAMETER
         }
-        Err(PutError::Failed(notice)) => {
-            notice.print();
+        Err(SendError::Failed(event)) => {
+            events::print(event.map(|event| *event));
             Error::ERR_CONNECTION_ERROR
         }
     }

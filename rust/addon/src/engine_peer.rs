@@ -1,7 +1,7 @@
-//! One of the engine's UDP peers beneath a DTLS peer, by way of two queues.
+//! The engine's UDP peers as transports, by way of two queues.
 //!
-//! The engine's methods print, and a script's logger may call the DTLS peer then. So they are called
-//! while the DTLS peer is not locked: [`EnginePeer::fetch`] before its step, [`Outbox::send`] after it.
+//! The engine's methods print, and a script's logger may call the DTLS peer then. So they are called while the connection
+//! is not locked: [`Transport::fetch`] before its poll, [`Transport::flush`] after it.
 //!
 //! The engine does not serialise calls into one of its peers, and several objects of ours, on several
 //! threads, can use the same one. So each has one [`EnginePeer`], which admits one call at a time and
@@ -13,13 +13,13 @@ use std::mem;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
+use endpoint::{Break, Received, Transport};
 use godot::builtin::PackedByteArray;
 use godot::classes::PacketPeerUdp;
 use godot::obj::{Gd, InstanceId};
 use once_cell::sync::Lazy;
 
 use crate::address;
-use crate::link::{Arrival, Break};
 
 /// How many bytes are fetched at once at the most, but for the last datagram; as many as the engine's
 /// own queue holds.
@@ -33,7 +33,7 @@ const WAITING_DATAGRAMS: usize = 4096;
 static PEERS: Lazy<Mutex<HashMap<InstanceId, Weak<EnginePeer>>>> = Lazy::new(Mutex::default);
 
 /// One of the engine's UDP peers, whose methods are called by one thread at a time.
-pub(crate) struct EnginePeer {
+struct EnginePeer {
     id: InstanceId,
     /// Called in [`EnginePeer::new`], before anything else has this value, and by [`EnginePeer::call`].
     object: Gd<PacketPeerUdp>,
@@ -46,6 +46,7 @@ struct Calls {
     is_busy: bool,
     /// What that thread sends before it leaves.
     outgoing: VecDeque<Vec<u8>>,
+    /// These three as of the last call that read them.
     is_connected: bool,
     remote: Option<SocketAddr>,
     local_port: u16,
@@ -63,7 +64,7 @@ unsafe impl Sync for EnginePeer {}
 
 impl EnginePeer {
     /// The value for an object: the same one as long as any is in use.
-    pub(crate) fn of(object: Gd<PacketPeerUdp>) -> Arc<Self> {
+    fn of(object: Gd<PacketPeerUdp>) -> Arc<Self> {
         let id = object.instance_id();
         let mut peers = PEERS.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = peers.get(&id).and_then(Weak::upgrade) {
@@ -89,7 +90,7 @@ impl EnginePeer {
     }
 
     /// Calls the engine's peer, and sends what others leave to be sent meanwhile. Does nothing and
-    /// returns `None` if somebody, perhaps this very thread, is calling it already.
+    /// returns `None` while another call, perhaps of this very thread, is under way.
     fn call<R>(&self, body: impl FnOnce(&mut Gd<PacketPeerUdp>) -> R) -> Option<R> {
         if mem::replace(&mut self.calls().is_busy, true) {
             return None;
@@ -115,11 +116,11 @@ impl EnginePeer {
     }
 
     /// Takes what has arrived. `None` if another call is under way: what has arrived stays there.
-    pub(crate) fn fetch(&self) -> Option<Fetched> {
+    fn fetch(&self) -> Option<Fetched> {
         self.call(|peer| {
             let fetched = Fetched::from(peer);
             // The engine knows a client's remote address once a datagram has come from it.
-            if self.remote().is_none() && !fetched.datagrams.is_empty() {
+            if self.calls().remote.is_none() && !fetched.datagrams.is_empty() {
                 self.look_at(peer);
             }
             fetched
@@ -127,27 +128,12 @@ impl EnginePeer {
     }
 
     /// Sends datagrams. What the network does not take is lost, as datagrams may be.
-    fn send(&self, datagrams: impl Iterator<Item = Vec<u8>>) {
+    fn send(&self, datagrams: Vec<Vec<u8>>) {
         let mut calls = self.calls();
         let room = WAITING_DATAGRAMS.saturating_sub(calls.outgoing.len());
-        calls.outgoing.extend(datagrams.take(room));
+        calls.outgoing.extend(datagrams.into_iter().take(room));
         drop(calls);
         let _ = self.call(|_| ());
-    }
-
-    /// Whether the engine's peer is connected to a host, as of the latest look at it.
-    pub(crate) fn is_connected(&self) -> bool {
-        self.calls().is_connected
-    }
-
-    /// Whom datagrams go to, where that is known, as of the latest look at it.
-    pub(crate) fn remote(&self) -> Option<SocketAddr> {
-        self.calls().remote
-    }
-
-    /// The local port, as of the latest look at it; 0 if there is none.
-    pub(crate) fn local_port(&self) -> u16 {
-        self.calls().local_port
     }
 
     /// Asks the engine's peer where it is connected to, unless another call is under way.
@@ -188,10 +174,19 @@ impl Drop for Turn<'_> {
 }
 
 /// What an engine's UDP peer had.
-pub(crate) struct Fetched {
+struct Fetched {
     datagrams: VecDeque<Vec<u8>>,
     /// What came instead of the next datagram.
-    end: Arrival,
+    end: Received,
+}
+
+impl Default for Fetched {
+    fn default() -> Self {
+        Self {
+            datagrams: VecDeque::new(),
+            end: Received::Nothing,
+        }
+    }
 }
 
 impl Fetched {
@@ -200,88 +195,104 @@ impl Fetched {
         let mut bytes = 0;
         let end = loop {
             if bytes >= FETCHED_BYTES {
-                break Arrival::Nothing;
+                break Received::Nothing;
             }
             match peer.get_available_packet_count() {
-                0 => break Arrival::Nothing,
+                0 => break Received::Nothing,
                 1.. => {
                     let datagram = peer.get_packet().to_vec();
                     bytes += datagram.len().max(1);
                     datagrams.push_back(datagram);
                 }
-                _ if peer.is_bound() => break Arrival::Broken(Break::Refused),
-                _ => break Arrival::Broken(Break::Closed),
+                _ if peer.is_bound() => break Received::Broken(Break::Refused),
+                _ => break Received::Broken(Break::Closed),
             }
         };
         Self { datagrams, end }
     }
 }
 
-/// An engine's UDP peer, with what was fetched from it.
-pub(crate) struct EngineLink {
+/// One of the engine's UDP peers, with what was fetched from it and what is to be sent through it.
+pub(crate) struct EngineTransport {
     peer: Arc<EnginePeer>,
-    arrived: VecDeque<Vec<u8>>,
-    end: Arrival,
+    arrived: Mutex<Fetched>,
+    outgoing: Mutex<Vec<Vec<u8>>>,
 }
 
-impl EngineLink {
-    /// To be called while no DTLS peer is locked.
+impl EngineTransport {
+    /// To be called while no connection is locked.
     pub(crate) fn new(peer: Gd<PacketPeerUdp>) -> Self {
         let peer = EnginePeer::of(peer);
         peer.look();
         Self {
             peer,
-            arrived: VecDeque::new(),
-            end: Arrival::Nothing,
+            arrived: Mutex::default(),
+            outgoing: Mutex::default(),
         }
     }
 
-    pub(crate) fn peer(&self) -> &Arc<EnginePeer> {
-        &self.peer
+    fn arrived(&self) -> MutexGuard<'_, Fetched> {
+        self.arrived.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether everything that was fetched has been taken.
-    pub(crate) fn is_drained(&self) -> bool {
-        self.arrived.is_empty()
-    }
-
-    pub(crate) fn bring(&mut self, mut fetched: Fetched) {
-        self.arrived.append(&mut fetched.datagrams);
-        self.end = fetched.end;
-    }
-
-    /// Takes the oldest datagram that was fetched.
-    pub(crate) fn receive(&mut self, into: &mut Vec<u8>) -> Arrival {
-        match self.arrived.pop_front() {
-            Some(datagram) => {
-                *into = datagram;
-                Arrival::Datagram
-            }
-            None => mem::replace(&mut self.end, Arrival::Nothing),
-        }
+    fn outgoing(&self) -> MutexGuard<'_, Vec<Vec<u8>>> {
+        self.outgoing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Datagrams that go out through engine's UDP peers.
-#[derive(Default)]
-#[must_use]
-pub(crate) struct Outbox(Vec<(Arc<EnginePeer>, Vec<u8>)>);
-
-impl Outbox {
-    pub(crate) fn push(&mut self, link: &EngineLink, datagram: &[u8]) {
-        self.0.push((Arc::clone(&link.peer), datagram.to_vec()));
+impl Transport for EngineTransport {
+    fn receive(&self, into: &mut Vec<u8>) -> Received {
+        let mut arrived = self.arrived();
+        match arrived.datagrams.pop_front() {
+            Some(datagram) => {
+                *into = datagram;
+                Received::Datagram
+            }
+            None => mem::replace(&mut arrived.end, Received::Nothing),
+        }
     }
 
-    /// Sends them: to be called while no DTLS peer is locked.
-    pub(crate) fn send(self) {
-        let mut rest = self.0.into_iter().peekable();
-        while let Some((peer, first)) = rest.next() {
-            let more = std::iter::from_fn(|| {
-                let next = rest.next_if(|(other, _)| Arc::ptr_eq(other, &peer));
-                next.map(|(_, datagram)| datagram)
-            });
-            let datagrams: Vec<_> = std::iter::once(first).chain(more).collect();
-            peer.send(datagrams.into_iter());
+    fn send(&self, datagram: &[u8]) -> Result<(), Break> {
+        self.outgoing().push(datagram.to_vec());
+        Ok(())
+    }
+
+    fn remote(&self) -> Option<SocketAddr> {
+        self.peer.calls().remote
+    }
+
+    fn local_port(&self) -> u16 {
+        self.peer.calls().local_port
+    }
+
+    fn is_connected(&self) -> bool {
+        self.peer.calls().is_connected
+    }
+
+    /// The engine's server presents the client with its next datagram, once the script has dropped this peer.
+    fn replace(&self, _first: &[u8]) -> bool {
+        true
+    }
+
+    fn is_deferred(&self) -> bool {
+        true
+    }
+
+    fn fetch(&self) {
+        if !self.arrived().datagrams.is_empty() {
+            return;
+        }
+        if let Some(mut fetched) = self.peer.fetch() {
+            let mut arrived = self.arrived();
+            arrived.datagrams.append(&mut fetched.datagrams);
+            arrived.end = fetched.end;
+        }
+    }
+
+    fn flush(&self) {
+        let outgoing = mem::take(&mut *self.outgoing());
+        if !outgoing.is_empty() {
+            self.peer.send(outgoing);
         }
     }
 }

@@ -1,0 +1,120 @@
+//! Whether a server listens where a client connects to.
+//!
+//! The host at the other end refuses a datagram to a port that no socket has (ICMP port unreachable; `ECONNREFUSED` on
+//! a connected socket). One refusal proves little: the server may be about to start, as when the editor runs
+//! several instances of a project. So the client's flight is sent once more, [`PATIENCE`] after the first refusal,
+//! whatever its retransmission timer says; if that is refused too, no server listens there.
+
+use std::time::{Duration, Instant};
+
+/// How long a server may take to start after a client was refused.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// What a connecting client knows of refusals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refusals {
+    /// Nothing was refused since a datagram last arrived.
+    None,
+    /// A datagram was refused, first at this time.
+    Suspected { since: Instant },
+    /// The flight was sent again, [`PATIENCE`] after that.
+    Tested { since: Instant },
+    /// That was refused as well.
+    Certain,
+}
+
+impl Refusals {
+    /// A datagram that had been sent was refused.
+    pub(super) fn add(&mut self, now: Instant) {
+        *self = match *self {
+            Self::None => Self::Suspected { since: now },
+            Self::Suspected { since } => Self::Suspected { since },
+            Self::Tested { .. } | Self::Certain => Self::Certain,
+        };
+    }
+
+    /// A datagram arrived.
+    pub(super) fn clear(&mut self) {
+        *self = Self::None;
+    }
+
+    /// A datagram was not sent, because the refusal of an earlier one was reported in its place.
+    pub(super) fn add_late(&mut self, now: Instant) {
+        *self = match *self {
+            Self::None => Self::Suspected { since: now },
+            Self::Suspected { since } | Self::Tested { since } => Self::Suspected { since },
+            Self::Certain => Self::Certain,
+        };
+    }
+
+    /// Whether the caller is to send the flight now, as the test.
+    pub(super) fn begin_test(&mut self, now: Instant) -> bool {
+        match *self {
+            Self::Suspected { since } if now >= since + PATIENCE => {
+                *self = Self::Tested { since };
+                true
+            }
+            _ => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SOON: Duration = Duration::from_millis(1);
+
+    /// Refused at `start`, and tested after the patience.
+    fn tested(start: Instant) -> Refusals {
+        let mut refusals = Refusals::None;
+        refusals.add(start);
+        assert!(refusals.begin_test(start + PATIENCE));
+        refusals
+    }
+
+    #[test]
+    fn refusals_within_the_patience_prove_nothing_however_many_they_are() {
+        let start = Instant::now();
+        let mut refusals = Refusals::None;
+        for millisecond in 0..1000 {
+            let now = start + millisecond * SOON;
+            refusals.add(now);
+            refusals.add_late(now);
+            assert!(!refusals.begin_test(now));
+        }
+        assert_eq!(refusals, Refusals::Suspected { since: start });
+        // Not even a later one, as long as nothing was sent later.
+        refusals.add(start + 10 * PATIENCE);
+        assert_eq!(refusals, Refusals::Suspected { since: start });
+    }
+
+    #[test]
+    fn a_refusal_of_what_was_sent_after_the_patience_is_certain() {
+        let start = Instant::now();
+        let mut refusals = tested(start);
+        assert!(!refusals.begin_test(start + 2 * PATIENCE), "once");
+        refusals.add(start + PATIENCE + SOON);
+        assert_eq!(refusals, Refusals::Certain);
+    }
+
+    #[test]
+    fn an_earlier_refusal_that_kept_the_test_from_being_sent_has_it_sent_again() {
+        let start = Instant::now();
+        let mut refusals = tested(start);
+        refusals.add_late(start + PATIENCE);
+        assert!(refusals.begin_test(start + PATIENCE + SOON));
+        refusals.add(start + PATIENCE + 2 * SOON);
+        assert_eq!(refusals, Refusals::Certain);
+    }
+
+    #[test]
+    fn a_datagram_from_the_server_clears_refusals() {
+        let start = Instant::now();
+        let mut refusals = tested(start);
+        refusals.clear();
+        refusals.add(start + 2 * PATIENCE);
+        let since = start + 2 * PATIENCE;
+        assert_eq!(refusals, Refusals::Suspected { since });
+    }
+}
