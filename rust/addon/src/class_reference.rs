@@ -1,5 +1,4 @@
-//! The class reference of what gdext's `register-docs` has no place for: the enum's values, and the
-//! hot methods.
+//! The class reference of what gdext's `register-docs` does not cover: the enum's values and the hot methods.
 
 use godot::docs::__gather_xml_docs as reference_of_every_class;
 use godot::sys;
@@ -7,8 +6,7 @@ use godot::sys;
 use crate::status::Status;
 use crate::{packet_peer_dtls, udp_server};
 
-/// Gives the editor the reference of such classes again, completed. To be called once the editor has
-/// what gdext gives it.
+/// Loads the completed reference of such classes into the editor. To be called after gdext has loaded its own.
 pub(crate) fn complete() {
     for reference in reference_of_every_class() {
         let is_of = |class| reference.contains(&format!("<class name=\"{class}\""));
@@ -27,7 +25,7 @@ pub(crate) fn complete() {
     }
 }
 
-/// Adds entries to a list of a class's reference, which may lack the list.
+/// Adds entries to a list in a class's reference. Adds the list if there is none.
 fn with(reference: &str, list: &str, entries: &str) -> String {
     let end = format!("</{list}>");
     if reference.contains(&end) {
@@ -39,8 +37,8 @@ fn with(reference: &str, list: &str, entries: &str) -> String {
 }
 
 fn load(reference: &str) {
-    // SAFETY: the interface is initialised at this stage and the call is on the main thread; the
-    // buffer outlives the call, and its length is given.
+    // SAFETY: gdext initializes the interface before it calls `on_stage_init`, from which `complete` is called on the
+    // main thread. The pointer and the length are those of `reference`, which outlives the call.
     unsafe {
         sys::interface_fn!(editor_help_load_xml_from_utf8_chars_and_len)(
             reference.as_ptr().cast(),
@@ -64,7 +62,7 @@ mod tests {
     use super::with;
 
     #[test]
-    fn entries_are_added_to_a_list_and_make_one_where_there_is_none() {
+    fn entries_are_added_to_a_list_or_with_a_new_one() {
         let added = with("<class><methods><a/></methods></class>", "methods", "<b/>");
         assert_eq!(added, "<class><methods><a/><b/></methods></class>");
         let made = with("<class></class>", "constants", "<c/>");

@@ -1,8 +1,8 @@
-//! Whether a script changes folders of its own project, which it cannot while an overlay lies over it.
+//! Whether a script changes folders of its own project, which fails while an overlay is loaded.
 
 use crate::gdscript::lexer::{self, Kind};
 
-/// Methods of the engine's DirAccess that fail on `res://` once a resource pack is loaded.
+/// Methods of the engine's DirAccess that fail on `res://` while a resource pack is loaded.
 const CHANGES: [&str; 8] = [
     "make_dir",
     "make_dir_absolute",
@@ -14,12 +14,11 @@ const CHANGES: [&str; 8] = [
     "rename_absolute",
 ];
 
-/// Whether a script looks as if it changed folders under `res://` when the project runs: it names DirAccess, calls a
-/// method of it that makes, moves or removes, has a string with `res://` in it, does not take such paths to the file
-/// system's with `globalize_path`, and extends no class of the editor.
+/// Whether a script seems to change folders under `res://` when the project runs: it names DirAccess, calls a method
+/// that makes, moves or removes, has a string that contains `res://`, does not call `globalize_path`, and extends no
+/// class of the editor.
 ///
-/// What belongs together is not looked into, so that a script can be found that does nothing of the kind, and one that
-/// gets its path from elsewhere is not.
+/// This is a guess: the path is not traced to the call.
 pub fn changes_project_folders(text: &str) -> bool {
     if !["DirAccess", "res://"]
         .iter()
@@ -35,7 +34,7 @@ pub fn changes_project_folders(text: &str) -> bool {
             .is_some_and(|token| token.kind == Kind::Word)
             && words(index) == word
     };
-    let mut names_it = false;
+    let mut names_dir_access = false;
     let mut changes = false;
     let mut has_path = false;
     for (index, token) in tokens.iter().enumerate() {
@@ -48,12 +47,12 @@ pub fn changes_project_folders(text: &str) -> bool {
                 }
             }
             Kind::Word if words(index) == "globalize_path" => return false,
-            Kind::Word => names_it |= words(index) == "DirAccess",
+            Kind::Word => names_dir_access |= words(index) == "DirAccess",
             Kind::Period => changes |= CHANGES.iter().any(|call| is_word(index + 1, call)),
             _ => {}
         }
     }
-    names_it && changes && has_path
+    names_dir_access && changes && has_path
 }
 
 #[cfg(test)]

@@ -1,8 +1,13 @@
-//! Renames the engine's DTLS and UDP classes to this addon's in the text of GDScript.
+//! Renames the engine's DTLS and UDP classes to this addon's in GDScript. Needs no Godot.
 //!
-//! Text in, text out: no files, no Godot. [`Script`] reads one script, [`scene::Scene`] the scripts built into a
-//! `.tscn` or `.tres` file, and [`plan`] decides for a whole project which names each script keeps because something
-//! else already bears them. Only identifiers change; every other byte stays, so lines stay lines.
+//! - Texts: [`Script`] parses one script, [`scene::Scene`] the scripts built into a `.tscn` or `.tres` file, and
+//!   [`plan`] decides which names each script of a project keeps because the project uses them for something else. Only
+//!   identifiers change, so line numbers stay the same.
+//! - Files: [`project`] reads a project's files, and [`convert`] writes the renamed texts into them.
+//! - The engine: [`overlay`] loads renamed copies over a running project, and [`export`] decides what an exported game
+//!   gets. Traits stand for the engine.
+//!
+//! The crate prints nothing. It returns texts for users, and logs what it does with the target `drop_in`.
 //!
 //! ```
 //! use drop_in::{Names, Script};

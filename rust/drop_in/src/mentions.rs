@@ -1,4 +1,4 @@
-//! Cheap tests on whole files, before anything is scanned, and the way in for bytes.
+//! Fast tests on whole files, and renaming in bytes.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -13,7 +13,7 @@ static FINDERS: LazyLock<[Finder<'static>; RENAMES.len()]> =
 
 /// Whether one of the names in [`Names::DTLS`] occurs anywhere in the bytes, as an identifier or not.
 ///
-/// A project where this is false for every script has no need of being scanned.
+/// A project in which this is false for every script need not be scanned.
 pub fn mentions_dtls(text: &[u8]) -> bool {
     mentions(text, Names::DTLS)
 }
@@ -38,7 +38,7 @@ fn mentions(text: &[u8], names: Names) -> bool {
     (0..RENAMES.len()).any(|index| names.has(index) && FINDERS[index].find(text).is_some())
 }
 
-/// [`Script::renamed`] for bytes. What is not UTF-8 stays as it is: the engine does not load such a script.
+/// [`Script::renamed`] for bytes. Text that is not UTF-8 stays as it is: the engine does not load such a script.
 pub fn renamed_bytes(text: &[u8], kept: Names) -> Cow<'_, [u8]> {
     let Ok(valid) = std::str::from_utf8(text) else {
         return Cow::Borrowed(text);

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-/// What is renamed, and to what. `TLSOptions` is not here: HTTPRequest and WebSocketPeer need the engine's own.
-/// `TlsOptions` is: the documentation's examples say it, and the engine has no class of that name.
+/// The names that are renamed, and their replacements. `TLSOptions` is not among them: HTTPRequest and WebSocketPeer
+/// need the engine's class. `TlsOptions` is: the documentation's examples use it, and the engine has no such class.
 pub const RENAMES: [(&str, &str); 5] = [
     ("DTLSServer", "OpenSSLDTLSServer"),
     ("PacketPeerDTLS", "OpenSSLPacketPeerDTLS"),
@@ -12,11 +12,10 @@ pub const RENAMES: [(&str, &str); 5] = [
     ("TlsOptions", "OpenSSLTLSOptions"),
 ];
 
-/// What [`Direction::ToEngine`] makes of the fifth name. Scripts say `TlsOptions` in the documentation's examples
-/// alone, which the engine does not parse.
+/// The fifth name after [`Direction::ToEngine`]. `TlsOptions` would not parse in the engine.
 const ENGINE_TLS_OPTIONS: &str = "TLSOptions";
 
-/// Which way names are changed.
+/// The direction of renaming.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Direction {
     /// From the engine's names to the addon's.
@@ -27,7 +26,7 @@ pub enum Direction {
 }
 
 impl Direction {
-    /// Those of the names whose use in any script makes a project change at all; see [`plan`](crate::plan).
+    /// The names of which a project has to use one to be renamed at all; see [`plan`](crate::plan()).
     pub(crate) fn decisive(self) -> Names {
         match self {
             Self::ToAddon => Names::DTLS,
@@ -35,7 +34,7 @@ impl Direction {
         }
     }
 
-    /// What the name at that place is called before and after.
+    /// The name with that index, before and after.
     pub(crate) fn rename(self, index: usize) -> (&'static str, &'static str) {
         let (engine, addon) = RENAMES[index];
         match self {
@@ -45,14 +44,14 @@ impl Direction {
         }
     }
 
-    /// The place of `text` among the names before the change.
+    /// The index of the name that is `text` before renaming.
     pub(crate) fn index_of(self, text: &str) -> Option<usize> {
         (0..RENAMES.len()).find(|&index| text == self.rename(index).0)
     }
 
-    /// What a declaration of `text` takes away. One of the replacements counts as well: renaming into a name that the
-    /// script uses for something else would change its meaning.
-    pub(crate) fn taken_by(self, text: &str) -> Names {
+    /// The name that must not be renamed where `text` is declared. A declaration of a replacement counts, too: renaming
+    /// to it would change the script's meaning.
+    pub(crate) fn hidden_by(self, text: &str) -> Names {
         (0..RENAMES.len())
             .find(|&index| {
                 let (from, to) = self.rename(index);
@@ -74,7 +73,7 @@ impl Names {
     /// Those whose use shows that a project uses DTLS: DTLSServer, PacketPeerDTLS and TlsOptions.
     pub const DTLS: Self = Self(0b1_0011);
 
-    /// The set that holds the given name alone; empty if `text` is none of the five.
+    /// The set of that one name; empty if `text` is none of the five.
     pub fn named(text: &str) -> Self {
         let index = RENAMES.iter().position(|(from, _)| text == *from);
         index.map_or(Self::NONE, Self::at)

@@ -1,4 +1,4 @@
-//! A whole project: whether it uses DTLS at all, and which names each of its scripts keeps.
+//! The plan for a project: whether it uses DTLS, and which names each of its scripts keeps.
 
 use std::collections::HashMap;
 
@@ -8,15 +8,15 @@ use crate::script::{Extends, Script};
 /// A script of a project.
 #[derive(Clone, Copy, Debug)]
 pub struct Source<'p, 'a> {
-    /// Its path, `res://...`; for one that is built in, the file's path, `::` and the resource's id.
+    /// Its path, `res://...`; of a built-in script the file's path, `::` and the resource's id.
     pub path: &'p str,
-    /// Its `uid://...`, if known. Needed only where another script extends or preloads it by that.
+    /// Its `uid://...`, if known. Other scripts can extend or preload it by that.
     pub uid: Option<&'p str>,
-    /// What it says.
+    /// The script, parsed.
     pub script: &'p Script<'a>,
 }
 
-/// An autoload that the project's settings make a global name.
+/// An autoload that is a global variable.
 #[derive(Clone, Debug)]
 pub struct Autoload {
     /// The global name.
@@ -25,7 +25,7 @@ pub struct Autoload {
     pub path: String,
 }
 
-/// What is renamed in which script of a project.
+/// What is renamed in each script of a project.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
     uses_dtls: bool,
@@ -33,18 +33,18 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Whether the project uses DTLS, or any name of the addon's on the way back. If not, nothing is renamed.
+    /// Whether the project uses DTLS, or, with [`Direction::ToEngine`], any of the addon's names. If not, nothing is
+    /// renamed.
     pub fn uses_dtls(&self) -> bool {
         self.uses_dtls
     }
 
-    /// The names that the script at that place keeps because something else bears them, whether or not the project uses
-    /// DTLS.
+    /// The names that the script with that index uses for something else, whether or not the project uses DTLS.
     pub fn own(&self, index: usize) -> Names {
         self.kept[index]
     }
 
-    /// The names that the script at that place keeps; all of them, if the project does not use DTLS.
+    /// The names that are not renamed in the script with that index: all, if the project does not use DTLS.
     pub fn kept(&self, index: usize) -> Names {
         if self.uses_dtls {
             self.kept[index]
@@ -54,16 +54,16 @@ impl Plan {
     }
 }
 
-/// Decides for a project as a whole.
+/// Makes the plan for a project.
 ///
-/// Renaming is all or nothing, because peers travel between scripts: if any script uses DTLSServer, PacketPeerDTLS or
-/// TlsOptions as the engine's, the five names are renamed everywhere; [`Direction::ToEngine`], any of the addon's names is
-/// enough. All scripts are read in one direction. A script keeps a name
-/// - that it declares itself or that a script it extends declares, at any distance;
-/// - that the project gives to a global class (`class_name`) or to an autoload.
+/// All scripts are renamed or none, because scripts pass peers to one another: if any script uses DTLSServer,
+/// PacketPeerDTLS or TlsOptions as the engine's, the five names are renamed everywhere. With [`Direction::ToEngine`],
+/// any of the addon's names is enough. All scripts have to be scanned for the same direction. A script keeps a name
+/// - that it declares, or that a script declares which it extends, directly or not;
+/// - that is a global class (`class_name`) or an autoload of the project.
 ///
-/// `sources` may leave out scripts that mention none of the names, but not those that stand between two others in a
-/// chain of `extends`: where a script that [`Script::declares`] a name exists, give all.
+/// `sources` can leave out scripts that contain none of the names, as long as no script [`declares`](Script::declares)
+/// a name: such scripts can be in a chain of `extends`.
 pub fn plan(sources: &[Source<'_, '_>], autoloads: &[Autoload]) -> Plan {
     let direction = sources
         .first()
@@ -87,11 +87,11 @@ fn global_names(sources: &[Source<'_, '_>], autoloads: &[Autoload], direction: D
         .filter_map(|source| source.script.class_name());
     let singletons = autoloads.iter().map(|autoload| autoload.name.as_str());
     classes.chain(singletons).fold(Names::NONE, |names, name| {
-        names.union(direction.taken_by(name))
+        names.union(direction.hidden_by(name))
     })
 }
 
-/// For each script, what it declares and what those that it extends declare, chains and circles included.
+/// For each script, what it and the scripts that it extends declare. Handles cycles.
 fn inherited_names(sources: &[Source<'_, '_>], autoloads: &[Autoload]) -> Vec<Names> {
     let mut names: Vec<Names> = sources
         .iter()
@@ -103,34 +103,34 @@ fn inherited_names(sources: &[Source<'_, '_>], autoloads: &[Autoload]) -> Vec<Na
     if changed.is_empty() {
         return names;
     }
-    let heirs = heirs(sources, autoloads);
+    let subclasses = subclasses(sources, autoloads);
     while let Some(base) = changed.pop() {
-        for &heir in &heirs[base] {
-            let both = names[heir].union(names[base]);
-            if both != names[heir] {
-                names[heir] = both;
-                changed.push(heir);
+        for &subclass in &subclasses[base] {
+            let both = names[subclass].union(names[base]);
+            if both != names[subclass] {
+                names[subclass] = both;
+                changed.push(subclass);
             }
         }
     }
     names
 }
 
-/// For each script, those that extend it or one of its classes.
-fn heirs(sources: &[Source<'_, '_>], autoloads: &[Autoload]) -> Vec<Vec<usize>> {
+/// For each script, the scripts that extend it or one of its classes.
+fn subclasses(sources: &[Source<'_, '_>], autoloads: &[Autoload]) -> Vec<Vec<usize>> {
     let index = Index::new(sources, autoloads);
-    let mut heirs = vec![Vec::new(); sources.len()];
-    for (heir, source) in sources.iter().enumerate() {
+    let mut subclasses = vec![Vec::new(); sources.len()];
+    for (subclass, source) in sources.iter().enumerate() {
         for extends in source.script.extends() {
             for base in index.bases(source, &extends) {
-                heirs[base].push(heir);
+                subclasses[base].push(subclass);
             }
         }
     }
-    heirs
+    subclasses
 }
 
-/// Scripts by what other scripts call them.
+/// Scripts by how other scripts refer to them.
 struct Index<'p> {
     by_path: HashMap<&'p str, usize>,
     by_global_name: HashMap<&'p str, usize>,
@@ -172,10 +172,10 @@ impl<'p> Index<'p> {
         index
     }
 
-    /// The scripts that an `extends` of the given script leads to or through.
+    /// The scripts that an `extends` of the given script refers to.
     ///
-    /// A constant that preloads a script may be inherited itself, so those of all scripts count, by their names. That
-    /// can be one too many, and then a script keeps a name that it need not have kept.
+    /// A constant that preloads a script can be inherited, so constants of all scripts count, by their names. If that
+    /// is the wrong constant, a script keeps a name that could be renamed.
     fn bases(&self, source: &Source<'_, '_>, extends: &Extends<'_>) -> Vec<usize> {
         let by_path = extends
             .path
@@ -191,7 +191,7 @@ impl<'p> Index<'p> {
         by_path.into_iter().chain(by_name).collect()
     }
 
-    /// The script at a path as written in the script at `from`.
+    /// The script at a path that is written in the script at `from`.
     fn at_path(&self, from: &str, path: &str) -> Option<usize> {
         self.by_path
             .get(path)
@@ -200,7 +200,7 @@ impl<'p> Index<'p> {
     }
 }
 
-/// A path as the engine resolves it: relative to the script that names it, without `.` and `..`.
+/// A path as the engine resolves it: relative to the script at `from`, without `.` and `..`.
 fn absolute(from: &str, path: &str) -> String {
     let file = from.split("::").next().unwrap_or(from);
     let folder = file.rfind('/').map_or("", |slash| &file[..=slash]);
@@ -228,7 +228,7 @@ mod tests {
     use super::absolute;
 
     #[test]
-    fn paths_are_relative_to_the_script_that_names_them() {
+    fn paths_are_relative_to_the_script_that_contains_them() {
         assert_eq!(absolute("res://a/b.gd", "c.gd"), "res://a/c.gd");
         assert_eq!(absolute("res://a/b.gd", "../c/./d.gd"), "res://c/d.gd");
         assert_eq!(absolute("res://b.gd", "res://a//c.gd"), "res://a/c.gd");

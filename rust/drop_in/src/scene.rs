@@ -1,7 +1,7 @@
-//! Scripts that are built into scenes and resources in text form, `.tscn` and `.tres`.
+//! Scripts built into scenes and resources in text form, `.tscn` and `.tres`.
 //!
-//! There a script is a `[sub_resource type="GDScript"]`, or the `[resource]` of a `.tres` that is a script, with its
-//! text as the string `script/source`. Follows the engine's core/variant/variant_parser.cpp, 4.6.
+//! Such a script is a `[sub_resource type="GDScript"]`, or the `[resource]` of a `.tres` that is a script. Its text is
+//! the string `script/source`. Follows the engine's core/variant/variant_parser.cpp, 4.6.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -27,14 +27,13 @@ pub struct BuiltIn<'a> {
 }
 
 impl<'a> Scene<'a> {
-    /// Finds the scripts in a scene or resource file. Costs time in proportion to its length.
-    ///
-    /// A script whose text the engine could not read, as with a broken escape, is not among them.
+    /// Finds the scripts in a scene or resource file, in linear time. Leaves out scripts that the engine cannot read,
+    /// for instance because of an invalid escape.
     pub fn scan(text: &'a str) -> Self {
         Self::scan_toward(Direction::ToAddon, text)
     }
 
-    /// As [`Scene::scan`], for names that are changed that way.
+    /// As [`Scene::scan`], for renaming in that direction.
     pub fn scan_toward(direction: Direction, text: &'a str) -> Self {
         let mut reader = Reader {
             text,
@@ -54,8 +53,8 @@ impl<'a> Scene<'a> {
         &self.scripts
     }
 
-    /// The file's text with the names that its scripts use renamed. `kept` gives the names that the script at that
-    /// place in [`Scene::scripts`] keeps. Borrowed if nothing changes.
+    /// The file's text with the names that its scripts use renamed, except those that `kept` returns for the index of
+    /// the script in [`Scene::scripts`]. Borrowed if nothing changes.
     pub fn renamed(&self, kept: impl Fn(usize) -> Names) -> Cow<'a, str> {
         let edits = self
             .scripts
@@ -69,13 +68,12 @@ impl<'a> Scene<'a> {
     }
 }
 
-/// Where the parts of an unescaped string come from: pairs of places in the string and in the file, from each of which
-/// on the two run side by side.
+/// Maps offsets in an unescaped string to offsets in the file: pairs of both, each valid up to the next pair.
 #[derive(Clone, Debug)]
 struct Anchors(Vec<(usize, usize)>);
 
 impl Anchors {
-    /// The part of the file that stands for a part of the string.
+    /// The range in the file for a range in the string.
     fn source_of(&self, range: Range<usize>) -> Range<usize> {
         self.source_of_place(range.start)..self.source_of_place(range.end)
     }
@@ -87,7 +85,7 @@ impl Anchors {
     }
 }
 
-/// Reads a string literal, given the range of its contents. Nothing, if the engine refuses it.
+/// Reads a string literal, given the range of its contents. `None` if the engine rejects it.
 fn unescape(text: &str, contents: Range<usize>) -> Option<(Cow<'_, str>, Anchors)> {
     let raw = &text[contents.clone()];
     let mut anchors = vec![(0, contents.start)];
@@ -108,7 +106,7 @@ fn unescape(text: &str, contents: Range<usize>) -> Option<(Cow<'_, str>, Anchors
     Some((Cow::Owned(value), Anchors(anchors)))
 }
 
-/// The character that the escape at the start of `text` stands for, and the text after it.
+/// The character for the escape at the start of `text`, and the text after it.
 fn unescaped(text: &str) -> Option<(char, &str)> {
     let code = text[1..].chars().next()?;
     let after = &text[1 + code.len_utf8()..];
@@ -124,7 +122,7 @@ fn unescaped(text: &str) -> Option<(char, &str)> {
     Some((character, after))
 }
 
-/// `\uXXXX`, `\UXXXXXX`, or two of them that make up a pair of surrogates.
+/// `\uXXXX`, `\UXXXXXX`, or two of them for a surrogate pair.
 fn code_point(text: &str) -> Option<(char, &str)> {
     let (first, after) = hexadecimal(text)?;
     if !(0xd800..0xdc00).contains(&first) {
@@ -152,7 +150,7 @@ fn hexadecimal(text: &str) -> Option<(u32, &str)> {
     ))
 }
 
-/// Walks through the file: tags in brackets, and assignments of values to keys.
+/// Reads the file: tags in brackets, and assignments of values to keys.
 struct Reader<'a> {
     text: &'a str,
     direction: Direction,
@@ -160,7 +158,7 @@ struct Reader<'a> {
     scripts: Vec<BuiltIn<'a>>,
 }
 
-/// What a tag says about the assignments that follow it.
+/// The parts of a tag that matter to the assignments after it.
 #[derive(Clone, Copy, Default)]
 struct Tag<'a> {
     name: &'a str,
@@ -249,7 +247,7 @@ impl<'a> Reader<'a> {
         tag
     }
 
-    /// Passes over a value. If it is a string, gives the range of its contents.
+    /// Skips a value. Returns the range of its contents if it is a string.
     fn value(&mut self) -> Option<Range<usize>> {
         while let Some(byte) = self.peek() {
             match byte {
@@ -277,7 +275,7 @@ impl<'a> Reader<'a> {
         None
     }
 
-    /// Passes over brackets and all that is in them.
+    /// Skips brackets and their contents.
     fn brackets(&mut self) {
         let mut depth = 0_usize;
         while let Some(byte) = self.peek() {
@@ -306,7 +304,7 @@ impl<'a> Reader<'a> {
         self.at += memchr::memchr(b'\n', rest).unwrap_or(rest.len());
     }
 
-    /// Passes over a string and gives the range of its contents; nothing, if it does not end, or does not begin here.
+    /// Skips a string and returns the range of its contents. `None` if there is none or it does not end.
     fn string(&mut self) -> Option<Range<usize>> {
         let bytes = self.text.as_bytes();
         if self.peek() != Some(b'"') {
@@ -328,7 +326,7 @@ impl<'a> Reader<'a> {
         None
     }
 
-    /// Passes over everything up to a blank or a character with a meaning of its own; over one character at least.
+    /// Skips at least one character, and all up to a space or a special character.
     fn bare_word(&mut self) -> &'a str {
         let text = self.text;
         let rest = &text[self.at..];

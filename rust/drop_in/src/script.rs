@@ -25,13 +25,12 @@ pub struct Extends<'s> {
 }
 
 impl<'a> Script<'a> {
-    /// Reads a script. Costs time and memory in proportion to its length; broken scripts are read as well as may be.
+    /// Parses a script, in linear time and memory. Scripts with errors are parsed as far as possible.
     pub fn scan(text: impl Into<Cow<'a, str>>) -> Self {
         Self::scan_toward(Direction::ToAddon, text)
     }
 
-    /// As [`Script::scan`], for names that are changed that way: the addon's names count as [`Script::scan`] counts the
-    /// engine's, under the engine's names.
+    /// As [`Script::scan`], for renaming in that direction. [`Names`] stands for the engine's or the addon's names.
     pub fn scan_toward(direction: Direction, text: impl Into<Cow<'a, str>>) -> Self {
         let text = text.into();
         let facts = parser::parse(&text, direction);
@@ -42,7 +41,7 @@ impl<'a> Script<'a> {
         }
     }
 
-    /// Which way its names are changed.
+    /// The direction of renaming.
     pub fn direction(&self) -> Direction {
         self.direction
     }
@@ -52,18 +51,18 @@ impl<'a> Script<'a> {
         &self.text
     }
 
-    /// The names that the script uses as the engine's, so those that [`Script::renamed`] would rename.
+    /// The names that the script uses for the engine's classes: [`Script::renamed`] would rename them.
     pub fn uses(&self) -> Names {
         self.facts.uses.iter().fold(Names::NONE, |names, found| {
             names.union(Names::at(found.name))
         })
     }
 
-    /// The names that the script declares itself in a class body: as class, constant, variable, function, signal,
-    /// enum, or value of an unnamed enum. They keep their meaning in the whole script and in those that extend it.
+    /// The names that the script declares in a class body, as a class, constant, variable, function, signal, enum, or
+    /// value of an unnamed enum. They are not renamed in this script and in scripts that extend it.
     ///
-    /// Local variables and parameters are not among them: they matter to the function that declares them alone.
-    /// A declaration of a name that [`RENAMES`](crate::RENAMES) leads to counts as one of the name it comes from.
+    /// Local variables and parameters are not included: only the functions that declare them see them. A declaration of
+    /// a replacement in [`RENAMES`](crate::RENAMES) counts as one of the name it replaces.
     pub fn declares(&self) -> Names {
         self.facts.declared
     }
@@ -85,7 +84,7 @@ impl<'a> Script<'a> {
         })
     }
 
-    /// Constants that stand for another script, `const Base = preload("base.gd")`: their names and paths as written.
+    /// Constants for other scripts, `const Base = preload("base.gd")`: their names, and the paths as written.
     pub fn preloads(&self) -> impl Iterator<Item = (&str, &str)> {
         self.facts.preloads.iter().map(|found| {
             (
@@ -100,7 +99,7 @@ impl<'a> Script<'a> {
         replaced(&self.text, self.edits(kept))
     }
 
-    /// What is replaced, in order.
+    /// The ranges to be replaced and their replacements, in order.
     pub(crate) fn edits(&self, kept: Names) -> impl Iterator<Item = (Range<usize>, &'static str)> {
         self.facts
             .uses

@@ -1,4 +1,4 @@
-//! `OpenSSLDropIn`: the drop-in for scripts that ask for it.
+//! `OpenSSLDropIn`: the drop-in's functions for scripts.
 
 use std::path::PathBuf;
 
@@ -12,11 +12,12 @@ use crate::drop_in::project;
 use crate::panics::contained;
 use crate::report::mistake;
 
-/// Renames the engine's DTLS and UDP classes to the addon's, in script texts that the drop-in does not see by itself.
+/// Renames the engine's DTLS and UDP classes to the addon's in texts of scripts that the drop-in does not rename
+/// itself.
 ///
-/// When a project starts, and when it is exported, the drop-in renames the scripts that the project consists of. Scripts that
-/// arrive later are not among them: those below [code]user://[/code], those of packs that were not exported with the
-/// addon, and those made from text. [method rename] is for them, in exported games too:
+/// When a project starts, and when it is exported, the drop-in renames the project's scripts. It does not rename
+/// scripts below [code]user://[/code], in packs that were exported without the addon, and scripts that are made from
+/// text. For these there is [method rename], in exported games too:
 /// [codeblock]
 /// var script := GDScript.new()
 /// script.source_code = OpenSSLDropIn.rename(FileAccess.get_file_as_string("user://mods/duel.gd"))
@@ -32,9 +33,9 @@ impl OpenSslDropIn {
     /// Returns the script [param source] with the identifiers [code]DTLSServer[/code], [code]PacketPeerDTLS[/code],
     /// [code]UDPServer[/code], [code]PacketPeerUDP[/code] and [code]TlsOptions[/code] renamed to the addon's classes.
     ///
-    /// Lines stay lines; strings, comments, node paths and names that the script declares itself, or that are autoloads of the
-    /// project, stay as they are. A text that was renamed before does not change. Works whatever the setting
-    /// [code]openssl_dtls/drop_in[/code] is.
+    /// Line numbers stay the same. Strings, comments, node paths, names that the script declares itself, and autoloads
+    /// of the project are not renamed. A text that was renamed before does not change. The setting
+    /// [code]openssl_dtls/drop_in[/code] has no influence.
     #[func]
     fn rename(source: GString) -> GString {
         contained("OpenSSLDropIn.rename()", || {
@@ -51,8 +52,8 @@ impl OpenSslDropIn {
         })
     }
 
-    /// Lists what [method convert_project] would change, a line of text for each entry: each file, and each of its lines
-    /// before and after. Changes nothing. If [param back] is [code]true[/code], for the way back.
+    /// Lists what [method convert_project] would change, as lines of text: each file, and each of its changed lines
+    /// before and after. Changes nothing. [param back] is as in [method convert_project].
     #[func]
     fn list_changes(#[opt(default = false)] back: bool) -> PackedStringArray {
         contained("OpenSSLDropIn.list_changes()", || {
@@ -64,13 +65,13 @@ impl OpenSslDropIn {
         })
     }
 
-    /// Writes the addon's names into the project's own scripts, those built into scenes and resources in text form
-    /// included, so that the project needs no drop-in; if [param back] is [code]true[/code], the engine's names in place of
-    /// the addon's. [code]OpenSSLTLSOptions[/code] becomes [code]TLSOptions[/code] then.
+    /// Writes the addon's names into the project's scripts, including scripts built into scenes and resources in text
+    /// form, so that the project needs no drop-in. If [param back] is [code]true[/code], writes the engine's names in
+    /// place of the addon's; [code]OpenSSLTLSOptions[/code] becomes [code]TLSOptions[/code] then.
     ///
-    /// All files are written, or none: then a line says why, and [constant ERR_FILE_CANT_WRITE] is returned. Returns
-    /// [constant ERR_UNAVAILABLE] in an exported game, which has no project. See also
-    /// [code]res://addons/openssl_dtls/convert.gd[/code], which is for the command line.
+    /// Writes all files or none. If none, prints the reason and returns [constant ERR_FILE_CANT_WRITE]. Returns
+    /// [constant ERR_UNAVAILABLE] in an exported game, which has no project. On the command line, use
+    /// [code]res://addons/openssl_dtls/convert.gd[/code].
     #[func]
     fn convert_project(#[opt(default = false)] back: bool) -> Error {
         const WHAT: &str = "OpenSSLDropIn.convert_project()";

@@ -1,4 +1,4 @@
-//! The converter in the editor: two items of Project > Tools.
+//! The converter's items in the editor's menu Project > Tools.
 
 use std::collections::HashSet;
 
@@ -15,7 +15,7 @@ use crate::drop_in::project;
 const TO_ADDON: &str = "Use OpenSSL DTLS names...";
 const TO_ENGINE: &str = "Use the engine's DTLS names...";
 
-/// Shows what a conversion would change, and writes it once that is confirmed.
+/// Shows the changes of a conversion, and writes them when the user confirms.
 #[derive(GodotClass)]
 #[class(tool, init, internal, rename = OpenSSLDTLSConvertMenu)]
 pub(crate) struct ConvertMenu {
@@ -31,7 +31,7 @@ impl ConvertMenu {
         plugin.add_tool_menu_item(TO_ENGINE, &menu.callable("offer_engine_names"));
     }
 
-    /// Removes the items and what is shown.
+    /// Removes the items and closes the dialog.
     pub(crate) fn remove_from(menu: &mut Gd<Self>, plugin: &mut Gd<EditorPlugin>) {
         plugin.remove_tool_menu_item(TO_ADDON);
         plugin.remove_tool_menu_item(TO_ENGINE);
@@ -103,7 +103,7 @@ impl ConvertMenu {
     }
 }
 
-/// Has the editor read converted files again, open ones too.
+/// Makes the editor read converted files again, also open ones.
 fn show_new_texts(paths: &HashSet<&str>) {
     let mut editor = EditorInterface::singleton();
     if let Some(mut files) = editor.get_resource_filesystem() {
@@ -118,7 +118,7 @@ fn show_new_texts(paths: &HashSet<&str>) {
             editor.reload_scene_from_path(&scene);
         }
     }
-    // The script editor looks for files that were changed from outside when its window gets the focus.
+    // When its window gets the focus, the script editor reloads files that other programs changed.
     if let Some(mut scripts) = editor.get_script_editor() {
         scripts.notify(godot::classes::notify::ContainerNotification::APPLICATION_FOCUS_IN);
     }

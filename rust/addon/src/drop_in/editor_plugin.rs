@@ -1,4 +1,4 @@
-//! The addon's part in the editor; the engine makes one by itself.
+//! The addon's editor plugin. gdext registers the class, and the engine creates the object.
 
 use godot::classes::notify::NodeNotification;
 use godot::classes::{EditorPlugin, IEditorPlugin};
@@ -10,7 +10,7 @@ use crate::drop_in::export::{self, ExportPlugins};
 use crate::drop_in::headless_import_workaround;
 use crate::drop_in::overlay::ReloadLink;
 
-/// Brings in what exports need, the converter's menu items, and the link to running games.
+/// Adds the export plugins, the converter's menu items, and the link to running games.
 #[derive(GodotClass)]
 #[class(tool, init, internal, base = EditorPlugin, rename = OpenSSLDTLSEditorPlugin)]
 struct OpenSslDtlsEditorPlugin {
@@ -32,11 +32,11 @@ impl IEditorPlugin for OpenSslDtlsEditorPlugin {
         ReloadLink::add_to(&link, &mut self.base_mut());
         self.link = Some(link);
         self.base_mut()
-            .set_process(headless_import_workaround::needs_time());
+            .set_process(headless_import_workaround::is_needed());
     }
 
     fn on_notification(&mut self, what: NodeNotification) {
-        // The editor looks for scripts that were changed from outside when its window gets the focus.
+        // When its window gets the focus, the editor reloads scripts that other programs changed.
         if what == NodeNotification::APPLICATION_FOCUS_IN
             && let Some(link) = &self.link
         {
@@ -45,7 +45,7 @@ impl IEditorPlugin for OpenSslDtlsEditorPlugin {
     }
 
     fn process(&mut self, _delta: f64) {
-        headless_import_workaround::take_time();
+        headless_import_workaround::wait();
         self.base_mut().set_process(false);
     }
 
@@ -54,7 +54,7 @@ impl IEditorPlugin for OpenSslDtlsEditorPlugin {
             exports.remove(&mut self.base_mut());
         }
         if export::has_failed() {
-            // The editor is about to end, as after an export that went well.
+            // The editor is quitting with exit code 0 after an export. This changes the code.
             self.base().get_tree().quit_ex().exit_code(1).done();
         }
         if let Some(mut menu) = self.menu.take() {

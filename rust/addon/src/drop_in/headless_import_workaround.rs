@@ -1,8 +1,7 @@
-//! The first start of an editor that finds the addon in its project.
+//! A wait that keeps `godot --headless --import` from crashing when it finds the addon for the first time.
 //!
-//! An editor that meets an extension while it runs makes its class reference anew, in the
-//! background. A headless one, as `godot --headless --import` is, may have done its work and end
-//! before that, and crashes then (godotengine/godot#123511, seen with 4.6.3). So it gets the time.
+//! An editor that loads an extension while it runs updates its class reference in the background. A headless editor can
+//! quit before that is done, and crashes then (godotengine/godot#123511, seen with 4.6.3).
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -11,26 +10,27 @@ use std::time::Duration;
 use godot::classes::{DisplayServer, Engine};
 use godot::obj::Singleton;
 
-/// What making the reference takes, with something to spare: one to two seconds on a slow machine.
+/// The update takes one to two seconds on a slow machine.
 const TIME: Duration = Duration::from_secs(4);
 
-static MET_WHILE_RUNNING: AtomicBool = AtomicBool::new(false);
+static LOADED_WHILE_RUNNING: AtomicBool = AtomicBool::new(false);
 
-/// To be called as the addon is loaded into an editor. One that knows the addon loads it before it
-/// has a main loop.
-pub(crate) fn notice() {
+/// To be called when the addon is loaded into an editor. An editor that knows the addon loads it before there is a main
+/// loop.
+pub(crate) fn on_load() {
     let is_running = Engine::singleton().get_main_loop().is_some();
-    MET_WHILE_RUNNING.store(is_running, Ordering::Relaxed);
+    LOADED_WHILE_RUNNING.store(is_running, Ordering::Relaxed);
 }
 
-/// Whether this is a headless editor that has just met the addon.
-pub(crate) fn needs_time() -> bool {
-    MET_WHILE_RUNNING.load(Ordering::Relaxed) && DisplayServer::singleton().get_name() == "headless"
+/// Whether this is a headless editor that loaded the addon while it ran.
+pub(crate) fn is_needed() -> bool {
+    LOADED_WHILE_RUNNING.load(Ordering::Relaxed)
+        && DisplayServer::singleton().get_name() == "headless"
 }
 
-/// Lets the background get done.
-pub(crate) fn take_time() {
-    if MET_WHILE_RUNNING.swap(false, Ordering::Relaxed) {
+/// Blocks until the class reference is updated. To be called once, from a frame of the editor.
+pub(crate) fn wait() {
+    if LOADED_WHILE_RUNNING.swap(false, Ordering::Relaxed) {
         thread::sleep(TIME);
     }
 }

@@ -1,7 +1,8 @@
 //! The drop-in: scripts that name the engine's DTLS classes run on OpenSSL.
 //!
-//! In a running project, [`overlay`] loads renamed copies over the scripts; in an export, [`export`] adds the renamed
-//! texts to the game; [`convert`] writes the names into the project. What needs no Godot is in the crate `drop_in`.
+//! In a running project, [`overlay`] loads renamed copies over the scripts. In an export, [`export`] adds the renamed
+//! texts to the game. [`convert_menu`] and [`class`] write the names into the project. What needs no Godot is in the
+//! crate `drop_in`; this is the engine's side. See docs/decisions/drop-in.md.
 
 mod class;
 mod convert_menu;
@@ -18,12 +19,12 @@ pub(crate) fn start() {
     overlay::start();
 }
 
-/// To be called when the extension's classes are registered in an editor.
+/// To be called when the addon is loaded into an editor.
 pub(crate) fn enter_editor() {
-    headless_import_workaround::notice();
+    headless_import_workaround::on_load();
 }
 
-/// To be called as the extension ends.
+/// To be called when the extension ends.
 pub(crate) fn end() {
     overlay::end();
 }

@@ -1,4 +1,4 @@
-//! The addon's project settings, as the editor shows them.
+//! The addon's project setting, `openssl_dtls/drop_in`.
 
 use godot::builtin::{GString, VarDictionary, Variant, VariantType, vdict};
 use godot::classes::ProjectSettings;
@@ -7,7 +7,7 @@ use godot::obj::Singleton;
 /// Whether scripts that name the engine's DTLS classes run on OpenSSL.
 const DROP_IN: &str = "openssl_dtls/drop_in";
 
-/// Makes the settings known, with their defaults.
+/// Registers the setting and its default.
 pub(crate) fn register() {
     let mut settings = ProjectSettings::singleton();
     if !settings.has_setting(DROP_IN) {
@@ -22,14 +22,14 @@ pub(crate) fn register() {
     settings.add_property_info(&info);
 }
 
-/// The value of `openssl_dtls/drop_in` in this process, overrides for its features included.
+/// The setting's value in this process, with overrides for its features.
 pub(crate) fn drop_in() -> bool {
     ProjectSettings::singleton()
         .get_setting_with_override(DROP_IN)
         .booleanize()
 }
 
-/// The value of `openssl_dtls/drop_in` in a game that has the given features.
+/// The setting's value in a game with these features.
 pub(crate) fn drop_in_for(features: &[GString]) -> bool {
     let settings = ProjectSettings::singleton();
     let overridden = features

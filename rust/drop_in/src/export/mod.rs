@@ -1,8 +1,8 @@
 //! The drop-in in exports: scripts are renamed on their way into the game.
 //!
 //! An exported game has no project folder, and its scripts may be binary. So the addon's export plugins give the engine
-//! the renamed texts, and the project's files stay as they are. The engine asks each export plugin for each file, in the
-//! order of their names, until one skips or replaces the file; see [`Place`].
+//! the renamed texts, and the project's files stay as they are. The engine asks each export plugin for each file, in
+//! the order of their names, until one skips or replaces the file; see [`Place`].
 
 mod editor;
 mod finished;

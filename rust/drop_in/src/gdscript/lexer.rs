@@ -1,12 +1,12 @@
-//! GDScript's tokens, as far as renaming needs to tell them apart.
+//! GDScript's tokens, as far as renaming distinguishes them.
 //!
 //! Follows the engine's tokenizer (modules/gdscript/gdscript_tokenizer.cpp, 4.6), which accepts more than its manual
-//! says: quotes of one character span lines, and a string without an end runs to the end of the file. Text that the
-//! engine refuses may be cut into other tokens than the engine's, as such a script does not run anyway.
+//! says: single quotes span lines, and an unterminated string ends with the file. Tokens can differ from the engine's
+//! in text that the engine rejects.
 
 use std::ops::Range;
 
-/// What kind of token it is.
+/// The kind of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// An identifier or a keyword.
@@ -36,7 +36,7 @@ pub(crate) enum Kind {
     Operator,
 }
 
-/// A token and where it stands.
+/// A token and its place in the text.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Token {
     pub(crate) kind: Kind,
@@ -52,7 +52,7 @@ impl Token {
     }
 }
 
-/// Cuts a script into tokens. The engine reads no further than the first NUL, and neither does this.
+/// Splits a script into tokens. Stops at the first NUL, as the engine does.
 pub(crate) fn tokens(text: &str) -> Vec<Token> {
     let bytes = text.as_bytes();
     let bytes = &bytes[..memchr::memchr(0, bytes).unwrap_or(bytes.len())];
@@ -78,13 +78,13 @@ struct Lexer<'t> {
     bytes: &'t [u8],
     at: usize,
     line_start: usize,
-    /// A backslash ended the line before: blank and comment lines that follow do not end the statement either.
+    /// A backslash ended the line before. Blank and comment lines after it do not end the statement either.
     continued: bool,
     tokens: Vec<Token>,
 }
 
 impl Lexer<'_> {
-    /// The byte `ahead` of the current one; NUL past the end, as in the engine.
+    /// The byte that many bytes ahead. NUL past the end, as in the engine.
     fn peek(&self, ahead: usize) -> u8 {
         self.bytes.get(self.at + ahead).copied().unwrap_or(0)
     }
@@ -163,7 +163,7 @@ impl Lexer<'_> {
         }
     }
 
-    /// Digits, a decimal point that does not begin `..`, and whatever letters cling to them.
+    /// Digits and letters, and a decimal point that does not begin `..`.
     fn number(&mut self) {
         self.word();
         if self.peek(0) == b'.' && self.peek(1) != b'.' {
@@ -190,8 +190,8 @@ impl Lexer<'_> {
         }
     }
 
-    /// What a backslash in a string takes with it. The rest of a character that is not ASCII needs no care: none of
-    /// its bytes is a quote or a backslash.
+    /// Skips what a backslash in a string escapes. The first byte is enough of a character that is not ASCII: none of
+    /// its other bytes is a quote or a backslash.
     fn escape(&mut self, quote: u8, raw: bool) {
         let taken = match self.peek(0) {
             next if raw => usize::from(next == quote || next == b'\\'),
@@ -229,8 +229,8 @@ impl Lexer<'_> {
     }
 }
 
-/// Whether a byte belongs to an identifier. All of a character that is not ASCII does: outside strings and comments
-/// the engine accepts no other such characters than those of identifiers (Unicode's XID_Continue).
+/// Whether a byte belongs to an identifier. All bytes of characters that are not ASCII do: outside strings and comments
+/// the engine accepts such characters in identifiers only (Unicode's XID_Continue).
 fn is_word(byte: u8) -> bool {
     byte == b'_' || byte.is_ascii_alphanumeric() || !byte.is_ascii()
 }
@@ -239,7 +239,7 @@ fn is_word(byte: u8) -> bool {
 mod tests {
     use super::*;
 
-    fn cut(text: &str) -> Vec<&str> {
+    fn split(text: &str) -> Vec<&str> {
         tokens(text)
             .into_iter()
             .map(|token| &text[token.range()])
@@ -248,51 +248,54 @@ mod tests {
 
     #[test]
     fn a_string_ends_where_the_engine_ends_it() {
-        assert_eq!(cut(r#""a\"b" c"#), [r#""a\"b""#, "c"]);
-        assert_eq!(cut(r#""a\\" c"#), [r#""a\\""#, "c"]);
-        assert_eq!(cut(r#"r"a\" c" d"#), [r#"r"a\" c""#, "d"]);
-        assert_eq!(cut(r#"r"a\\" c"#), [r#"r"a\\""#, "c"]);
-        assert_eq!(cut(r#""\u" c"#), [r#""\u""#, "c"]);
-        assert_eq!(cut("'a\nb' c"), ["'a\nb'", "c"]);
-        assert_eq!(cut(r#""" a"#), [r#""""#, "a"]);
-        assert_eq!(cut(r#""""a"b""c\"""d""" e"#), [r#""""a"b""c\"""d""""#, "e"]);
-        assert_eq!(cut("'''a'b''' c"), ["'''a'b'''", "c"]);
-        assert_eq!(cut("\"a\\\rx\" c"), ["\"a\\\rx\"", "c"]);
+        assert_eq!(split(r#""a\"b" c"#), [r#""a\"b""#, "c"]);
+        assert_eq!(split(r#""a\\" c"#), [r#""a\\""#, "c"]);
+        assert_eq!(split(r#"r"a\" c" d"#), [r#"r"a\" c""#, "d"]);
+        assert_eq!(split(r#"r"a\\" c"#), [r#"r"a\\""#, "c"]);
+        assert_eq!(split(r#""\u" c"#), [r#""\u""#, "c"]);
+        assert_eq!(split("'a\nb' c"), ["'a\nb'", "c"]);
+        assert_eq!(split(r#""" a"#), [r#""""#, "a"]);
+        assert_eq!(
+            split(r#""""a"b""c\"""d""" e"#),
+            [r#""""a"b""c\"""d""""#, "e"]
+        );
+        assert_eq!(split("'''a'b''' c"), ["'''a'b'''", "c"]);
+        assert_eq!(split("\"a\\\rx\" c"), ["\"a\\\rx\"", "c"]);
     }
 
     #[test]
-    fn a_string_without_an_end_runs_to_the_end_of_the_file() {
+    fn an_unterminated_string_ends_with_the_file() {
         for text in ["\"a\nb", "'''a'b''", "\"a\\", "r'a\\'", "\"a\\\r"] {
-            assert_eq!(cut(text), [text]);
+            assert_eq!(split(text), [text]);
         }
     }
 
     #[test]
     fn an_r_at_the_end_of_a_word_does_not_begin_a_raw_string() {
-        assert_eq!(cut(r#"bar"\"" r "x""#), ["bar", r#""\"""#, "r", r#""x""#]);
+        assert_eq!(split(r#"bar"\"" r "x""#), ["bar", r#""\"""#, "r", r#""x""#]);
     }
 
     #[test]
     fn comments_end_with_the_line_and_hold_no_strings() {
-        assert_eq!(cut("a # \"b\rc\n d ## '''\n"), ["a", "\n", "d", "\n"]);
+        assert_eq!(split("a # \"b\rc\n d ## '''\n"), ["a", "\n", "d", "\n"]);
     }
 
     #[test]
     fn a_backslash_joins_lines_and_the_blank_ones_after_it() {
-        assert_eq!(cut("a \\\n\n  # b\n c\nd"), ["a", "c", "\n", "d"]);
-        assert_eq!(cut("a \\\r\n c"), ["a", "c"]);
+        assert_eq!(split("a \\\n\n  # b\n c\nd"), ["a", "c", "\n", "d"]);
+        assert_eq!(split("a \\\r\n c"), ["a", "c"]);
     }
 
     #[test]
     fn two_dots_do_not_end_a_number_and_one_does_not_begin_an_attribute() {
         assert_eq!(
-            cut("1..a 1.5.b .5 1.e3 0x1F"),
+            split("1..a 1.5.b .5 1.e3 0x1F"),
             ["1", "..", "a", "1.5", ".", "b", ".5", "1.e3", "0x1F"]
         );
     }
 
     #[test]
-    fn a_byte_order_mark_is_no_part_of_the_first_word_and_nul_ends_the_text() {
-        assert_eq!(cut("\u{feff}a b\0c"), ["a", "b"]);
+    fn a_byte_order_mark_is_not_part_of_the_first_word_and_nul_ends_the_text() {
+        assert_eq!(split("\u{feff}a b\0c"), ["a", "b"]);
     }
 }

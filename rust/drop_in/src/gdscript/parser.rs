@@ -1,8 +1,7 @@
-//! The walk through a script's tokens: which of our names are uses of the engine's classes, and which are something
-//! else that merely looks like them.
+//! Finds the identifiers that name the engine's classes, in one pass over a script's tokens.
 //!
-//! Follows the engine's parser (modules/gdscript/gdscript_parser.cpp, 4.6) as far as needed to know, at each word,
-//! whether a declaration, a key, an attribute, a part of a node path or an operand stands there.
+//! Follows the engine's parser (modules/gdscript/gdscript_parser.cpp, 4.6) far enough to know whether a word is the
+//! name in a declaration, a key, an attribute, part of a node path, or an operand.
 
 use super::facts::{Facts, Use};
 use super::lexer::{self, Kind, Token};
@@ -10,11 +9,11 @@ use super::references;
 use super::scope::{Blocks, Bracket, BracketKind, Lambda, Locals};
 use crate::names::{Direction, Names};
 
-/// Walks through a script.
+/// Parses a script.
 ///
-/// Each declaration of a class body, with all that belongs to it, is an *item*. A local variable, parameter, loop
-/// variable or pattern's binding takes its name away from the engine's class from there on in its item; that is more
-/// than its scope, and never less.
+/// Each declaration in a class body is an *item*, including its body. A local variable, parameter, loop variable or
+/// pattern's binding hides the engine's class of that name from there to the end of its item. That can be more than its
+/// scope, but is never less.
 pub(crate) fn parse(text: &str, direction: Direction) -> Facts {
     let tokens = lexer::tokens(text);
     let mut parser = Parser {
@@ -40,7 +39,7 @@ pub(crate) fn parse(text: &str, direction: Direction) -> Facts {
         if at_line_end {
             parser.begin_line(token);
         } else {
-            parser.stay_in_line();
+            parser.continue_line();
         }
         at_line_end = false;
         parser.token(index);
@@ -53,9 +52,9 @@ struct Parser<'t> {
     direction: Direction,
     tokens: &'t [Token],
     facts: Facts,
-    /// By item.
+    /// Of each item.
     locals: Vec<Locals>,
-    /// Names that locals take from the next statement on: `var x = x.new()` still means what `x` was before.
+    /// Names that are hidden from the next statement on: in `var x = x.new()` the second `x` is not the variable.
     late_locals: Names,
     brackets: Vec<Bracket>,
     blocks: Blocks,
@@ -65,36 +64,36 @@ struct Parser<'t> {
     node_path: NodePath,
 }
 
-/// What came so far in the current line, not counting lines between brackets.
+/// What the current line contains so far. Lines between brackets belong to the line with the bracket.
 #[derive(Default)]
 struct Line {
-    /// `func`: what follows in this line is in a function.
+    /// It has `func`: the rest of it is in a function.
     in_function: bool,
-    /// `class`: deeper lines that follow are its body.
+    /// It has `class`: the lines indented further are its body.
     is_class_header: bool,
 }
 
-/// What comes before a token, as far as it decides what the token can be.
+/// What precedes a token, as far as it decides what the token can be.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Before {
-    /// Nothing of this statement, or annotations and `static`.
+    /// The start of a statement, or annotations and `static` there.
     Statement,
-    /// A value: `%` is an operator.
+    /// A value. After it, `%` is an operator.
     Operand,
     Period,
     Colon,
-    /// An opening bracket or a comma: an item begins.
+    /// An opening bracket or a comma: an element begins.
     Item,
     /// An operator or keyword: a value follows.
     Operator,
 }
 
-/// What the last keyword calls for.
+/// What has to follow the last keyword.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Expected {
     Nothing,
     Name(Declaration),
-    /// After `func` and perhaps a name.
+    /// After `func` and an optional name.
     Parameters,
     /// After `signal` and its name.
     SignalParameters,
@@ -109,14 +108,14 @@ enum Declaration {
     Variable,
     Constant,
     Function,
-    /// Its name is in no scope.
+    /// Its name is not in any scope.
     LambdaFunction,
     Signal,
     Enum,
     Loop,
 }
 
-/// `$A/B` and `%C`, which the engine reads token by token, so with blanks between them too.
+/// The state in a node path, `$A/B` or `%C`. The engine allows spaces between its tokens.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum NodePath {
     Outside,
@@ -167,8 +166,8 @@ impl Parser<'_> {
         self.node_path = NodePath::Outside;
     }
 
-    /// A lambda whose colon is not the end of its line has no body of lines.
-    fn stay_in_line(&mut self) {
+    /// Notes that the lambda's colon does not end its line, so that its body is in that line.
+    fn continue_line(&mut self) {
         if let Some(bracket) = self.brackets.last_mut()
             && bracket.lambda == Lambda::Colon
         {
@@ -208,7 +207,7 @@ impl Parser<'_> {
         };
     }
 
-    /// Whether a token belongs to a node path that began before it.
+    /// Whether a token continues a node path.
     fn node_path(&mut self, kind: Kind) -> bool {
         self.node_path = match (self.node_path, kind) {
             (NodePath::Separator, Kind::Word | Kind::String) => NodePath::Name,
@@ -253,7 +252,7 @@ impl Parser<'_> {
             ..
         }) = self.brackets.pop()
         {
-            // An enum's values may name one another; outside of it they are attributes.
+            // The values of an enum with a name are in scope inside it only.
             let inside = self.facts.uses.split_off(uses_before);
             self.facts
                 .uses
@@ -271,7 +270,7 @@ impl Parser<'_> {
         Before::Colon
     }
 
-    /// Takes a word and says what it is to the token after it.
+    /// Handles a word. Returns what precedes the next token.
     fn word(&mut self, index: usize, expected: Expected) -> Before {
         let range = self.tokens[index].range();
         let word = &self.text[range.clone()];
@@ -279,7 +278,7 @@ impl Parser<'_> {
             self.declare(declaration, index);
             return Before::Operand;
         }
-        if self.before == Before::Period || self.names_an_item(index) {
+        if self.before == Before::Period || self.names_an_element(index) {
             return Before::Operand;
         }
         if self.before == Before::Statement && word == "set" {
@@ -298,31 +297,31 @@ impl Parser<'_> {
         Before::Operand
     }
 
-    /// Whether the word is the name of its bracket's item rather than a value: a parameter, an enum's value, the key
+    /// Whether the word is the name of an element in brackets and not a value: a parameter, an enum's value, or a key
     /// of a dictionary in Lua's style.
-    fn names_an_item(&mut self, index: usize) -> bool {
+    fn names_an_element(&mut self, index: usize) -> bool {
         if self.before != Before::Item {
             return false;
         }
         let Token { start, end, .. } = self.tokens[index];
-        let taken = self.direction.taken_by(&self.text[start..end]);
+        let hidden = self.direction.hidden_by(&self.text[start..end]);
         let next = self.kinds_after(index).next();
         match self.brackets.last_mut().map(|bracket| &mut bracket.kind) {
-            Some(BracketKind::Parameters) => self.declare_local(taken, start),
+            Some(BracketKind::Parameters) => self.declare_local(hidden, start),
             Some(BracketKind::SignalParameters) => {}
             Some(BracketKind::Enum {
                 named: true,
                 values,
                 ..
-            }) => *values = values.union(taken),
-            Some(BracketKind::Enum { named: false, .. }) => self.declare_member(taken),
+            }) => *values = values.union(hidden),
+            Some(BracketKind::Enum { named: false, .. }) => self.declare_member(hidden),
             Some(BracketKind::Brace) => return next == Some(Kind::Equal),
             _ => return false,
         }
         true
     }
 
-    /// A property's `set(value):` declares its parameter without any keyword.
+    /// Declares the parameter of a property's `set(value):`.
     fn setter(&mut self, index: usize) {
         let shape = [Kind::Open(b'('), Kind::Word, Kind::Close, Kind::Colon];
         if self.kinds_after(index).take(shape.len()).eq(shape)
@@ -331,7 +330,7 @@ impl Parser<'_> {
                 .find(|token| token.kind == Kind::Word)
         {
             self.declare_local(
-                self.direction.taken_by(&self.text[parameter.range()]),
+                self.direction.hidden_by(&self.text[parameter.range()]),
                 parameter.start,
             );
         }
@@ -353,7 +352,7 @@ impl Parser<'_> {
                 return Some(Before::Operator);
             }
             "static" => return Some(self.before),
-            // Words that are keywords in one place only.
+            // Keywords in some places only.
             "match" if self.begins_statement() => return Some(Before::Operator),
             "when" if self.before == Before::Operand => return Some(Before::Operator),
             "and" | "as" | "assert" | "await" | "elif" | "else" | "if" | "in" | "is" | "not"
@@ -365,7 +364,7 @@ impl Parser<'_> {
         Some(Before::Operator)
     }
 
-    /// `func` begins a method where a statement may begin, which is after an annotation's arguments too.
+    /// `func` begins a method where a statement can begin, also after an annotation's arguments.
     fn func(&mut self) -> Declaration {
         let method =
             self.in_class_body() && !matches!(self.before, Before::Operator | Before::Item);
@@ -383,14 +382,14 @@ impl Parser<'_> {
 
     fn declare(&mut self, declaration: Declaration, index: usize) {
         let range = self.tokens[index].range();
-        let taken = self.direction.taken_by(&self.text[range.clone()]);
+        let hidden = self.direction.hidden_by(&self.text[range.clone()]);
         match declaration {
             Declaration::LambdaFunction => {}
-            Declaration::Loop => self.declare_local(taken, range.start),
-            Declaration::ClassName => self.declare_member(taken),
-            _ if self.in_class_body() => self.declare_member(taken),
-            _ if self.has_plain_value(index) => self.late_locals = self.late_locals.union(taken),
-            _ => self.declare_local(taken, range.start),
+            Declaration::Loop => self.declare_local(hidden, range.start),
+            Declaration::ClassName => self.declare_member(hidden),
+            _ if self.in_class_body() => self.declare_member(hidden),
+            _ if self.has_plain_value(index) => self.late_locals = self.late_locals.union(hidden),
+            _ => self.declare_local(hidden, range.start),
         }
         self.expected = match declaration {
             Declaration::Function | Declaration::LambdaFunction => Expected::Parameters,
@@ -418,17 +417,17 @@ impl Parser<'_> {
         self.brackets.is_empty() && self.blocks.in_class_body() && !self.line.in_function
     }
 
-    fn declare_member(&mut self, taken: Names) {
-        self.facts.declared = self.facts.declared.union(taken);
+    fn declare_member(&mut self, hidden: Names) {
+        self.facts.declared = self.facts.declared.union(hidden);
     }
 
-    fn declare_local(&mut self, taken: Names, start: usize) {
+    fn declare_local(&mut self, hidden: Names, start: usize) {
         if let Some(locals) = self.locals.last_mut() {
-            locals.take(taken, start);
+            locals.hide(hidden, start);
         }
     }
 
-    /// Whether the variable declared at this place is followed by `=` or `:=`, which a pattern's binding never is.
+    /// Whether `=` or `:=` follows the variable that is declared here. It never follows a pattern's binding.
     fn has_plain_value(&self, index: usize) -> bool {
         let mut next = self.kinds_after(index);
         matches!(
@@ -437,7 +436,7 @@ impl Parser<'_> {
         )
     }
 
-    /// The kinds of the tokens that follow, across lines.
+    /// The kinds of the following tokens, without line ends.
     fn kinds_after(&self, index: usize) -> impl Iterator<Item = Kind> {
         self.tokens[index + 1..]
             .iter()
@@ -451,7 +450,7 @@ impl Parser<'_> {
         } = self;
         let declared = facts.declared;
         let is_own = |found: &Use| {
-            declared.has(found.name) || locals[found.item].hide(found.name, found.start)
+            declared.has(found.name) || locals[found.item].hides(found.name, found.start)
         };
         facts.uses.retain(|found| !is_own(found));
         facts

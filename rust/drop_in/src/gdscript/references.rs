@@ -1,11 +1,11 @@
-//! What a script says about other scripts, read ahead of the walk from the tokens after a keyword.
+//! A script's references to other scripts, read from the tokens after a keyword.
 
 use std::ops::Range;
 
 use super::facts::{ExtendsAt, PreloadAt};
 use super::lexer::{Kind, Token};
 
-/// Reads a path in quotes, a chain of identifiers, or the one followed by the other.
+/// Reads a path in quotes, a chain of identifiers, or a path followed by a chain.
 pub(crate) fn after_extends(text: &str, rest: &[Token]) -> ExtendsAt {
     let mut rest = rest.iter();
     let mut found = ExtendsAt::default();
@@ -26,9 +26,9 @@ fn after_period<'t>(rest: &mut std::slice::Iter<'t, Token>) -> Option<&'t Token>
     period.and_then(|_| rest.next())
 }
 
-/// Looks for `preload("path")` in the line of a constant, whose name is the first token.
+/// Finds `preload("path")` in the line of a constant, whose name is the first token.
 pub(crate) fn preload_of_constant(text: &str, rest: &[Token]) -> Option<PreloadAt> {
-    // Enough for a name, a type, brackets; few, so that a file of one line takes no longer than others.
+    // Enough for a name, a type and brackets. A limit, so that the time stays linear in a file of one line.
     let rest = &rest[..rest.len().min(16)];
     let line = rest.split(|token| token.kind == Kind::Newline).next()?;
     let call = line.windows(3).find(|call| {
@@ -42,7 +42,7 @@ pub(crate) fn preload_of_constant(text: &str, rest: &[Token]) -> Option<PreloadA
     })
 }
 
-/// The contents of a string literal, escapes unresolved. Nothing, if it has no end.
+/// The contents of a string literal, escapes unresolved. `None` if it does not end.
 fn inside_quotes(text: &str, literal: Range<usize>) -> Option<Range<usize>> {
     let quoted = text[literal.clone()].trim_start_matches('r');
     let contents = ["\"\"\"", "'''", "\"", "'"]
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn quotes_of_every_kind_are_taken_off_a_path() {
+    fn quotes_of_every_kind_are_removed_from_a_path() {
         for text in ["\"é\"", "'é'", "r\"é\"", "\"\"\"é\"\"\"", "r'''é'''"] {
             assert_eq!(path(text), Some("é"));
         }
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_without_an_end_is_none() {
+    fn an_unterminated_path_is_none() {
         for text in ["\"", "\"é", "'''é", "r'é"] {
             assert_eq!(path(text), None);
         }

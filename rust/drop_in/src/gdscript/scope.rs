@@ -1,11 +1,11 @@
-//! Where in a script a token stands: which block, by indentation, and which brackets.
+//! The blocks and brackets around a token, and the names that locals hide.
 //!
-//! Two questions need it. A name declared in a class body belongs to the whole script, one declared in a function
-//! only to that function. And a line's end ends a statement, except between brackets, except in the body of a lambda.
+//! A name declared in a class body belongs to the whole script, one declared in a function only to that function. The
+//! end of a line ends a statement, but not between brackets, unless it is in the body of a lambda.
 
 use crate::names::{Names, RENAMES};
 
-/// Brackets that are open at a token, outermost first, each with what is special inside it.
+/// An open bracket.
 #[derive(Debug)]
 pub(crate) struct Bracket {
     pub(crate) kind: BracketKind,
@@ -21,34 +21,36 @@ impl Bracket {
     }
 }
 
-/// What the items of a bracket are.
+/// What a bracket contains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BracketKind {
     /// Expressions, types or patterns.
     Plain,
-    /// A dictionary or a dictionary pattern.
+    /// The entries of a dictionary or a dictionary pattern.
     Brace,
-    /// Names of a function's parameters, with types and defaults.
+    /// A function's parameters, with types and defaults.
     Parameters,
-    /// Names of a signal's parameters. They are in no scope.
+    /// A signal's parameters. Their names are not in any scope.
     SignalParameters,
-    /// An enum's values, with how many uses came before them and those of our names among them.
+    /// An enum's values.
     Enum {
         named: bool,
+        /// How many uses precede it.
         uses_before: usize,
+        /// The names to be renamed that are values.
         values: Names,
     },
 }
 
-/// How far a lambda has come that stands between brackets.
+/// The state of a lambda between brackets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Lambda {
     None,
     /// After `func`.
     Header,
-    /// After the header's colon: a body of several lines follows if the line ends here.
+    /// After the header's colon. If the line ends here, the body is the following lines.
     Colon,
-    /// Within a body of lines indented at least this much. There, the end of a line ends a statement.
+    /// In a body of lines with at least this indentation, where the end of a line ends a statement.
     Body(usize),
 }
 
@@ -75,13 +77,13 @@ impl Blocks {
         }
     }
 
-    /// Whether declarations at this place are members of a class.
+    /// Whether declarations here are members of a class.
     pub(crate) fn in_class_body(&self) -> bool {
         self.open.last().is_none_or(|block| block.is_class)
     }
 
-    /// Enters a line. `after_class_header` says whether the line before was the header of an inner class, so that a
-    /// deeper indentation means that class's body.
+    /// Enters a line. `after_class_header` says whether the line before is the header of an inner class, whose body is
+    /// indented further.
     pub(crate) fn begin_line(&mut self, indent: usize, after_class_header: bool) {
         while self.open.len() > 1 && self.open.last().is_some_and(|block| indent < block.indent) {
             self.open.pop();
@@ -94,7 +96,7 @@ impl Blocks {
     }
 }
 
-/// From where on in a script's text the locals of one of its declarations take each of our names.
+/// The offsets from which on the locals of an item hide each of the names.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Locals([usize; RENAMES.len()]);
 
@@ -105,17 +107,17 @@ impl Default for Locals {
 }
 
 impl Locals {
-    /// Takes names from a place on.
-    pub(crate) fn take(&mut self, names: Names, start: usize) {
-        for (index, taken) in self.0.iter_mut().enumerate() {
+    /// Hides names from an offset on.
+    pub(crate) fn hide(&mut self, names: Names, start: usize) {
+        for (index, hidden_from) in self.0.iter_mut().enumerate() {
             if names.has(index) {
-                *taken = start.min(*taken);
+                *hidden_from = start.min(*hidden_from);
             }
         }
     }
 
-    /// Whether a name at a place can be a local's.
-    pub(crate) fn hide(&self, name: usize, place: usize) -> bool {
-        self.0[name] <= place
+    /// Whether a name at an offset can be a local's.
+    pub(crate) fn hides(&self, name: usize, offset: usize) -> bool {
+        self.0[name] <= offset
     }
 }

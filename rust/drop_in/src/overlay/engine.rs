@@ -12,8 +12,8 @@ pub trait Engine {
     /// The project's autoloads that are global variables.
     fn autoloads(&self) -> Vec<Autoload>;
 
-    /// Writes the resource pack `pack`, given each file's `res://…` path and its path on disk. The error is the engine's
-    /// code.
+    /// Writes the resource pack `pack`, given each file's `res://…` path and its path on disk. The error is the
+    /// engine's code.
     fn write_pack(&self, pack: &Path, files: &[(&str, PathBuf)]) -> Result<(), String>;
 
     /// Loads a resource pack over the project and over the packs loaded before it. Returns whether that worked.

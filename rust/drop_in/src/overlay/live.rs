@@ -164,8 +164,8 @@ impl<E: Engine> Overlay<E> {
         self.changes_folders.as_deref()
     }
 
-    /// Checks whether files have changed, 32 of them in turn, so that one call is fast in large projects too; then calls
-    /// [`refresh`](Self::refresh). To be called in each frame.
+    /// Checks whether files have changed, 32 of them in turn, so that one call is fast in large projects too; then
+    /// calls [`refresh`](Self::refresh). To be called in each frame.
     pub fn check(&mut self) -> Vec<StaleText> {
         const MAX_FILES: usize = 32;
         self.checked_at = Instant::now();

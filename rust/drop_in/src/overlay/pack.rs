@@ -122,8 +122,8 @@ fn fingerprint(engine: &impl Engine, files: &[Entry<'_>]) -> u64 {
     hasher.finish()
 }
 
-/// Removes packs of earlier starts: those of single games after a week; the others after 30 days, but for the 32 newest.
-/// A running game may still read from its pack, so that newer ones stay.
+/// Removes packs of earlier starts: those of single games after a week; the others after 30 days, but for the 32
+/// newest. A running game may still read from its pack, so that newer ones stay.
 fn remove_old(folder: &Path, current: &Path) {
     const DAY: Duration = Duration::from_secs(24 * 60 * 60);
     const KEPT_FOR: Duration = DAY.saturating_mul(30);

@@ -1,9 +1,9 @@
 //! The folders in which packs are written.
 //!
-//! A process that is killed leaves such a folder behind, and a later start removes it. Several processes can write packs
-//! at once, and process identifiers do not tell which folder is in use: containers that share a disk have the same ones.
-//! So a process that writes a pack holds a shared lock on the surrounding folder, which ends with the process, and a
-//! process that removes what is left behind takes the exclusive lock.
+//! A process that is killed leaves such a folder behind, and a later start removes it. Several processes can write
+//! packs at once, and process identifiers do not tell which folder is in use: containers that share a disk have the
+//! same ones. So a process that writes a pack holds a shared lock on the surrounding folder, which ends with the
+//! process, and a process that removes what is left behind takes the exclusive lock.
 
 use std::fs::{self, File};
 use std::path::Path;

@@ -1,7 +1,7 @@
 //! Finds other addons' export plugins.
 //!
-//! The engine has no list of them for addons. But an editor plugin has to keep its export plugin, so that it can remove it
-//! again: this looks through the variables of the editor plugins' scripts.
+//! The engine has no list of them for addons. But an editor plugin has to keep its export plugin, so that it can remove
+//! it again: this looks through the variables of the editor plugins' scripts.
 
 use drop_in::export::OtherPlugin;
 use godot::builtin::{AnyArray, Array, StringName, VarDictionary, Variant};

@@ -78,7 +78,8 @@ pub(super) fn end() {
     }
 }
 
-/// Without a debugger profilers do not tick. A script that reads another script's text then sees a change a little later.
+/// Without a debugger profilers do not tick. A script that reads another script's text then sees a change a little
+/// later.
 fn check_in_each_frame() {
     let tree = Engine::singleton().get_main_loop();
     if let Some(mut tree) = tree.and_then(|it| it.try_cast::<SceneTree>().ok()) {

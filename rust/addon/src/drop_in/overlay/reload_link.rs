@@ -7,8 +7,8 @@ use godot::register::{GodotClass, godot_api};
 
 use super::reload::DEBUGGER_NAME;
 
-/// Sends `openssl_dtls:refresh` to running games when a script or scene is saved. A debugger's messages keep their order,
-/// and the engine sends its own, `reload_scripts`, after the calls that save scripts.
+/// Sends `openssl_dtls:refresh` to running games when a script or scene is saved. A debugger's messages keep their
+/// order, and the engine sends its own, `reload_scripts`, after the calls that save scripts.
 #[derive(GodotClass)]
 #[class(tool, init, internal, base = EditorDebuggerPlugin, rename = OpenSSLDTLSReloadLink)]
 pub(crate) struct ReloadLink {
