@@ -13,10 +13,10 @@ use crate::{check, process};
 
 /// Each script of the fixture, which texts its errors may have, and how many objects it drops.
 const SCRIPTS: &[(&str, &[&str], usize)] = &[
-    ("crowd.gd", &[], 12),
+    ("concurrent_handshakes.gd", &[], 12),
     ("engine_peer.gd", &[], 1),
     (
-        "mistakes.gd",
+        "invalid_arguments.gd",
         &[
             "PacketPeerDTLS",
             "DTLSServer",
@@ -34,7 +34,7 @@ pub(crate) fn while_a_method_prints(context: &Context) -> Result<()> {
         println!("This engine has no script loggers.");
         return Ok(());
     }
-    let project = Fixture::named("letting_go")?;
+    let project = Fixture::named("freed_while_printing")?;
     project.import(context)?;
     for (script, allowed, count) in SCRIPTS {
         let mut command = context.godot.command(project.path());
@@ -50,7 +50,7 @@ pub(crate) fn while_a_method_prints(context: &Context) -> Result<()> {
             finished.end(),
             finished.tail()
         );
-        kinds::has(&finished.lines, &format!("let go: {count}"))?;
+        kinds::has(&finished.lines, &format!("freed: {count}"))?;
     }
     Ok(())
 }
