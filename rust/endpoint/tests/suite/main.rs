@@ -1,0 +1,11 @@
+//! Servers and connections without Godot: over a simulated network and clock, and over sockets on the loopback.
+
+mod accept;
+mod closing;
+mod deferred;
+mod flood;
+mod limits;
+mod network;
+mod restart;
+mod sockets;
+mod world;
