@@ -9,19 +9,20 @@ use godot::global::Error;
 use godot::prelude::*;
 use once_cell::sync::Lazy;
 
-use crate::calls;
-use crate::contexts::{self, Unusable};
 use crate::events;
+use crate::ffi::calls;
+use crate::ffi::catch_panic::catch_panic;
 use crate::packet_peer_dtls::OpenSslPacketPeerDtls;
-use crate::panics::contained;
 use crate::report::mistake;
 use crate::state;
 use crate::timeouts::{self, Timeout};
+use crate::tls::contexts;
+use crate::tls::options::Unusable;
 use crate::transports::UdpTransport;
 
 /// The threads for handshakes of every server in this process.
 static POOL: Lazy<Arc<HandshakePool>> =
-    Lazy::new(|| Arc::new(HandshakePool::new(|work| contained("DTLSServer", work))));
+    Lazy::new(|| Arc::new(HandshakePool::new(|work| catch_panic("DTLSServer", work))));
 
 /// Ends the threads for handshakes, before OpenSSL ends.
 pub(crate) fn end_threads() {
@@ -143,7 +144,7 @@ impl OpenSslDtlsServer {
     #[func(gd_self)]
     fn setup(this: Gd<Self>, server_options: Variant) -> Error {
         const WHAT: &str = "DTLSServer.setup()";
-        contained(WHAT, || {
+        catch_panic(WHAT, || {
             let set_up = contexts::server(&server_options).and_then(|context| {
                 let set_up = state::of(&this).server.set_up(context, Instant::now());
                 set_up.map_err(|error| match error {
@@ -172,7 +173,7 @@ impl OpenSslDtlsServer {
     #[func(gd_self)]
     fn take_connection(this: Gd<Self>, udp_peer: Variant) -> Option<Gd<OpenSslPacketPeerDtls>> {
         const WHAT: &str = "DTLSServer.take_connection()";
-        contained(WHAT, || {
+        catch_panic(WHAT, || {
             let state = Arc::clone(&state::of(&this));
             let is_set_up = state.server.is_set_up();
             if !is_set_up && !state.has_setup_failed.load(Ordering::Relaxed) {
@@ -211,7 +212,7 @@ impl OpenSslDtlsServer {
     /// The peers are this server's as long as the script keeps them.
     #[func(gd_self)]
     fn poll_peers(this: Gd<Self>) -> Array<Gd<OpenSslPacketPeerDtls>> {
-        contained("DTLSServer.poll_peers()", || {
+        catch_panic("DTLSServer.poll_peers()", || {
             let state = Arc::clone(&state::of(&this));
             let polled = state.server.registry().poll(Instant::now(), |token| {
                 let id = InstanceId::from_i64(token.cast_signed());

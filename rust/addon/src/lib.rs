@@ -3,55 +3,65 @@
 //! No OpenSSL type and no protocol here: connections and servers are `endpoint`'s, sessions `dtls`'s, sockets `udp`'s.
 
 mod address;
-mod calls;
 mod class_reference;
 mod codes;
-mod contexts;
 mod drop_in;
 mod dtls_server;
-mod engine_peer;
 mod events;
-#[cfg(all(debug_assertions, target_os = "linux"))]
-mod guarded_memory;
+mod ffi;
 mod hot;
-mod optional;
-mod packet_memory;
 mod packet_peer_dtls;
 mod packet_peer_udp;
-mod panics;
-mod pem;
 mod report;
-mod roots;
-mod slices;
 mod state;
 mod status;
 mod timeouts;
+mod tls;
 mod tls_options;
 mod transports;
 mod udp_server;
 
 use godot::init::{ExtensionLibrary, InitStage};
+use godot::sys;
 
-// The library exports its entry point alone. gdext brings a function of its own in place of glibc's
-// with that name, for this library only: with it hidden, no other library meets it.
+// The library exports its entry point alone. gdext defines a function in place of glibc's of this name, for this library
+// only: hidden, it is not used by other libraries of the process.
 #[cfg(target_os = "linux")]
 std::arch::global_asm!(".hidden __cxa_thread_atexit_impl");
 
+/// The engine calls it when it loads the library; openssl_dtls.gdextension names it.
+///
+/// # Safety
+/// For the engine alone.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn openssl_dtls_init(
+    get_proc_address: sys::GDExtensionInterfaceGetProcAddress,
+    library: sys::GDExtensionClassLibraryPtr,
+    init: *mut sys::GDExtensionInitialization,
+) -> sys::GDExtensionBool {
+    let get_proc_address = ffi::calls::wrap_registration(get_proc_address);
+    if get_proc_address.is_none() {
+        return 0;
+    }
+    // SAFETY: these are the engine's arguments, but for a function that gives out the engine's functions.
+    unsafe { godot::init::__gdext_load_library::<OpenSslDtls>(get_proc_address, library, init) }
+}
+
 struct OpenSslDtls;
 
-// What gdext's macro for entry points brings besides the one in `calls.rs`.
+// What gdext's macro for entry points brings besides the function above.
 #[cfg(target_os = "linux")]
 godot::sys::register_hot_reload_workaround!();
 
-// SAFETY: gdext asks with this that nobody uses the library but through its safe interface, and that the
-// entry point, which is in `calls.rs`, is called by the engine alone.
+// SAFETY: gdext requires that the library is used through its safe interface alone, and that the engine alone calls the
+// entry point, `openssl_dtls_init`.
 unsafe impl ExtensionLibrary for OpenSslDtls {
     fn on_stage_init(stage: InitStage) {
         // Scripts are not loaded yet at this stage: the last moment to change what they will be.
         match stage {
             InitStage::Scene => {
-                panics::install_hook();
-                status::register();
+                ffi::catch_panic::install_hook();
+                packet_peer_dtls::register_status();
                 packet_peer_dtls::hot::register();
                 udp_server::hot::register();
                 drop_in::start();
@@ -68,7 +78,7 @@ unsafe impl ExtensionLibrary for OpenSslDtls {
         if stage == InitStage::Scene {
             drop_in::end();
             dtls_server::end_threads();
-            contexts::forget_all();
+            tls::contexts::forget_all();
         }
     }
 }

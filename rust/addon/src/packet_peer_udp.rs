@@ -8,12 +8,12 @@ use godot::meta::conv::RawPtr;
 use godot::prelude::*;
 use once_cell::sync::OnceCell;
 
+use crate::address;
 use crate::codes::{code, error_code};
-use crate::packet_memory;
-use crate::panics::contained;
+use crate::ffi::catch_panic::catch_panic;
+use crate::ffi::{packet_memory, packet_ptr};
 use crate::report::mistake;
 use crate::state;
-use crate::{address, slices};
 
 /// A UDP socket, or one client of an [OpenSSLUDPServer]. Mirrors the engine's [PacketPeerUDP].
 ///
@@ -110,7 +110,7 @@ impl OpenSslPacketPeerUdp {
         #[opt(default = 65536)] recv_buf_size: i64,
     ) -> Error {
         const WHAT: &str = "PacketPeerUDP.bind()";
-        contained(WHAT, || {
+        catch_panic(WHAT, || {
             if state::of(&this).peer().is_bound() {
                 mistake(WHAT, "the socket is open already: close() it first");
                 return Error::ERR_ALREADY_IN_USE;
@@ -143,7 +143,7 @@ impl OpenSslPacketPeerUdp {
     /// Waits until a packet arrives, without end if none does. Returns [constant ERR_UNAVAILABLE] or another error if the socket is not open.
     #[func(gd_self)]
     fn wait(this: Gd<Self>) -> Error {
-        contained("PacketPeerUDP.wait()", || {
+        catch_panic("PacketPeerUDP.wait()", || {
             code(state::of(&this).peer().wait())
         })
     }
@@ -153,7 +153,7 @@ impl OpenSslPacketPeerUdp {
     /// Returns [constant OK], for a server's peer too, whose packets [method OpenSSLUDPServer.poll] takes; [constant FAILED] if the socket is not open, or if a packet that was sent before came back because nobody listens there.
     #[func(gd_self)]
     fn poll(this: Gd<Self>) -> Error {
-        contained("PacketPeerUDP.poll()", || {
+        catch_panic("PacketPeerUDP.poll()", || {
             code(state::of(&this).peer().available().map(drop))
         })
     }
@@ -172,7 +172,7 @@ impl OpenSslPacketPeerUdp {
     #[func(gd_self)]
     fn connect_to_host(this: Gd<Self>, host: GString, port: i64) -> Error {
         const WHAT: &str = "PacketPeerUDP.connect_to_host()";
-        contained(WHAT, || {
+        catch_panic(WHAT, || {
             if let Err(locked) = state::of(&this).not_accepted(WHAT) {
                 return locked;
             }
@@ -239,7 +239,7 @@ impl OpenSslPacketPeerUdp {
     #[func(gd_self)]
     fn set_dest_address(this: Gd<Self>, host: GString, port: i64) -> Error {
         const WHAT: &str = "PacketPeerUDP.set_dest_address()";
-        contained(WHAT, || {
+        catch_panic(WHAT, || {
             let Ok(ip) = address::resolve(&host.to_string()) else {
                 return Error::ERR_CANT_RESOLVE;
             };
@@ -273,7 +273,7 @@ impl OpenSslPacketPeerUdp {
         multicast_address: GString,
         interface_name: GString,
     ) -> Error {
-        contained("PacketPeerUDP.join_multicast_group()", || {
+        catch_panic("PacketPeerUDP.join_multicast_group()", || {
             if let Err(locked) =
                 state::of(&this).not_accepted("PacketPeerUDP.join_multicast_group()")
             {
@@ -297,7 +297,7 @@ impl OpenSslPacketPeerUdp {
         multicast_address: GString,
         interface_name: GString,
     ) -> Error {
-        contained("PacketPeerUDP.leave_multicast_group()", || {
+        catch_panic("PacketPeerUDP.leave_multicast_group()", || {
             if let Err(locked) =
                 state::of(&this).not_accepted("PacketPeerUDP.leave_multicast_group()")
             {
@@ -318,7 +318,7 @@ impl OpenSslPacketPeerUdp {
 #[godot_api]
 impl IPacketPeerExtension for OpenSslPacketPeerUdp {
     fn get_available_packet_count(&self) -> i32 {
-        contained("PacketPeerUDP.get_available_packet_count()", || {
+        catch_panic("PacketPeerUDP.get_available_packet_count()", || {
             let available = state::of_value(self).peer().available();
             available.map_or(-1, |count| i32::try_from(count).unwrap_or(i32::MAX))
         })
@@ -334,22 +334,22 @@ impl IPacketPeerExtension for OpenSslPacketPeerUdp {
         buffer: RawPtr<*mut RawPtr<*const u8>>,
         buffer_size: RawPtr<*mut i32>,
     ) -> Error {
-        contained("PacketPeerUDP.get_packet()", || {
+        catch_panic("PacketPeerUDP.get_packet()", || {
             let peer = Arc::clone(state::of(&this).peer());
             let taken = packet_memory::take(|memory| peer.receive(memory).map(drop));
             let taken = taken.map(packet_memory::lend).map_err(error_code);
             // SAFETY: the engine passes two valid out pointers to this virtual method.
-            unsafe { slices::give(taken, buffer, buffer_size) }
+            unsafe { packet_ptr::give(taken, buffer, buffer_size) }
         })
     }
 
     #[func(gd_self)]
     unsafe fn put_packet_rawptr(this: Gd<Self>, buffer: RawPtr<*const u8>, size: i32) -> Error {
-        contained("PacketPeerUDP.put_packet()", || {
+        catch_panic("PacketPeerUDP.put_packet()", || {
             let peer = Arc::clone(state::of(&this).peer());
             // SAFETY: the engine passes `size` readable bytes to this virtual method; to send them prints
             // nothing, so that no script can change them meanwhile.
-            let sent = peer.send(unsafe { slices::borrow(buffer, size) });
+            let sent = peer.send(unsafe { packet_ptr::borrow(buffer, size) });
             if sent == Err(udp::Error::TooLarge) {
                 mistake(
                     "PacketPeerUDP.put_packet()",

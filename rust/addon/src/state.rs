@@ -19,7 +19,7 @@ use godot::obj::{Base, Gd, GodotClass, InstanceId};
 use godot::private::{Storage, as_storage};
 use godot::sys;
 
-use crate::panics::contained;
+use crate::ffi::catch_panic::catch_panic;
 
 /// A class whose objects have their state in an instance binding: see [`stateful`].
 pub(crate) trait Stateful: GodotClass + Sized {
@@ -254,5 +254,5 @@ unsafe extern "C" fn free<C: Stateful>(
 ) {
     // SAFETY: `binding` is what `create` gave, and the engine frees it once.
     let state = unsafe { Arc::from_raw(binding.cast::<C::State>()) };
-    contained("the end of an object", || drop(state));
+    catch_panic("the end of an object", || drop(state));
 }

@@ -7,10 +7,6 @@ use godot::meta::conv::ByValue;
 use godot::meta::error::ConvertError;
 use godot::meta::shape::{EnumeratorShape, GodotShape};
 use godot::meta::{FromGodot, GodotConvert, ToGodot};
-use godot::obj::GodotClass;
-use godot::register::private::constant::{ConstantKind, ExportConstant, IntegerConstant};
-
-use crate::packet_peer_dtls::OpenSslPacketPeerDtls;
 
 /// Where a peer stands; the engine's `PacketPeerDTLS.Status`, value by value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,19 +71,6 @@ impl From<endpoint::Status> for Status {
             endpoint::Status::HostNameMismatch => Self::ErrorHostnameMismatch,
         }
     }
-}
-
-/// Registers the enum and its constants with the class; gdext has no attribute for that yet.
-pub(crate) fn register() {
-    let enumerators = Status::ALL
-        .iter()
-        .map(|&(name, status, _)| IntegerConstant::new(name, status as i64))
-        .collect();
-    let kind = ConstantKind::Enum {
-        name: "Status".into(),
-        enumerators,
-    };
-    ExportConstant::new(OpenSslPacketPeerDtls::class_id(), kind).register();
 }
 
 impl GodotConvert for Status {

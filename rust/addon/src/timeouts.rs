@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use endpoint::Timeouts;
 
-use crate::calls;
+use crate::ffi::calls;
 use crate::report::mistake;
 
 /// The largest datagram of a handshake, in bytes.

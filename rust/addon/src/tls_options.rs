@@ -3,10 +3,10 @@
 use godot::classes::{CryptoKey, X509Certificate};
 use godot::prelude::*;
 
-use crate::contexts::Options;
-use crate::optional::Optional;
-use crate::pem::{self, Credential};
+use crate::ffi::optional::Optional;
 use crate::report::mistake;
+use crate::tls::options::Options;
+use crate::tls::pem::{self, Credential};
 
 /// How a client or server proves who it is and whom it trusts. Mirrors the engine's [TLSOptions].
 ///

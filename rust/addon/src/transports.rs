@@ -7,7 +7,7 @@ use godot::builtin::Variant;
 use godot::classes::PacketPeerUdp;
 use godot::obj::Gd;
 
-use crate::engine_peer::EngineTransport;
+use crate::ffi::engine_peer::EngineTransport;
 use crate::packet_peer_udp::OpenSslPacketPeerUdp;
 use crate::state;
 

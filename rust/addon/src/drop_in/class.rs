@@ -9,7 +9,7 @@ use godot::global::Error;
 use godot::register::{GodotClass, godot_api};
 
 use crate::drop_in::project;
-use crate::panics::contained;
+use crate::ffi::catch_panic::catch_panic;
 use crate::report::mistake;
 
 /// Renames the engine's DTLS and UDP classes to the addon's in texts of scripts that the drop-in does not rename
@@ -38,7 +38,7 @@ impl OpenSslDropIn {
     /// [code]openssl_dtls/drop_in[/code] has no influence.
     #[func]
     fn rename(source: GString) -> GString {
-        contained("OpenSSLDropIn.rename()", || {
+        catch_panic("OpenSSLDropIn.rename()", || {
             let text = source.to_string();
             let script = Script::scan(text.as_str());
             let sources = [Source {
@@ -56,7 +56,7 @@ impl OpenSslDropIn {
     /// before and after. Changes nothing. [param back] is as in [method convert_project].
     #[func]
     fn list_changes(#[opt(default = false)] back: bool) -> PackedStringArray {
-        contained("OpenSSLDropIn.list_changes()", || {
+        catch_panic("OpenSSLDropIn.list_changes()", || {
             let Some(root) = project_folder("OpenSSLDropIn.list_changes()") else {
                 return PackedStringArray::new();
             };
@@ -75,7 +75,7 @@ impl OpenSslDropIn {
     #[func]
     fn convert_project(#[opt(default = false)] back: bool) -> Error {
         const WHAT: &str = "OpenSSLDropIn.convert_project()";
-        contained(WHAT, || {
+        catch_panic(WHAT, || {
             let Some(root) = project_folder(WHAT) else {
                 return Error::ERR_UNAVAILABLE;
             };

@@ -9,8 +9,8 @@ use godot::sys;
 
 use super::signature::Kind;
 use super::{Argument, Call, Method, Returned};
-use crate::calls;
-use crate::panics::contained;
+use crate::ffi::calls;
+use crate::ffi::catch_panic::catch_panic;
 
 /// Gives a class the method. To be called after gdext has registered the class.
 pub(crate) fn register<M: Method>() {
@@ -160,7 +160,7 @@ unsafe fn run<M: Method>(
     instance: sys::GDExtensionClassInstancePtr,
     argument: M::Argument<'_>,
 ) -> M::Returned {
-    contained(M::PLACE, || {
+    catch_panic(M::PLACE, || {
         // SAFETY: as the caller vouches.
         let call = unsafe { Call::new(instance) };
         M::run(call, argument)

@@ -7,7 +7,7 @@ use godot::meta::ToGodot;
 use godot::sys;
 use once_cell::sync::Lazy;
 
-use crate::panics::AfterPanic;
+use crate::ffi::catch_panic::AfterPanic;
 use crate::status::Status;
 
 /// A value's type, as the engine is told of it.

@@ -8,16 +8,19 @@ use godot::classes::{IPacketPeerExtension, PacketPeerExtension};
 use godot::global::Error;
 use godot::meta::conv::RawPtr;
 use godot::prelude::*;
+use godot::register::private::constant::{ConstantKind, ExportConstant, IntegerConstant};
 
-use crate::contexts::{self, ClientSide, Unusable};
 use crate::events;
-use crate::optional::Optional;
-use crate::panics::contained;
+use crate::ffi::catch_panic::catch_panic;
+use crate::ffi::optional::Optional;
+use crate::ffi::{packet_memory, packet_ptr};
 use crate::report::mistake;
 use crate::state;
+use crate::status::Status;
 use crate::timeouts::{self, Timeout};
+use crate::tls::contexts::{self, ClientSide};
+use crate::tls::options::Unusable;
 use crate::transports::UdpTransport;
-use crate::{packet_memory, slices};
 
 pub(crate) mod hot;
 
@@ -89,7 +92,7 @@ impl OpenSslPacketPeerDtls {
         hostname: Variant,
         #[opt(default = Optional::default())] client_options: Optional,
     ) -> Error {
-        contained("PacketPeerDTLS.connect_to_peer()", || {
+        catch_panic("PacketPeerDTLS.connect_to_peer()", || {
             match connect(&this, &packet_peer, &hostname, &client_options.0) {
                 Ok(()) => Error::OK,
                 Err(unusable) => {
@@ -253,7 +256,7 @@ impl IPacketPeerExtension for OpenSslPacketPeerDtls {
         buffer: RawPtr<*mut RawPtr<*const u8>>,
         buffer_size: RawPtr<*mut i32>,
     ) -> Error {
-        contained("PacketPeerDTLS.get_packet()", || {
+        catch_panic("PacketPeerDTLS.get_packet()", || {
             let connection = Arc::clone(&state::of(&this));
             let mut event = None;
             let taken = packet_memory::take(|memory| {
@@ -276,19 +279,32 @@ impl IPacketPeerExtension for OpenSslPacketPeerDtls {
                 mistake("PacketPeerDTLS.get_packet()", "the peer is not connected");
             }
             // SAFETY: the engine passes two valid out pointers to this virtual method.
-            unsafe { slices::give(taken.map(packet_memory::lend), buffer, buffer_size) }
+            unsafe { packet_ptr::give(taken.map(packet_memory::lend), buffer, buffer_size) }
         })
     }
 
     #[func(gd_self)]
     unsafe fn put_packet_rawptr(this: Gd<Self>, buffer: RawPtr<*const u8>, size: i32) -> Error {
-        contained("PacketPeerDTLS.put_packet()", || {
+        catch_panic("PacketPeerDTLS.put_packet()", || {
             // SAFETY: the engine passes `size` readable bytes to this virtual method. They are a script's,
             // whose logger can change them when something is printed: `put` does not use them after that.
-            let packet = unsafe { slices::borrow(buffer, size) };
+            let packet = unsafe { packet_ptr::borrow(buffer, size) };
             put(&state::of(&this), packet)
         })
     }
+}
+
+/// Registers the class's enum with its constants; gdext has no attribute for that yet.
+pub(crate) fn register_status() {
+    let enumerators = Status::ALL
+        .iter()
+        .map(|&(name, status, _)| IntegerConstant::new(name, status as i64))
+        .collect();
+    let kind = ConstantKind::Enum {
+        name: "Status".into(),
+        enumerators,
+    };
+    ExportConstant::new(OpenSslPacketPeerDtls::class_id(), kind).register();
 }
 
 /// How many packets wait, as scripts get it.

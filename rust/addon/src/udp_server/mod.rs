@@ -4,10 +4,10 @@ use godot::global::Error;
 use godot::prelude::*;
 
 use crate::address;
-use crate::calls;
 use crate::codes::code;
+use crate::ffi::calls;
+use crate::ffi::catch_panic::catch_panic;
 use crate::packet_peer_udp::OpenSslPacketPeerUdp;
-use crate::panics::contained;
 use crate::report::mistake;
 use crate::state;
 
@@ -55,7 +55,7 @@ impl OpenSslUdpServer {
     #[func(gd_self)]
     fn listen(this: Gd<Self>, port: i64, #[opt(default = "*")] bind_address: GString) -> Error {
         const WHAT: &str = "UDPServer.listen()";
-        contained(WHAT, || {
+        catch_panic(WHAT, || {
             if state::of(&this).is_listening() {
                 mistake(WHAT, "the server listens already: stop() it first");
                 return Error::ERR_ALREADY_IN_USE;
@@ -97,7 +97,7 @@ impl OpenSslUdpServer {
     /// Returns the client that has waited longest as a connected peer, or [code]null[/code] if none waits.
     #[func(gd_self)]
     fn take_connection(this: Gd<Self>) -> Option<Gd<OpenSslPacketPeerUdp>> {
-        contained("UDPServer.take_connection()", || {
+        catch_panic("UDPServer.take_connection()", || {
             let listener = state::of(&this);
             let peer = listener.accept()?;
             Some(OpenSslPacketPeerUdp::from_peer(peer, &listener))

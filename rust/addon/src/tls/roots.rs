@@ -6,8 +6,8 @@ use godot::global::Error;
 use godot::obj::Singleton;
 use once_cell::sync::OnceCell;
 
-use crate::contexts::Unusable;
-use crate::pem;
+use super::options::Unusable;
+use super::pem;
 
 /// The engine's project setting for a bundle of one's own, which comes before the system's.
 const OVERRIDE: &str = "network/tls/certificate_bundle_override";

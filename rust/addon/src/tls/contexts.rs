@@ -4,30 +4,15 @@ use std::sync::{Mutex, PoisonError};
 
 use dtls::{ClientContext, ConfigError, Identity, Roots, ServerContext, Verification};
 use godot::builtin::Variant;
-use godot::classes::{CryptoKey, TlsOptions, X509Certificate};
-use godot::global::Error;
+use godot::classes::{TlsOptions, X509Certificate};
 use godot::obj::Gd;
 use once_cell::sync::Lazy;
 
-use crate::pem::Credential;
+use super::options::{Options, Unusable};
+use super::pem::{self, Credential};
+use super::roots;
+use crate::report;
 use crate::tls_options::OpenSslTlsOptions;
-use crate::{pem, report, roots};
-
-/// Why options cannot be used: the engine's code for it, and a line for people.
-pub(crate) struct Unusable {
-    pub(crate) code: Error,
-    pub(crate) why: String,
-}
-
-impl Unusable {
-    /// A parameter is not what it must be.
-    pub(crate) fn parameter(why: impl ToString) -> Self {
-        Self {
-            code: Error::ERR_INVALID_PARAMETER,
-            why: why.to_string(),
-        }
-    }
-}
 
 /// What a client was told about the server it connects to.
 pub(crate) struct ClientSide {
@@ -36,38 +21,26 @@ pub(crate) struct ClientSide {
     pub(crate) name_override: Option<String>,
 }
 
-/// Options of either class, read once.
-pub(crate) struct Options {
-    pub(crate) is_server: bool,
-    pub(crate) is_unsafe: bool,
-    pub(crate) common_name: String,
-    pub(crate) trusted: Option<Credential<X509Certificate>>,
-    pub(crate) key: Option<Credential<CryptoKey>>,
-    pub(crate) certificate: Option<Credential<X509Certificate>>,
-    pub(crate) password: String,
-}
-
-impl Options {
-    fn from_variant(value: &Variant) -> Option<Self> {
-        if let Ok(ours) = value.try_to::<Gd<OpenSslTlsOptions>>() {
-            return Some(ours.bind().credentials());
-        }
-        let engine = value.try_to::<Gd<TlsOptions>>().ok()?;
-        Some(Self {
-            is_server: engine.is_server(),
-            is_unsafe: engine.is_unsafe_client(),
-            common_name: engine.get_common_name_override().to_string(),
-            trusted: engine.get_trusted_ca_chain().map(Credential::Object),
-            key: engine.get_private_key().map(Credential::Object),
-            certificate: engine.get_own_certificate().map(Credential::Object),
-            password: String::new(),
-        })
+/// Reads options of either class.
+fn read(value: &Variant) -> Option<Options> {
+    if let Ok(ours) = value.try_to::<Gd<OpenSslTlsOptions>>() {
+        return Some(ours.bind().credentials());
     }
+    let engine = value.try_to::<Gd<TlsOptions>>().ok()?;
+    Some(Options {
+        is_server: engine.is_server(),
+        is_unsafe: engine.is_unsafe_client(),
+        common_name: engine.get_common_name_override().to_string(),
+        trusted: engine.get_trusted_ca_chain().map(Credential::Object),
+        key: engine.get_private_key().map(Credential::Object),
+        certificate: engine.get_own_certificate().map(Credential::Object),
+        password: String::new(),
+    })
 }
 
 /// Makes a context of a server's options.
 pub(crate) fn server(options: &Variant) -> Result<ServerContext, Unusable> {
-    let options = Options::from_variant(options)
+    let options = read(options)
         .filter(|options| options.is_server)
         .ok_or_else(|| {
             Unusable::parameter(
@@ -150,7 +123,7 @@ fn whole_chain(certificate: &Credential<X509Certificate>, what: &str) -> Result<
 
 /// Makes a client of a client's options.
 pub(crate) fn client(options: &Variant) -> Result<ClientSide, Unusable> {
-    let options = Options::from_variant(options)
+    let options = read(options)
         .filter(|options| !options.is_server)
         .ok_or_else(|| {
             Unusable::parameter("it takes a client's options, from TLSOptions.client() or TLSOptions.client_unsafe()")

@@ -1,6 +1,6 @@
 //! What a script gets where a method of ours panics: an error and a line, never the end of the game.
 //!
-//! A panic is a mistake of this library's. A line says where it was; the object goes on, and a peer in
+//! A panic is a mistake of this library. A line says where it was; the object stays usable, and a connection in
 //! whose middle it happened has ended (see [`endpoint::SharedConnection`]).
 //!
 //! gdext's panic hook prints that line where the panic is, and a script's logger may call the very peer
@@ -19,24 +19,24 @@ use crate::report::mistake;
 use crate::status::Status;
 
 thread_local! {
-    /// How many bodies, one within the other, this thread runs.
+    /// How many method bodies, one within the other, this thread runs.
     static DEPTH: Cell<u32> = const { Cell::new(0) };
-    /// What panics in them have to say.
-    static UNTOLD: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+    /// The messages of panics in them, which are not printed yet.
+    static UNPRINTED: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Keeps what panics inside [`contained`] have to say; others are left to gdext's hook, as before. To be
+/// Keeps the messages of panics inside [`catch_panic`]; others are left to gdext's hook, as before. To be
 /// called once gdext has set its own.
 pub(crate) fn install_hook() {
     let before = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         // Both fail only where a thread ends and its memory is gone.
-        let is_contained = DEPTH.try_with(|depth| depth.get() > 0).unwrap_or(false);
-        let untold = UNTOLD.try_with(|untold| {
-            let mut untold = untold.try_borrow_mut().ok()?;
-            is_contained.then(|| untold.push(godot::private::format_panic_message(panic)))
+        let is_caught = DEPTH.try_with(|depth| depth.get() > 0).unwrap_or(false);
+        let unprinted = UNPRINTED.try_with(|unprinted| {
+            let mut unprinted = unprinted.try_borrow_mut().ok()?;
+            is_caught.then(|| unprinted.push(godot::private::format_panic_message(panic)))
         });
-        if !matches!(untold, Ok(Some(()))) {
+        if !matches!(unprinted, Ok(Some(()))) {
             before(panic);
         }
     }));
@@ -58,8 +58,9 @@ impl Drop for Body {
     }
 }
 
-/// Runs a method's body. What it locks, it must have unlocked when it returns or has unwound.
-pub(crate) fn contained<R: AfterPanic>(what: &str, body: impl FnOnce() -> R) -> R {
+/// Runs a method's body, and catches its panic. The body must have unlocked what it locks when it returns or has
+/// unwound.
+pub(crate) fn catch_panic<R: AfterPanic>(what: &str, body: impl FnOnce() -> R) -> R {
     let outcome = {
         let _body = Body::enter();
         catch_unwind(AssertUnwindSafe(|| {
@@ -68,7 +69,7 @@ pub(crate) fn contained<R: AfterPanic>(what: &str, body: impl FnOnce() -> R) -> 
         }))
     };
     outcome.unwrap_or_else(|_| {
-        tell();
+        print_messages();
         mistake(
             what,
             "it failed in a way that it should not; please report it, with the lines above",
@@ -77,16 +78,16 @@ pub(crate) fn contained<R: AfterPanic>(what: &str, body: impl FnOnce() -> R) -> 
     })
 }
 
-/// Runs a method that contains its panics itself, and says after it what they had to say.
-pub(crate) fn outside(method: impl FnOnce()) {
+/// Runs a method that catches its panics itself, and prints their messages after it.
+pub(crate) fn print_after(method: impl FnOnce()) {
     let body = Body::enter();
     method();
     drop(body);
-    tell();
+    print_messages();
 }
 
-fn tell() {
-    for message in UNTOLD.take() {
+fn print_messages() {
+    for message in UNPRINTED.take() {
         godot_error!("{message}");
     }
 }

@@ -1,10 +1,10 @@
-//! The library's entry point, and what surrounds each call of a method that gdext registers.
+//! What surrounds each call of a method that gdext registers.
 //!
 //! gdext answers a call with wrong arguments by a line of its own and an error code that the engine does
 //! not know ("Bug: Invalid call error code 1337"). So it is given a function for registering methods that
 //! puts another around each: it checks the arguments as the engine does for its own classes, by the
-//! description that gdext registers. It is also where work waits that must not be done while gdext has the
-//! object borrowed ([`after`]), and what panics have to say ([`panics::outside`]).
+//! description that gdext registers. It also runs work that must wait while gdext has the object borrowed ([`after`]), and
+//! prints the messages of panics.
 
 use std::cell::RefCell;
 use std::ffi::{CStr, c_char, c_void};
@@ -12,7 +12,7 @@ use std::sync::OnceLock;
 
 use godot::sys;
 
-use crate::{OpenSslDtls, panics};
+use super::catch_panic;
 
 /// The function by which the engine gives out the others.
 static GET_PROC_ADDRESS: OnceLock<
@@ -21,23 +21,14 @@ static GET_PROC_ADDRESS: OnceLock<
 
 const REGISTER_METHOD: &CStr = c"classdb_register_extension_class_method";
 
-/// What the engine calls when it loads the library; openssl_dtls.gdextension names it.
-///
-/// # Safety
-/// For the engine alone.
-#[unsafe(no_mangle)]
-unsafe extern "C" fn openssl_dtls_init(
+/// Notes the function by which the engine gives out the others, and returns one that gives out a function of this file
+/// for registering methods.
+pub(crate) fn wrap_registration(
     get_proc_address: sys::GDExtensionInterfaceGetProcAddress,
-    library: sys::GDExtensionClassLibraryPtr,
-    init: *mut sys::GDExtensionInitialization,
-) -> sys::GDExtensionBool {
-    let Some(engines) = get_proc_address else {
-        return 0;
-    };
+) -> sys::GDExtensionInterfaceGetProcAddress {
     // The process has one engine: when the addon is reloaded, it is the same function.
-    let _ = GET_PROC_ADDRESS.set(engines);
-    // SAFETY: these are the engine's arguments, but for a function that gives out the engine's functions.
-    unsafe { godot::init::__gdext_load_library::<OpenSslDtls>(Some(proc_address), library, init) }
+    let _ = GET_PROC_ADDRESS.set(get_proc_address?);
+    Some(proc_address)
 }
 
 unsafe extern "C" fn proc_address(name: *const c_char) -> sys::GDExtensionInterfaceFunctionPtr {
@@ -227,8 +218,8 @@ pub(crate) fn after(work: impl FnOnce() + 'static) {
 /// Runs a method of gdext's, which lets no panic through, and then what it has left to be done.
 fn surround(method: impl FnOnce()) {
     let outer = LEFT.replace(Some(Vec::new()));
-    panics::outside(method);
+    catch_panic::print_after(method);
     for work in LEFT.replace(outer).unwrap_or_default() {
-        panics::contained("OpenSSL DTLS", work);
+        catch_panic::catch_panic("OpenSSL DTLS", work);
     }
 }
