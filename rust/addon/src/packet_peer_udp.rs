@@ -29,7 +29,7 @@ pub(crate) struct OpenSslPacketPeerUdp {
 /// A UDP peer as its object's methods use it.
 #[derive(Default)]
 pub(crate) struct UdpPeer {
-    peer: OnceCell<Arc<udp::Peer>>,
+    peer: OnceCell<Arc<udp::DatagramSocket>>,
     /// Of a peer that a server has accepted: the server.
     listener: OnceCell<Weak<udp::Listener>>,
     /// What `connect_to_host` was given, for a certificate to be checked against.
@@ -37,8 +37,9 @@ pub(crate) struct UdpPeer {
 }
 
 impl UdpPeer {
-    pub(crate) fn peer(&self) -> &Arc<udp::Peer> {
-        self.peer.get_or_init(|| Arc::new(udp::Peer::new()))
+    pub(crate) fn peer(&self) -> &Arc<udp::DatagramSocket> {
+        self.peer
+            .get_or_init(|| Arc::new(udp::DatagramSocket::new()))
     }
 
     /// The server that has accepted the peer.
@@ -68,7 +69,10 @@ state::stateful!(OpenSslPacketPeerUdp: UdpPeer);
 
 impl OpenSslPacketPeerUdp {
     /// Wraps a peer that a server has accepted.
-    pub(crate) fn from_peer(peer: Arc<udp::Peer>, listener: &Arc<udp::Listener>) -> Gd<Self> {
+    pub(crate) fn from_peer(
+        peer: Arc<udp::DatagramSocket>,
+        listener: &Arc<udp::Listener>,
+    ) -> Gd<Self> {
         let this = Self::new_gd();
         // It has no others yet.
         let _ = state::of(&this).peer.set(peer);

@@ -40,7 +40,7 @@ pub struct SharedConnection {
     packets: AtomicU32,
     /// Whether a poll does nothing as long as there are no `arrivals`.
     waits: AtomicBool,
-    arrivals: OnceLock<udp::Arrivals>,
+    arrivals: OnceLock<udp::QueueProbe>,
     has_restart: AtomicBool,
     /// Whether a thread of the pool polls it, or will soon.
     is_in_pool: AtomicBool,
@@ -129,7 +129,7 @@ impl SharedConnection {
     pub fn has_nothing_to_do(&self) -> bool {
         self.waits.load(Ordering::Acquire)
             && !self.has_pending_events.load(Ordering::Acquire)
-            && self.arrivals.get().is_some_and(udp::Arrivals::is_quiet)
+            && self.arrivals.get().is_some_and(udp::QueueProbe::is_empty)
     }
 
     /// See [`Connection::poll`]. Where many handshakes of a server run at once, a thread of its pool does it, and a later
@@ -364,9 +364,9 @@ impl Drop for Locked<'_> {
         let waits = connection.waits_for().is_some_and(|udp_peer| {
             // A connection that is used again may have another UDP peer than it had first.
             match shared.arrivals.get() {
-                Some(known) => known.is_of(udp_peer),
+                Some(known) => known.belongs_to(udp_peer),
                 None => udp_peer
-                    .arrivals()
+                    .queue_probe()
                     .is_some_and(|it| shared.arrivals.set(it).is_ok()),
             }
         });

@@ -76,7 +76,7 @@ pub trait Transport: Send + Sync {
     fn replace(&self, first: &[u8]) -> bool;
 
     /// The UDP peer, if a [`udp::Listener`] accepted it: it tells when datagrams arrive, and any thread may use it.
-    fn accepted_peer(&self) -> Option<&udp::Peer> {
+    fn accepted_peer(&self) -> Option<&udp::DatagramSocket> {
         None
     }
 

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use crate::transport::{Break, Received, Transport};
 
-impl Transport for udp::Peer {
+impl Transport for udp::DatagramSocket {
     fn receive(&self, into: &mut Vec<u8>) -> Received {
         match self.receive(into) {
             Ok(_) => Received::Datagram,
@@ -16,7 +16,7 @@ impl Transport for udp::Peer {
     }
 
     fn send(&self, datagram: &[u8]) -> Result<(), Break> {
-        match self.send_soon(datagram) {
+        match self.send_deferred(datagram) {
             Err(udp::Error::Refused) => Err(Break::Refused),
             _ => Ok(()),
         }
@@ -24,7 +24,7 @@ impl Transport for udp::Peer {
 
     fn reply(&self, datagram: &[u8]) {
         // What the network does not take is lost: the client repeats its hello.
-        let _ = self.answer_soon(datagram);
+        let _ = self.reply_deferred(datagram);
     }
 
     fn remote(&self) -> Option<SocketAddr> {
@@ -48,14 +48,14 @@ impl Transport for udp::Peer {
     }
 
     fn keep_local_address(&self) {
-        self.keep_local_address();
+        self.pin_local_address();
     }
 
     fn replace(&self, first: &[u8]) -> bool {
         self.replace(first).is_ok()
     }
 
-    fn accepted_peer(&self) -> Option<&udp::Peer> {
+    fn accepted_peer(&self) -> Option<&udp::DatagramSocket> {
         self.is_accepted().then_some(self)
     }
 }

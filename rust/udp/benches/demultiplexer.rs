@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
-use udp::{BindAddress, Listener, Peer};
+use udp::{BindAddress, DatagramSocket, Listener};
 
 /// Only Linux has all of 127.0.0.0/8 for clients to be at.
 const PEERS: &[usize] = match cfg!(target_os = "linux") {
@@ -64,9 +64,9 @@ fn echo_on_every_address(bencher: Bencher<'_, '_>, on_every: bool) {
 
 struct World {
     listener: Listener,
-    active: Vec<(UdpSocket, Arc<Peer>)>,
+    active: Vec<(UdpSocket, Arc<DatagramSocket>)>,
     /// They have nothing to say.
-    _others: Vec<Arc<Peer>>,
+    _others: Vec<Arc<DatagramSocket>>,
 }
 
 impl World {
@@ -118,7 +118,7 @@ impl World {
         }
     }
 
-    fn take(&self, peer: &Peer, packet: &mut Vec<u8>) {
+    fn take(&self, peer: &DatagramSocket, packet: &mut Vec<u8>) {
         while peer.receive(packet).is_err() {
             self.listener.poll().unwrap();
         }

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use udp::{BindAddress, Listener, Peer};
+use udp::{BindAddress, DatagramSocket, Listener};
 
 const IP: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
@@ -29,7 +29,7 @@ fn main() {
     }
     let (poll, available, receive) = idle();
     println!(
-        "idle: Listener::poll {poll:.3}, Peer::available {available:.3}, Peer::receive {receive:.3}"
+        "idle: Listener::poll {poll:.3}, DatagramSocket::available {available:.3}, DatagramSocket::receive {receive:.3}"
     );
     for length in [64, 1200] {
         a_thousand_clients(length, true);
@@ -95,7 +95,11 @@ fn socket(to: SocketAddr) -> UdpSocket {
 }
 
 /// `count` clients of a listener, and their peers in the same order.
-fn clients(count: usize, listener: &Listener, to: SocketAddr) -> (Vec<UdpSocket>, Vec<Arc<Peer>>) {
+fn clients(
+    count: usize,
+    listener: &Listener,
+    to: SocketAddr,
+) -> (Vec<UdpSocket>, Vec<Arc<DatagramSocket>>) {
     let clients: Vec<UdpSocket> = (0..count).map(|_| socket(to)).collect();
     let mut peers = Vec::new();
     for client in &clients {
@@ -143,7 +147,7 @@ fn echo(length: usize, many_sockets: bool) -> f64 {
     let address = SocketAddr::new(IP, listener.local_port());
     // With more than 64 clients a port with small buffers gets more sockets.
     let (_others, _their_peers) = clients(70, &listener, address);
-    let client = Peer::new();
+    let client = DatagramSocket::new();
     client.connect(IP, address.port()).unwrap();
     let datagram = vec![7; length];
     client.send(&datagram).unwrap();

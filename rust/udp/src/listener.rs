@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use crate::MAX_DATAGRAMS_PER_POLL;
 use crate::address::BindAddress;
+use crate::datagram_socket::DatagramSocket;
 use crate::error::Error;
-use crate::intake::{BATCH, Read, Unsorted};
 use crate::lock::lock;
-use crate::peer::Peer;
 use crate::port::{KernelBuffers, Port};
+use crate::recv_queue::{BATCH, Read, RecvBatch};
 use crate::table::{Round, Table};
 
 /// How often one round reads the socket at the most ([`Listener::poll_round`]): with the default limit of pending peers,
@@ -92,16 +92,16 @@ impl Listener {
             let port = table.port().cloned().ok_or(Error::Unconfigured)?;
             (port, table.clients())
         };
-        port.outbox().begin_tick();
-        let mut intake = port.intake().turn();
-        if port.suit(clients) {
-            intake.begin_transition();
+        port.send_queue().begin_tick();
+        let mut batch = port.recv_queue().turn();
+        if port.grow_for(clients) {
+            batch.begin_transition();
         }
-        let result = self.read_and_sort(&port, &mut intake, when_full);
-        let count = intake.end_poll();
-        drop(intake);
+        let result = self.read_and_sort(&port, &mut batch, when_full);
+        let count = batch.end_poll();
+        drop(batch);
         if count >= BUSY_POLL {
-            port.courier().call(&port);
+            port.io_thread().call(&port);
         }
         result
     }
@@ -110,29 +110,29 @@ impl Listener {
     fn read_and_sort(
         &self,
         port: &Arc<Port>,
-        intake: &mut Unsorted,
+        batch: &mut RecvBatch,
         when_full: WhenFull,
     ) -> Result<(), Error> {
-        if self.sort(port, intake, when_full) == Sorted::UntilFull {
+        if self.sort(port, batch, when_full) == Sorted::UntilFull {
             return Ok(());
         }
-        let batch = when_full.batch();
+        let step = when_full.batch();
         let mut errors = 0;
         let (sockets, mut most) = port.readable();
-        if intake.is_in_transition() {
+        if batch.is_in_transition() {
             // More than a buffer that is too small holds: what came before the port got more sockets is read to its end.
             most = MAX_DATAGRAMS_PER_POLL;
         }
         for (index, socket) in sockets {
             let mut read = Read::Some;
             while matches!(read, Read::Some) {
-                for _ in 0..batch {
-                    read = intake.read(index, socket, most, &mut errors);
+                for _ in 0..step {
+                    read = batch.read(index, socket, most, &mut errors);
                     if !matches!(read, Read::Some) {
                         break;
                     }
                 }
-                if self.sort(port, intake, when_full) == Sorted::UntilFull {
+                if self.sort(port, batch, when_full) == Sorted::UntilFull {
                     return Ok(());
                 }
             }
@@ -140,18 +140,18 @@ impl Listener {
                 return Err(Error::Failed);
             }
         }
-        intake.end_transition();
+        batch.end_transition();
         Ok(())
     }
 
     /// Hands what was read to the peers.
-    fn sort(&self, port: &Arc<Port>, intake: &mut Unsorted, when_full: WhenFull) -> Sorted {
-        while !intake.is_empty() {
+    fn sort(&self, port: &Arc<Port>, batch: &mut RecvBatch, when_full: WhenFull) -> Sorted {
+        while !batch.is_empty() {
             let mut table = lock(&self.table);
-            let oldest = intake.oldest(when_full.batch());
+            let oldest = batch.oldest(when_full.batch());
             let count = oldest.len();
             table.deliver(port, oldest);
-            intake.forget(count);
+            batch.forget(count);
             if when_full == WhenFull::Stop && table.is_full() {
                 return Sorted::UntilFull;
             }
@@ -215,15 +215,15 @@ impl Listener {
     /// When the last `Arc` of it is dropped, or when it is closed, the listener forgets its address; a later datagram
     /// from there makes a new pending peer.
     #[must_use]
-    pub fn accept(&self) -> Option<Arc<Peer>> {
+    pub fn accept(&self) -> Option<Arc<DatagramSocket>> {
         let route = lock(&self.table).take_oldest_pending()?;
-        Some(Arc::new(Peer::accepted(route)))
+        Some(Arc::new(DatagramSocket::accepted(route)))
     }
 
     /// Appends the tokens of the peers that datagrams came for since they were last taken here, in the order in which the
     /// first of those came, each peer once. It costs what there is to hand out and nothing for the peers that are idle.
     ///
-    /// Peers are named with [`Peer::set_token`]. A peer that was closed meanwhile is left out, and one that has read its
+    /// Peers are named with [`DatagramSocket::set_token`]. A peer that was closed meanwhile is left out, and one that has read its
     /// datagrams meanwhile is not. At most one entry a peer is kept, whether or not anybody takes them.
     pub fn take_ready(&self, tokens: &mut Vec<u64>) {
         lock(&self.table).take_ready(tokens);
@@ -263,25 +263,25 @@ impl Listener {
         lock(&self.table).refused()
     }
 
-    /// How many datagrams of [`Peer::send_soon`] were lost because the system did not take them in time, since listening
+    /// How many datagrams of [`DatagramSocket::send_deferred`] were lost because the system did not take them in time, since listening
     /// began.
     #[must_use]
     pub fn unsent(&self) -> u64 {
         lock(&self.table)
             .port()
-            .map_or(0, |port| port.outbox().dropped())
+            .map_or(0, |port| port.send_queue().dropped())
     }
 
     /// Closes the socket: `UDPServer.stop`. Peers that were accepted are unbound, unconnected and empty from here on.
     ///
-    /// What [`Peer::send_soon`] was given is sent first. The port is free when this returns: a poll in progress on another
-    /// thread is let finish, and so is a send, or a [`Peer::wait`], which ends within 20 milliseconds or so.
+    /// What [`DatagramSocket::send_deferred`] was given is sent first. The port is free when this returns: a poll in progress on another
+    /// thread is let finish, and so is a send, or a [`DatagramSocket::wait`], which ends within 20 milliseconds or so.
     pub fn stop(&self) {
         let _turn = lock(&self.polling);
         let Some(port) = lock(&self.table).port().cloned() else {
             return;
         };
-        port.courier().finish();
+        port.io_thread().finish();
         lock(&self.table).close();
         let in_use = Arc::downgrade(&port);
         drop(port);

@@ -17,7 +17,7 @@ pub(crate) struct OwnSocket {
     connected_to: Option<SocketAddr>,
     /// It was connected before anybody could send to it, so that the kernel has nothing from anybody but the remote, and
     /// need not say who sent.
-    hears_remote_alone: bool,
+    receives_from_remote_only: bool,
 }
 
 impl OwnSocket {
@@ -26,7 +26,7 @@ impl OwnSocket {
             socket: Arc::new(socket),
             inbox,
             connected_to: None,
-            hears_remote_alone: false,
+            receives_from_remote_only: false,
         }
     }
 
@@ -38,7 +38,7 @@ impl OwnSocket {
     pub(crate) fn connect(&mut self, remote: SocketAddr) -> Result<(), Error> {
         let was_unbound = self.socket.local_port() == 0;
         self.connected_to = Some(self.socket.connect(remote)?);
-        self.hears_remote_alone = was_unbound;
+        self.receives_from_remote_only = was_unbound;
         self.inbox.clear();
         Ok(())
     }
@@ -103,7 +103,7 @@ impl OwnSocket {
 
     fn read(&self, buffer: &mut [u8]) -> Result<Read, Error> {
         let received = match self.connected_to {
-            Some(remote) if self.hears_remote_alone => self
+            Some(remote) if self.receives_from_remote_only => self
                 .socket
                 .receive_connected(buffer)
                 .map(|datagram| datagram.map(|length| (length, remote))),

@@ -12,11 +12,11 @@ use rustix::fd::{AsFd, BorrowedFd};
 
 use crate::MAX_DATAGRAMS_PER_POLL;
 use crate::address::BindAddress;
-use crate::courier::Courier;
 use crate::error::Error;
-use crate::group::Group;
-use crate::intake::Intake;
-use crate::outbox::Outbox;
+use crate::io_thread::IoThread;
+use crate::recv_queue::RecvQueue;
+use crate::reuseport_group::ReuseportGroup;
+use crate::send_queue::SendQueue;
 use crate::socket::Socket;
 
 /// As many as have a bit in a set.
@@ -56,9 +56,9 @@ pub(crate) struct Port {
     /// The one that sends, and the only one at first.
     socket: Socket,
     growth: Option<Growth>,
-    intake: Intake,
-    outbox: Outbox,
-    courier: Courier,
+    recv_queue: RecvQueue,
+    send_queue: SendQueue,
+    io_thread: IoThread,
 }
 
 /// How a port gets more sockets, and those.
@@ -67,7 +67,7 @@ struct Growth {
     receive_buffer: Option<usize>,
     wanted: usize,
     /// Empty until it was tried, `None` if it could not be done.
-    group: OnceLock<Option<Group>>,
+    group: OnceLock<Option<ReuseportGroup>>,
 }
 
 impl Port {
@@ -81,7 +81,7 @@ impl Port {
         let socket = Socket::listen(address, port, buffers.each)?;
         let size = socket.receive_buffer().unwrap_or(usize::MAX).max(1);
         let wanted = buffers.in_all.div_ceil(size);
-        let growth = (wanted >= 2 && Group::IS_KNOWN).then(|| Growth {
+        let growth = (wanted >= 2 && ReuseportGroup::IS_KNOWN).then(|| Growth {
             address,
             receive_buffer: buffers.each,
             wanted,
@@ -94,9 +94,9 @@ impl Port {
         Port {
             socket,
             growth,
-            intake: Intake::new(),
-            outbox: Outbox::new(),
-            courier: Courier::new(),
+            recv_queue: RecvQueue::new(),
+            send_queue: SendQueue::new(),
+            io_thread: IoThread::new(),
         }
     }
 
@@ -106,29 +106,29 @@ impl Port {
     }
 
     /// Where datagrams wait that are not sorted yet.
-    pub(crate) fn intake(&self) -> &Intake {
-        &self.intake
+    pub(crate) fn recv_queue(&self) -> &RecvQueue {
+        &self.recv_queue
     }
 
     /// Where datagrams wait that are not sent at once.
-    pub(crate) fn outbox(&self) -> &Outbox {
-        &self.outbox
+    pub(crate) fn send_queue(&self) -> &SendQueue {
+        &self.send_queue
     }
 
     /// Who sends those, and reads ahead.
-    pub(crate) fn courier(&self) -> &Courier {
-        &self.courier
+    pub(crate) fn io_thread(&self) -> &IoThread {
+        &self.io_thread
     }
 
     /// Opens further sockets if there are too many clients for one. From then on most clients' datagrams come to another
     /// socket; what came before has to be read first. Returns whether it did so now.
-    pub(crate) fn suit(&self, clients: usize) -> bool {
+    pub(crate) fn grow_for(&self, clients: usize) -> bool {
         let mut has_opened = false;
         if clients > CLIENTS_OF_ONE_SOCKET
             && let Some(growth) = &self.growth
         {
             growth.group.get_or_init(|| {
-                let group = Group::open(
+                let group = ReuseportGroup::open(
                     &self.socket,
                     growth.address,
                     growth.receive_buffer,
@@ -141,7 +141,7 @@ impl Port {
         has_opened
     }
 
-    fn group(&self) -> Option<&Group> {
+    fn group(&self) -> Option<&ReuseportGroup> {
         self.growth.as_ref()?.group.get()?.as_ref()
     }
 
@@ -167,9 +167,9 @@ impl Port {
     }
 
     /// What becomes readable when there is a datagram.
-    pub(crate) fn wakes(&self) -> BorrowedFd<'_> {
+    pub(crate) fn poll_fd(&self) -> BorrowedFd<'_> {
         match self.group() {
-            Some(group) => group.wakes(),
+            Some(group) => group.poll_fd(),
             None => self.socket.udp().as_fd(),
         }
     }

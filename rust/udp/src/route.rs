@@ -59,7 +59,7 @@ impl Watch {
 struct Local {
     /// Where the datagram taken last came to; of the first one, until it is taken.
     last: Option<LocalAddress>,
-    /// Where answers are to go out from, whatever else is asked: see [`crate::Peer::keep_local_address`].
+    /// Where answers are to go out from, whatever else is asked: see [`crate::DatagramSocket::pin_local_address`].
     kept: Option<LocalAddress>,
 }
 
@@ -132,8 +132,8 @@ impl Route {
         lock(&self.local).last
     }
 
-    /// See [`crate::Peer::keep_local_address`].
-    pub(crate) fn keep_local(&self) {
+    /// See [`crate::DatagramSocket::pin_local_address`].
+    pub(crate) fn pin_local(&self) {
         let mut local = lock(&self.local);
         local.kept = local.last;
     }
@@ -185,26 +185,26 @@ impl Route {
         port.socket().send_along(datagram, &self.path(&port))
     }
 
-    /// As [`Route::send`], now or soon: see [`crate::Peer::send_soon`].
-    pub(crate) fn send_soon(&self, datagram: &[u8]) -> Result<(), Error> {
+    /// As [`Route::send`], now or soon: see [`crate::DatagramSocket::send_deferred`].
+    pub(crate) fn send_deferred(&self, datagram: &[u8]) -> Result<(), Error> {
         let port = self.port().ok_or(Error::Failed)?;
-        port.outbox().send(&port, self.path(&port), datagram)
+        port.send_queue().send(&port, self.path(&port), datagram)
     }
 
-    /// As [`Route::send_soon`]: see [`crate::Peer::answer_soon`].
-    pub(crate) fn answer_soon(&self, datagram: &[u8]) -> Result<(), Error> {
+    /// As [`Route::send_deferred`]: see [`crate::DatagramSocket::reply_deferred`].
+    pub(crate) fn reply_deferred(&self, datagram: &[u8]) -> Result<(), Error> {
         let port = self.port().ok_or(Error::Failed)?;
-        port.outbox().send(&port, self.path_back(), datagram)
+        port.send_queue().send(&port, self.path_back(), datagram)
     }
 
-    /// See [`crate::Peer::set_token`]. Takes the table's lock.
+    /// See [`crate::DatagramSocket::set_token`]. Takes the table's lock.
     pub(crate) fn set_token(self: &Arc<Route>, token: Option<u64>) {
         if let Some(table) = self.table.upgrade() {
             lock(&table).watch(self, token);
         }
     }
 
-    /// See [`crate::Peer::replace`]. Takes the table's lock.
+    /// See [`crate::DatagramSocket::replace`]. Takes the table's lock.
     pub(crate) fn replace(self: &Arc<Route>, first: &[u8]) -> Result<(), Error> {
         let table = self.table.upgrade().ok_or(Error::Unconfigured)?;
         lock(&table).replace(self, first)

@@ -142,7 +142,7 @@ impl Table {
         }
     }
 
-    /// Makes a new route for the address of `route` pending: see [`crate::Peer::replace`].
+    /// Makes a new route for the address of `route` pending: see [`crate::DatagramSocket::replace`].
     pub(crate) fn replace(&mut self, route: &Arc<Route>, first: &[u8]) -> Result<(), Error> {
         let remote = route.remote();
         let port = self.port.as_ref().ok_or(Error::Unconfigured)?;

@@ -12,7 +12,7 @@ use support::{
     V4, accept, add_address, ip, is_in_network_namespace, plain_socket, plain_socket_on,
     poll_until_queued, take,
 };
-use udp::{BindAddress, Listener, Peer};
+use udp::{BindAddress, DatagramSocket, Listener};
 
 const EVERY_V4: BindAddress = BindAddress::Ip(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
 const EVERY_V6: BindAddress = BindAddress::Ip(IpAddr::V6(Ipv6Addr::UNSPECIFIED));
@@ -43,14 +43,14 @@ fn heard(client: &UdpSocket) -> Vec<u8> {
 }
 
 /// Sends `count` datagrams from client to peer and back, in ticks of that size.
-fn check_echo(listener: &Listener, client: &UdpSocket, peer: &Peer, count: usize) {
+fn check_echo(listener: &Listener, client: &UdpSocket, peer: &DatagramSocket, count: usize) {
     for number in 0..count {
         client.send(&number.to_be_bytes()).unwrap();
     }
     poll_until_queued(listener, peer, count);
     let mut datagram = Vec::new();
     while peer.receive(&mut datagram).is_ok() {
-        peer.send_soon(&datagram).unwrap();
+        peer.send_deferred(&datagram).unwrap();
     }
     for number in 0..count {
         assert_eq!(heard(client), number.to_be_bytes());
@@ -58,7 +58,7 @@ fn check_echo(listener: &Listener, client: &UdpSocket, peer: &Peer, count: usize
 }
 
 fn check_answers(listener: &Listener, addresses: &[&str]) {
-    let mut connections: Vec<(UdpSocket, Arc<Peer>)> = Vec::new();
+    let mut connections: Vec<(UdpSocket, Arc<DatagramSocket>)> = Vec::new();
     for address in addresses {
         let client = client_of(address, listener);
         client.send(b"hello").unwrap();
@@ -187,12 +187,12 @@ fn answers_follow_what_was_asked_last_until_an_address_is_kept() {
     take(&peer);
     assert_eq!(send(), addresses[1]);
 
-    peer.keep_local_address();
+    peer.pin_local_address();
     ask(addresses[0]);
     poll_until_queued(&listener, &peer, 1);
     take(&peer);
     assert_eq!(send(), addresses[1], "kept");
-    let answer = || answered_from(&client, || peer.answer_soon(b"an answer").unwrap());
+    let answer = || answered_from(&client, || peer.reply_deferred(b"an answer").unwrap());
     assert_eq!(answer(), addresses[0], "to what was taken last");
 
     // Who takes its place has not been verified at any address.

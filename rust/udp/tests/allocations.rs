@@ -8,7 +8,7 @@ use std::cell::Cell;
 use std::net::UdpSocket;
 
 use support::{accept, accepted, listener, plain_socket, poll_until_queued, take};
-use udp::{DEFAULT_INBOX_BYTES, Listener, Peer};
+use udp::{DEFAULT_INBOX_BYTES, DatagramSocket, Listener};
 
 struct Counting;
 
@@ -44,7 +44,7 @@ fn allocations_in(body: impl FnOnce()) -> usize {
 }
 
 /// Echoes three datagrams at a time, and hands out who got them.
-fn allocations_of_echoes(listener: &Listener, client: &UdpSocket, peer: &Peer) -> usize {
+fn allocations_of_echoes(listener: &Listener, client: &UdpSocket, peer: &DatagramSocket) -> usize {
     peer.set_token(Some(1)).unwrap();
     let mut datagram = Vec::new();
     let mut ready = Vec::new();
@@ -96,7 +96,7 @@ fn a_datagram_through_one_of_many_sockets_of_a_port_allocates_nothing() {
 
 #[test]
 fn a_datagram_through_a_socket_of_its_own_allocates_nothing() {
-    let peer = Peer::new();
+    let peer = DatagramSocket::new();
     let other = plain_socket();
     peer.connect(support::V4, other.local_addr().unwrap().port())
         .unwrap();
@@ -151,7 +151,7 @@ fn an_idle_peer_holds_little_memory_even_after_a_burst() {
 #[test]
 fn a_bound_peer_allocates_no_buffer_before_it_needs_one() {
     let before = HELD.get();
-    let peer = Peer::new();
+    let peer = DatagramSocket::new();
     peer.bind(0, support::ON_V4, DEFAULT_INBOX_BYTES * 16)
         .unwrap();
     assert!(HELD.get() - before < 1024);

@@ -13,7 +13,7 @@ use support::{
     ON_V4, OnPanic, V4, V6, accept, eventually, has_ipv6_loopback, plain_socket, plain_socket_on,
     take, wait_during,
 };
-use udp::{BindAddress, Error, Listener, Peer};
+use udp::{BindAddress, DatagramSocket, Error, Listener};
 
 const SHARES_PORTS: bool = cfg!(any(target_os = "linux", target_os = "android"));
 
@@ -30,7 +30,7 @@ fn small_buffers(address: BindAddress) -> Listener {
 }
 
 /// As many clients as it takes for the port to get more sockets in the next poll, and their peers, with nothing queued.
-fn crowd(listener: &Listener) -> Vec<(UdpSocket, Arc<Peer>)> {
+fn crowd(listener: &Listener) -> Vec<(UdpSocket, Arc<DatagramSocket>)> {
     let crowd = (0..65).map(|_| {
         let client = plain_socket();
         client.connect((V4, listener.local_port())).unwrap();
@@ -43,7 +43,7 @@ fn crowd(listener: &Listener) -> Vec<(UdpSocket, Arc<Peer>)> {
 }
 
 /// A crowd, and the sockets that it takes.
-fn crowd_on_many_sockets(listener: &Listener) -> Vec<(UdpSocket, Arc<Peer>)> {
+fn crowd_on_many_sockets(listener: &Listener) -> Vec<(UdpSocket, Arc<DatagramSocket>)> {
     let crowd = crowd(listener);
     listener.poll().unwrap();
     crowd
@@ -56,7 +56,7 @@ fn heard(listener: &Listener, length: usize, ticks: u32) -> u64 {
     listener.set_max_pending(CLIENTS);
     listener.listen(0, ON_V4).unwrap();
     let address = SocketAddr::new(V4, listener.local_port());
-    let clients: Vec<(UdpSocket, Arc<Peer>)> = (0..CLIENTS)
+    let clients: Vec<(UdpSocket, Arc<DatagramSocket>)> = (0..CLIENTS)
         .map(|_| {
             let client = plain_socket();
             client.connect(address).unwrap();
@@ -173,7 +173,7 @@ fn waiting_and_stopping_concern_every_socket_of_the_port() {
         take(&accept(&listener));
     }
     listener.stop();
-    let again = Peer::new();
+    let again = DatagramSocket::new();
     assert_eq!(again.bind(port, ON_V4, 1024), Ok(()), "the port is free");
     assert_eq!(peer.wait(), Err(Error::Unconfigured));
 }
@@ -277,7 +277,7 @@ fn more_than_a_poll_reads_of_one_socket_stays_in_order_while_the_port_gets_more_
         (client, peer)
     };
     let mut clients: Vec<_> = (0..CLIENTS).map(|_| join()).collect();
-    let send = |clients: &[(UdpSocket, Arc<Peer>)], number: u8| {
+    let send = |clients: &[(UdpSocket, Arc<DatagramSocket>)], number: u8| {
         for (client, _) in clients {
             client.send(&[number]).unwrap();
         }

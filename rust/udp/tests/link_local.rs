@@ -11,7 +11,7 @@ use std::time::Duration;
 use support::{
     accept, add_address, eventually, ip, is_in_network_namespace, take, wait_until_available,
 };
-use udp::{BindAddress, Error, Listener, Peer, ScopedIp};
+use udp::{BindAddress, DatagramSocket, Error, Listener, ScopedIp};
 
 const HERE: [&str; 2] = ["one", "two"];
 const THERE: [&str; 2] = ["eno", "owt"];
@@ -41,8 +41,8 @@ fn scope_of(address: Option<SocketAddr>) -> u32 {
 
 /// A peer that is connected to a port of `fe80::2`, as seen from an interface on this side. A link may take a moment to
 /// come up.
-fn connected(interface: &str, port: u16) -> Peer {
-    let peer = Peer::new();
+fn connected(interface: &str, port: u16) -> DatagramSocket {
+    let peer = DatagramSocket::new();
     eventually("the link to be up", || {
         peer.connect(scoped(&format!("fe80::2%{interface}")), port) == Ok(())
     });
@@ -100,9 +100,9 @@ fn a_server_and_a_peer_are_bound_to_a_link_local_address() {
     other.poll().unwrap();
     assert!(!other.has_pending(), "the same address on another link");
 
-    let peer = Peer::new();
+    let peer = DatagramSocket::new();
     peer.bind(0, on(THERE[0]), 65_536).unwrap();
-    let sender = Peer::new();
+    let sender = DatagramSocket::new();
     sender
         .set_destination(scoped(&format!("fe80::2%{}", HERE[0])), peer.local_port())
         .unwrap();
@@ -124,7 +124,7 @@ fn a_link_local_address_without_its_interface_is_refused() {
     }
     make_links();
     assert_eq!(
-        Peer::new().connect(scoped("fe80::2"), 9),
+        DatagramSocket::new().connect(scoped("fe80::2"), 9),
         Err(Error::Failed)
     );
     let bound = Listener::new().listen(0, BindAddress::Scoped(scoped("fe80::2")));

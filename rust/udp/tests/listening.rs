@@ -11,7 +11,7 @@ use support::{
     ON_V4, V4, V6, accept, accepted, eventually, has_ipv6_loopback, listener, plain_socket,
     plain_socket_on, poll_until_queued, take, wait_during,
 };
-use udp::{BindAddress, Error, Listener, Peer};
+use udp::{BindAddress, DatagramSocket, Error, Listener};
 
 fn clients(count: usize) -> Vec<UdpSocket> {
     (0..count).map(|_| plain_socket()).collect()
@@ -27,7 +27,7 @@ fn knock(listener: &Listener, clients: &[UdpSocket]) {
     listener.poll().unwrap();
 }
 
-fn accept_all(listener: &Listener) -> Vec<Arc<Peer>> {
+fn accept_all(listener: &Listener) -> Vec<Arc<DatagramSocket>> {
     std::iter::from_fn(|| listener.accept()).collect()
 }
 
@@ -137,7 +137,7 @@ fn dropping_the_listener_stops_it() {
     let port = listener.local_port();
     drop(listener);
     assert!(!peer.is_bound());
-    let again = Peer::new();
+    let again = DatagramSocket::new();
     assert_eq!(again.bind(port, ON_V4, 1024), Ok(()), "the port is free");
 }
 

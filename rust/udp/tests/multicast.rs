@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use socket2::SockRef;
 use support::{V4, V6, has_ipv6_loopback, plain_socket, take, wait_until_available};
-use udp::{BindAddress, DEFAULT_INBOX_BYTES, Error, Peer};
+use udp::{BindAddress, DEFAULT_INBOX_BYTES, DatagramSocket, Error};
 
 const GROUP_V4: IpAddr = IpAddr::V4(Ipv4Addr::new(239, 255, 77, 1));
 const OTHER_GROUP_V4: IpAddr = IpAddr::V4(Ipv4Addr::new(239, 255, 77, 2));
@@ -28,7 +28,7 @@ fn interface_of(address: IpAddr) -> String {
 #[test]
 fn an_ipv4_group_is_joined_once_by_the_name_of_an_interface() {
     let loopback = interface_of(V4);
-    let peer = Peer::new();
+    let peer = DatagramSocket::new();
     assert_eq!(
         peer.leave_multicast(GROUP_V4, &loopback),
         Err(Error::Unconfigured)
@@ -61,7 +61,7 @@ fn an_ipv4_group_is_joined_once_by_the_name_of_an_interface() {
 #[test]
 fn a_peer_bound_to_every_address_joins_groups_of_both_families() {
     let loopback = interface_of(V4);
-    let peer = Peer::new();
+    let peer = DatagramSocket::new();
     peer.bind(0, BindAddress::Any, DEFAULT_INBOX_BYTES).unwrap();
     assert_eq!(peer.join_multicast(GROUP_V4, &loopback), Ok(()));
     if has_ipv6_loopback() {
@@ -80,7 +80,7 @@ fn an_ipv6_socket_refuses_an_ipv4_group() {
     if !has_ipv6_loopback() {
         return;
     }
-    let peer = Peer::new();
+    let peer = DatagramSocket::new();
     peer.bind(0, BindAddress::Ip(V6), 1024).unwrap();
     assert_eq!(
         peer.join_multicast(GROUP_V4, &interface_of(V4)),
@@ -93,7 +93,7 @@ fn what_is_sent_to_a_joined_group_arrives() {
     if cfg!(windows) {
         return; // Its loopback interface carries no multicast.
     }
-    let peer = Peer::new();
+    let peer = DatagramSocket::new();
     peer.bind(0, BindAddress::Any, DEFAULT_INBOX_BYTES).unwrap();
     peer.join_multicast(GROUP_V4, &interface_of(V4)).unwrap();
     let sender = plain_socket();

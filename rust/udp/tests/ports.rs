@@ -12,7 +12,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use support::{
     ON_V4, V4, V6, accept, accepted, eventually, has_ipv6_loopback, plain_socket, take, wait_during,
 };
-use udp::{BindAddress, Error, Listener, Peer};
+use udp::{BindAddress, DatagramSocket, Error, Listener};
 
 const EVERY_V4: BindAddress = BindAddress::Ip(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
 const EVERY_V6: BindAddress = BindAddress::Ip(IpAddr::V6(Ipv6Addr::UNSPECIFIED));
@@ -26,7 +26,9 @@ const CROWD: usize = 65;
 static STARTING_A_PROCESS: Mutex<()> = Mutex::new(());
 
 /// A listener with several sockets on its port, where the system has that; and what keeps it so.
-fn listener_of_many_sockets(address: BindAddress) -> (Listener, Vec<(UdpSocket, Arc<Peer>)>) {
+fn listener_of_many_sockets(
+    address: BindAddress,
+) -> (Listener, Vec<(UdpSocket, Arc<DatagramSocket>)>) {
     let listener = Listener::new();
     listener.set_kernel_buffer(100_000, 8 << 20);
     listener.listen(0, address).unwrap();
@@ -81,7 +83,7 @@ fn check_what_else_fits(listener: &Listener, first: BindAddress) {
     for second in addresses() {
         let what = format!("{second:?} while {first:?} is taken");
         let listen = || Listener::new().listen(port, second);
-        let bind = || Peer::new().bind(port, second, 1024);
+        let bind = || DatagramSocket::new().bind(port, second, 1024);
         if fit_on_one_port(first, second) {
             // Another test's client may have been given the same port of the other family.
             eventually(&what, || listen() == Ok(()));
@@ -115,7 +117,7 @@ fn a_port_with_many_sockets_is_refused_just_so_and_keeps_its_clients() {
 
 #[test]
 fn a_listener_is_refused_a_port_that_a_peer_has() {
-    let peer = Peer::new();
+    let peer = DatagramSocket::new();
     peer.bind(0, ON_V4, 1024).unwrap();
     let refused = Listener::new().listen(peer.local_port(), ON_V4);
     assert_eq!(refused, Err(Error::Unavailable));

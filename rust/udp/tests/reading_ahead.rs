@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use support::{ON_V4, V4, accept, eventually, plain_socket, take, wait_during};
-use udp::{Error, Listener, Peer};
+use udp::{DatagramSocket, Error, Listener};
 
 /// As many as make a poll a busy one.
 const CLIENTS: usize = 64;
@@ -18,7 +18,7 @@ const SMALL: usize = 32 << 10;
 
 struct Crowd {
     listener: Listener,
-    clients: Vec<(UdpSocket, Arc<Peer>)>,
+    clients: Vec<(UdpSocket, Arc<DatagramSocket>)>,
 }
 
 impl Crowd {
@@ -123,7 +123,7 @@ fn new_clients_that_were_read_ahead_are_pending_after_the_poll_as_far_as_there_i
     std::thread::sleep(Duration::from_millis(3));
     assert!(!crowd.listener.has_pending(), "nobody has polled");
     // A round takes as many as there is room for and leaves the others for its next steps.
-    let peers: Vec<Arc<Peer>> = newcomers
+    let peers: Vec<Arc<DatagramSocket>> = newcomers
         .iter()
         .map(|client| {
             assert!(crowd.listener.poll_round(1));

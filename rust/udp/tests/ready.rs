@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use support::{OnPanic, accept, accepted, listener, plain_socket, poll_until_queued, take};
-use udp::{Error, Listener, Peer};
+use udp::{DatagramSocket, Error, Listener};
 
 fn ready(listener: &Listener) -> Vec<u64> {
     let mut tokens = Vec::new();
@@ -16,7 +16,7 @@ fn ready(listener: &Listener) -> Vec<u64> {
 }
 
 /// Peers with their index as token, nothing queued.
-fn named(count: usize) -> (Listener, Vec<UdpSocket>, Vec<Arc<Peer>>) {
+fn named(count: usize) -> (Listener, Vec<UdpSocket>, Vec<Arc<DatagramSocket>>) {
     let (listener, address) = listener();
     let mut clients = Vec::new();
     let mut peers = Vec::new();
@@ -81,7 +81,10 @@ fn a_peer_without_a_token_or_closed_or_stopped_is_not_named() {
     poll_until_queued(&listener, &peers[1], 2);
     listener.stop();
     assert_eq!(ready(&listener), []);
-    assert_eq!(Peer::new().set_token(Some(1)), Err(Error::Unconfigured));
+    assert_eq!(
+        DatagramSocket::new().set_token(Some(1)),
+        Err(Error::Unconfigured)
+    );
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use support::{OnPanic, accept, accepted, eventually, poll_until_queued, take};
-use udp::{Error, Peer};
+use udp::{DatagramSocket, Error};
 
 #[test]
 fn the_newcomer_gets_the_first_datagram_what_is_queued_and_all_that_follows() {
@@ -101,7 +101,10 @@ fn stopping_the_listener_ends_replaced_peers_too() {
         assert_eq!(peer.has_datagrams(), Err(Error::Failed));
         assert_eq!(peer.replace(b"hello"), Err(Error::Unconfigured));
     }
-    assert_eq!(Peer::new().replace(b"hello"), Err(Error::Unconfigured));
+    assert_eq!(
+        DatagramSocket::new().replace(b"hello"),
+        Err(Error::Unconfigured)
+    );
 }
 
 #[test]
@@ -130,7 +133,7 @@ fn replaced_by_one_thread_while_others_poll_read_and_close() {
                 std::thread::yield_now();
             }
         });
-        let (closing, closed) = std::sync::mpsc::channel::<Arc<Peer>>();
+        let (closing, closed) = std::sync::mpsc::channel::<Arc<DatagramSocket>>();
         scope.spawn(move || closed.into_iter().for_each(|peer| peer.close()));
         let mut current = peer;
         eventually("many replacements", || {

@@ -5,12 +5,12 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use udp::{BindAddress, Listener, Peer};
+use udp::{BindAddress, DatagramSocket, Listener};
 
 const IP: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 /// A listener and so many clients of it, each with the peer that it has there.
-fn clients(count: usize) -> (Listener, Vec<(UdpSocket, Arc<Peer>)>) {
+fn clients(count: usize) -> (Listener, Vec<(UdpSocket, Arc<DatagramSocket>)>) {
     let listener = Listener::new();
     listener.set_max_pending(count);
     listener.listen(0, BindAddress::Ip(IP)).unwrap();
@@ -49,8 +49,8 @@ fn everything_arrives_in_order_whoever_sends_it() {
     let (listener, clients) = clients(50);
     for tick in 0..40 {
         for (_, peer) in &clients {
-            peer.send_soon(&u32::to_be_bytes(2 * tick)).unwrap();
-            peer.send_soon(&u32::to_be_bytes(2 * tick + 1)).unwrap();
+            peer.send_deferred(&u32::to_be_bytes(2 * tick)).unwrap();
+            peer.send_deferred(&u32::to_be_bytes(2 * tick + 1)).unwrap();
         }
         if tick % 3 == 0 {
             // A new tick while the thread may still be at the last one's.
@@ -72,7 +72,7 @@ fn what_was_given_is_sent_before_the_listener_stops_and_the_port_is_free_then() 
         let port = listener.local_port();
         for tick in 0..10 {
             for (_, peer) in &clients {
-                peer.send_soon(&u32::to_be_bytes(tick)).unwrap();
+                peer.send_deferred(&u32::to_be_bytes(tick)).unwrap();
             }
         }
         listener.stop();
@@ -89,7 +89,7 @@ fn what_was_given_is_sent_before_the_listener_stops_and_the_port_is_free_then() 
 #[test]
 fn more_than_there_is_room_for_waits_for_the_thread() {
     let (listener, clients) = clients(4);
-    /// How long `send_soon` waits for room before it drops the datagram.
+    /// How long `send_deferred` waits for room before it drops the datagram.
     const LONGEST_WAIT: Duration = Duration::from_millis(100);
     let mut waited_to_the_end = 0;
     let megabytes = 8;
@@ -109,7 +109,10 @@ fn more_than_there_is_room_for_waits_for_the_thread() {
         for number in 0..count as u32 {
             datagram[..4].copy_from_slice(&number.to_be_bytes());
             let start = Instant::now();
-            clients[number as usize % 4].1.send_soon(&datagram).unwrap();
+            clients[number as usize % 4]
+                .1
+                .send_deferred(&datagram)
+                .unwrap();
             waited_to_the_end += u64::from(start.elapsed() >= LONGEST_WAIT);
         }
     });
@@ -125,7 +128,7 @@ fn peers_of_several_threads_send_at_once() {
             scope.spawn(move || {
                 for number in 0..50_u32 {
                     for (_, peer) in part {
-                        peer.send_soon(&number.to_be_bytes()).unwrap();
+                        peer.send_deferred(&number.to_be_bytes()).unwrap();
                     }
                 }
             });

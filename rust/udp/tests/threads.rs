@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use support::{ON_V4, OnPanic, V4, eventually, listener, plain_socket};
-use udp::{DEFAULT_INBOX_BYTES, Error, Listener, Peer};
+use udp::{DEFAULT_INBOX_BYTES, DatagramSocket, Error, Listener};
 
 const TIME: Duration = Duration::from_millis(1500);
 
@@ -38,7 +38,7 @@ fn client(port: u16, name: u8, stop: &AtomicBool) {
 
 /// Checks that a peer's datagrams are of one client and in order; echoes them.
 struct Follower {
-    peer: Arc<Peer>,
+    peer: Arc<DatagramSocket>,
     name: Option<u8>,
     last: u32,
 }
@@ -142,7 +142,8 @@ fn stopping_and_listening_again_under_load_leaves_no_peer_of_the_old_socket_aliv
         let start = Instant::now();
         let mut restarts = 0;
         while start.elapsed() < TIME || restarts <= 10 {
-            let peers: Vec<Arc<Peer>> = std::iter::from_fn(|| listener.accept()).collect();
+            let peers: Vec<Arc<DatagramSocket>> =
+                std::iter::from_fn(|| listener.accept()).collect();
             for peer in &peers {
                 let _ = peer.send(b"");
             }
@@ -162,7 +163,7 @@ fn stopping_and_listening_again_under_load_leaves_no_peer_of_the_old_socket_aliv
 
 #[test]
 fn one_peer_is_used_by_several_threads_at_once() {
-    let peer = Peer::new();
+    let peer = DatagramSocket::new();
     peer.bind(0, ON_V4, DEFAULT_INBOX_BYTES).unwrap();
     let echo = plain_socket();
     let echo_port = echo.local_addr().unwrap().port();

@@ -49,7 +49,7 @@ impl Connection {
     }
 
     /// The UDP peer of a connection for which a poll does nothing until a datagram arrives.
-    pub(crate) fn waits_for(&self) -> Option<&udp::Peer> {
+    pub(crate) fn waits_for(&self) -> Option<&udp::DatagramSocket> {
         let State::Open(open) = &self.state else {
             return None;
         };

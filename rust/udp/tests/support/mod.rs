@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use udp::{BindAddress, Error, Listener, Peer};
+use udp::{BindAddress, DatagramSocket, Error, Listener};
 
 pub(crate) const V4: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 pub(crate) const V6: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
@@ -41,10 +41,10 @@ impl<F: Fn()> Drop for OnPanic<F> {
     }
 }
 
-/// Calls [`Peer::wait`] in a thread while `meanwhile` runs, and returns its result. `meanwhile` is given a function that
+/// Calls [`DatagramSocket::wait`] in a thread while `meanwhile` runs, and returns its result. `meanwhile` is given a function that
 /// tells whether the wait has ended. A wait that does not end fails the test.
 pub(crate) fn wait_during(
-    peer: &Peer,
+    peer: &DatagramSocket,
     meanwhile: impl FnOnce(&dyn Fn() -> bool),
 ) -> Result<(), Error> {
     std::thread::scope(|scope| {
@@ -65,7 +65,7 @@ pub(crate) fn listener() -> (Listener, SocketAddr) {
 }
 
 /// A listener with one client that has sent `hello` and was accepted.
-pub(crate) fn accepted() -> (Listener, UdpSocket, Arc<Peer>) {
+pub(crate) fn accepted() -> (Listener, UdpSocket, Arc<DatagramSocket>) {
     let (listener, address) = listener();
     let client = plain_socket();
     client.connect(address).unwrap();
@@ -76,7 +76,7 @@ pub(crate) fn accepted() -> (Listener, UdpSocket, Arc<Peer>) {
 }
 
 /// Polls until a peer is pending, and accepts it.
-pub(crate) fn accept(listener: &Listener) -> Arc<Peer> {
+pub(crate) fn accept(listener: &Listener) -> Arc<DatagramSocket> {
     eventually("a pending peer", || {
         listener.poll().unwrap();
         listener.has_pending()
@@ -85,7 +85,7 @@ pub(crate) fn accept(listener: &Listener) -> Arc<Peer> {
 }
 
 /// Polls until `peer` has `count` datagrams queued.
-pub(crate) fn poll_until_queued(listener: &Listener, peer: &Peer, count: usize) {
+pub(crate) fn poll_until_queued(listener: &Listener, peer: &DatagramSocket, count: usize) {
     eventually("datagrams for the peer", || {
         listener.poll().unwrap();
         peer.available().unwrap() >= count
@@ -93,14 +93,14 @@ pub(crate) fn poll_until_queued(listener: &Listener, peer: &Peer, count: usize) 
 }
 
 /// The oldest datagram of `peer`, which must be there.
-pub(crate) fn take(peer: &Peer) -> Vec<u8> {
+pub(crate) fn take(peer: &DatagramSocket) -> Vec<u8> {
     let mut datagram = Vec::new();
     peer.receive(&mut datagram).unwrap();
     datagram
 }
 
 /// Waits until a peer with a socket of its own has `count` datagrams queued.
-pub(crate) fn wait_until_available(peer: &Peer, count: usize) {
+pub(crate) fn wait_until_available(peer: &DatagramSocket, count: usize) {
     eventually("datagrams to arrive", || peer.available().unwrap() >= count);
 }
 

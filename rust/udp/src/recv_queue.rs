@@ -27,13 +27,13 @@ const MAX_ERRORS_PER_POLL: usize = 64;
 const LOOKS: usize = 500;
 
 /// The datagrams of a port. Who holds them may read and sort; so every sender's stay in order.
-pub(crate) struct Intake {
-    unsorted: Mutex<Unsorted>,
+pub(crate) struct RecvQueue {
+    batch: Mutex<RecvBatch>,
     is_wanted: AtomicBool,
 }
 
 /// Datagrams one behind the other in a buffer.
-pub(crate) struct Unsorted {
+pub(crate) struct RecvBatch {
     buffer: Vec<u8>,
     /// Which way each came, and where it ends in the buffer.
     heads: Vec<(Path, usize)>,
@@ -56,10 +56,10 @@ pub(crate) enum Read {
     Failed,
 }
 
-impl Intake {
-    pub(crate) fn new() -> Intake {
-        Intake {
-            unsorted: Mutex::new(Unsorted {
+impl RecvQueue {
+    pub(crate) fn new() -> RecvQueue {
+        RecvQueue {
+            batch: Mutex::new(RecvBatch {
                 buffer: vec![0; BUFFER],
                 heads: Vec::with_capacity(BATCH),
                 sorted: 0,
@@ -71,25 +71,25 @@ impl Intake {
     }
 
     /// A poll's turn. Who reads ahead meanwhile lets go at the next datagram.
-    pub(crate) fn turn(&self) -> MutexGuard<'_, Unsorted> {
+    pub(crate) fn turn(&self) -> MutexGuard<'_, RecvBatch> {
         self.is_wanted.store(true, Ordering::Relaxed);
         let soon = (0..LOOKS).find_map(|_| {
-            try_lock(&self.unsorted).or_else(|| {
+            try_lock(&self.batch).or_else(|| {
                 std::hint::spin_loop();
                 None
             })
         });
-        let turn = soon.unwrap_or_else(|| lock(&self.unsorted));
+        let turn = soon.unwrap_or_else(|| lock(&self.batch));
         self.is_wanted.store(false, Ordering::Relaxed);
         turn
     }
 
     /// The turn of who reads ahead, unless a poll has its own, waits for it, or has to read all sockets first.
-    pub(crate) fn turn_between_polls(&self) -> Option<MutexGuard<'_, Unsorted>> {
+    pub(crate) fn turn_between_polls(&self) -> Option<MutexGuard<'_, RecvBatch>> {
         if self.is_wanted() {
             return None;
         }
-        let mut turn = try_lock(&self.unsorted)?;
+        let mut turn = try_lock(&self.batch)?;
         if turn.is_in_transition {
             return None;
         }
@@ -105,7 +105,7 @@ impl Intake {
     }
 }
 
-impl Unsorted {
+impl RecvBatch {
     pub(crate) fn is_empty(&self) -> bool {
         self.heads.is_empty()
     }
@@ -114,7 +114,7 @@ impl Unsorted {
         self.heads.len() - self.sorted
     }
 
-    /// From here on the port has more sockets. Until [`Unsorted::end_transition`] only polls read, each socket to its end
+    /// From here on the port has more sockets. Until [`RecvBatch::end_transition`] only polls read, each socket to its end
     /// before the next.
     ///
     /// While sockets are added, the kernel moves a client only from a socket to one that was added later
@@ -234,93 +234,90 @@ mod tests {
         (socket, client)
     }
 
-    fn oldest(unsorted: &Unsorted, most: usize) -> Vec<Vec<u8>> {
-        let oldest = unsorted.oldest(most);
+    fn oldest(batch: &RecvBatch, most: usize) -> Vec<Vec<u8>> {
+        let oldest = batch.oldest(most);
         oldest.map(|(_, datagram)| datagram.to_vec()).collect()
     }
 
     #[test]
     fn datagrams_are_sorted_in_the_order_in_which_they_were_read() {
         let (socket, client) = pair();
-        let intake = Intake::new();
-        let mut unsorted = intake.turn();
+        let queue = RecvQueue::new();
+        let mut batch = queue.turn();
         for round in 0..3 {
             for number in 0..5_u8 {
                 client.send(&vec![number; number.into()]).unwrap();
-                while !matches!(unsorted.read(0, &socket, 100, &mut 0), Read::Some) {}
+                while !matches!(batch.read(0, &socket, 100, &mut 0), Read::Some) {}
             }
             let expected: Vec<Vec<u8>> = (0..5).map(|number| vec![number; number.into()]).collect();
-            assert_eq!(unsorted.len(), 5, "round {round}");
-            assert_eq!(oldest(&unsorted, 2), expected[..2]);
-            unsorted.forget(2);
-            assert_eq!(oldest(&unsorted, 10), expected[2..]);
-            unsorted.forget(3);
-            assert!(unsorted.is_empty());
+            assert_eq!(batch.len(), 5, "round {round}");
+            assert_eq!(oldest(&batch, 2), expected[..2]);
+            batch.forget(2);
+            assert_eq!(oldest(&batch, 10), expected[2..]);
+            batch.forget(3);
+            assert!(batch.is_empty());
         }
     }
 
     #[test]
     fn a_socket_has_so_many_datagrams_taken_until_a_poll_has_sorted_all() {
         let (socket, client) = pair();
-        let intake = Intake::new();
-        let mut unsorted = intake.turn();
-        let read = |unsorted: &mut Unsorted| {
+        let queue = RecvQueue::new();
+        let mut batch = queue.turn();
+        let read = |batch: &mut RecvBatch| {
             client.send(b"more").unwrap();
-            matches!(unsorted.read(7, &socket, 3, &mut 0), Read::Some)
+            matches!(batch.read(7, &socket, 3, &mut 0), Read::Some)
         };
-        assert!((0..3).all(|_| read(&mut unsorted)));
-        assert!(!read(&mut unsorted));
-        assert_eq!(unsorted.end_poll(), 3);
-        assert!(!read(&mut unsorted), "they are not sorted");
-        unsorted.forget(3);
-        assert!(!read(&mut unsorted), "the poll goes on");
-        assert_eq!(unsorted.end_poll(), 3);
-        assert!(read(&mut unsorted));
+        assert!((0..3).all(|_| read(&mut batch)));
+        assert!(!read(&mut batch));
+        assert_eq!(batch.end_poll(), 3);
+        assert!(!read(&mut batch), "they are not sorted");
+        batch.forget(3);
+        assert!(!read(&mut batch), "the poll goes on");
+        assert_eq!(batch.end_poll(), 3);
+        assert!(read(&mut batch));
     }
 
     #[test]
     fn clients_that_vanish_do_not_keep_a_poll_from_the_others_and_a_broken_socket_ends_it() {
         let (socket, client) = pair();
-        let intake = Intake::new();
-        let mut unsorted = intake.turn();
+        let queue = RecvQueue::new();
+        let mut batch = queue.turn();
         let mut errors = 0;
         // 10054 on Windows, as often as somebody vanished.
         for _ in 0..10 * MAX_ERRORS_PER_POLL {
             let reset = Err(io::ErrorKind::ConnectionReset.into());
-            assert!(matches!(
-                unsorted.take_in(0, reset, &mut errors),
-                Read::Some
-            ));
+            assert!(matches!(batch.take_in(0, reset, &mut errors), Read::Some));
         }
         client.send(b"still here").unwrap();
-        let read = unsorted.read(0, &socket, 1000, &mut errors);
+        let read = batch.read(0, &socket, 1000, &mut errors);
         assert!(matches!(read, Read::Some));
-        assert_eq!(oldest(&unsorted, 10), [b"still here"]);
+        assert_eq!(oldest(&batch, 10), [b"still here"]);
         // Without end they would end a poll all the same.
         assert!(matches!(
-            unsorted.read(0, &socket, 641, &mut errors),
+            batch.read(0, &socket, 641, &mut errors),
             Read::All
         ));
 
-        let mut broken = || unsorted.take_in(0, Err(io::ErrorKind::Other.into()), &mut errors);
+        let mut broken = || batch.take_in(0, Err(io::ErrorKind::Other.into()), &mut errors);
         assert!((0..MAX_ERRORS_PER_POLL).all(|_| matches!(broken(), Read::Some)));
         assert!(matches!(broken(), Read::Failed));
     }
 
     #[test]
     fn a_poll_has_its_turn_before_who_reads_ahead() {
-        let intake = Intake::new();
-        let turn = intake.turn_between_polls().unwrap();
+        let queue = RecvQueue::new();
+        let turn = queue.turn_between_polls().unwrap();
         std::thread::scope(|scope| {
-            let poll = scope.spawn(|| drop(intake.turn()));
-            while !intake.is_wanted() {
+            let poll = scope.spawn(|| drop(queue.turn()));
+            while !queue.is_wanted() {
                 std::thread::yield_now();
             }
             drop(turn);
             poll.join().unwrap();
         });
-        assert!(intake.turn_between_polls().is_some());
-        let _poll = intake.turn();
-        assert!(intake.turn_between_polls().is_none());
+        assert!(queue.turn_between_polls().is_some());
+        let _poll = queue.turn();
+        assert!(queue.turn_between_polls().is_none());
     }
 }

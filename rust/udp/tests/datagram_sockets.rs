@@ -10,25 +10,25 @@ use support::{
     ON_V4, SILENT_PORT, V4, V6, eventually, has_ipv6_loopback, listener, plain_socket,
     plain_socket_on, take, wait_during, wait_until_available,
 };
-use udp::{BindAddress, DEFAULT_INBOX_BYTES, Error, Peer};
+use udp::{BindAddress, DEFAULT_INBOX_BYTES, DatagramSocket, Error};
 
 /// A peer bound to 127.0.0.1, and its address.
-fn bound() -> (Peer, SocketAddr) {
-    let peer = Peer::new();
+fn bound() -> (DatagramSocket, SocketAddr) {
+    let peer = DatagramSocket::new();
     peer.bind(0, ON_V4, DEFAULT_INBOX_BYTES).unwrap();
     let address = SocketAddr::new(V4, peer.local_port());
     (peer, address)
 }
 
 /// Makes the ICMP answer to `peer`'s datagram arrive.
-fn be_refused(peer: &Peer) {
+fn be_refused(peer: &DatagramSocket) {
     peer.send(b"anybody?").unwrap();
     std::thread::sleep(Duration::from_millis(20));
 }
 
 #[test]
 fn a_new_peer_has_no_socket_and_says_so() {
-    let peer = Peer::new();
+    let peer = DatagramSocket::new();
     assert!(!peer.is_bound());
     assert!(!peer.is_connected());
     assert_eq!(peer.local_port(), 0);
@@ -45,7 +45,7 @@ fn a_new_peer_has_no_socket_and_says_so() {
 #[test]
 fn two_peers_talk_and_know_who_sent() {
     let (server, address) = bound();
-    let client = Peer::new();
+    let client = DatagramSocket::new();
     client.connect(V4, address.port()).unwrap();
     client.send(b"ping").unwrap();
     wait_until_available(&server, 1);
@@ -84,7 +84,7 @@ fn asking_for_datagrams_takes_none_and_reads_the_socket_once() {
 #[test]
 fn sending_opens_the_socket_and_closing_does_not_forget_the_destination() {
     let other = plain_socket();
-    let peer = Peer::new();
+    let peer = DatagramSocket::new();
     let port = other.local_addr().unwrap().port();
     peer.set_destination(V4, port).unwrap();
     assert!(!peer.is_bound());
@@ -104,7 +104,7 @@ fn sending_opens_the_socket_and_closing_does_not_forget_the_destination() {
 fn an_open_peer_is_not_bound_twice() {
     let (peer, address) = bound();
     assert_eq!(peer.bind(0, ON_V4, 1024), Err(Error::AlreadyInUse));
-    let second = Peer::new();
+    let second = DatagramSocket::new();
     assert_eq!(
         second.bind(address.port(), ON_V4, 1024),
         Err(Error::Unavailable)
@@ -118,14 +118,14 @@ fn an_open_peer_is_not_bound_twice() {
 fn a_peer_cannot_take_a_listeners_port() {
     let (_listener, address) = listener();
     assert_eq!(
-        Peer::new().bind(address.port(), ON_V4, 1024),
+        DatagramSocket::new().bind(address.port(), ON_V4, 1024),
         Err(Error::Unavailable)
     );
 }
 
 #[test]
 fn a_connected_peer_keeps_its_destination() {
-    let peer = Peer::new();
+    let peer = DatagramSocket::new();
     peer.connect(V4, 4242).unwrap();
     assert_eq!(peer.set_destination(V4, 1), Err(Error::Locked));
     assert_eq!(peer.remote(), Some(SocketAddr::new(V4, 4242)));
@@ -138,7 +138,7 @@ fn a_connected_peer_keeps_its_destination() {
 
 #[test]
 fn a_connection_that_fails_closes_the_socket() {
-    let peer = Peer::new();
+    let peer = DatagramSocket::new();
     assert_eq!(peer.connect(V4, 0), Err(Error::InvalidParameter));
     peer.connect(V4, 4242).unwrap();
     assert_eq!(peer.connect(V6, 4242), Err(Error::Failed));
@@ -152,7 +152,7 @@ fn a_refusal_is_seen_once_and_the_peer_goes_on() {
     if cfg!(windows) {
         return; // The engine switches these reports off there, and none is seen.
     }
-    let peer = Peer::new();
+    let peer = DatagramSocket::new();
     peer.connect(V4, SILENT_PORT).unwrap();
     be_refused(&peer);
     assert_eq!(peer.available(), Err(Error::Refused));
@@ -173,7 +173,7 @@ fn a_refusal_is_seen_once_and_the_peer_goes_on() {
 #[test]
 fn a_refusal_loses_nothing_that_was_queued() {
     let other = plain_socket();
-    let peer = Peer::new();
+    let peer = DatagramSocket::new();
     peer.connect(V4, other.local_addr().unwrap().port())
         .unwrap();
     peer.send(b"hello").unwrap();
@@ -228,7 +228,7 @@ fn closing_forgets_what_was_queued_where_the_engine_reads_old_bytes() {
 #[test]
 fn a_broadcast_address_can_be_connected_to_where_the_engine_forgets_to_allow_it() {
     let broadcast = IpAddr::V4(Ipv4Addr::new(127, 255, 255, 255));
-    let peer = Peer::new();
+    let peer = DatagramSocket::new();
     if cfg!(target_os = "linux") {
         assert_eq!(peer.connect(broadcast, 4242), Err(Error::Failed));
     }
@@ -240,7 +240,7 @@ fn a_broadcast_address_can_be_connected_to_where_the_engine_forgets_to_allow_it(
 #[test]
 fn datagrams_of_every_size_cross_and_larger_ones_are_refused() {
     let (server, address) = bound();
-    let client = Peer::new();
+    let client = DatagramSocket::new();
     client.connect(V4, address.port()).unwrap();
     for length in [0, 1, 1200, 1473, 4000, 16_384, 65_506, 65_507] {
         let sent: Vec<u8> = (0..length).map(|index| index as u8).collect();
@@ -314,7 +314,7 @@ fn an_ipv4_socket_cannot_send_to_ipv6() {
 
 #[test]
 fn a_peer_bound_to_every_address_talks_ipv4_and_ipv6() {
-    let peer = Peer::new();
+    let peer = DatagramSocket::new();
     peer.bind(0, BindAddress::Any, DEFAULT_INBOX_BYTES).unwrap();
     let mut remotes = vec![plain_socket()];
     if has_ipv6_loopback() {
@@ -349,7 +349,7 @@ fn a_peer_bound_to_every_address_talks_ipv4_and_ipv6() {
 
 #[test]
 fn a_mapped_address_means_the_ipv4_address() {
-    let peer = Peer::new();
+    let peer = DatagramSocket::new();
     let mapped = IpAddr::V6(Ipv4Addr::LOCALHOST.to_ipv6_mapped());
     peer.bind(0, BindAddress::Ip(mapped), 1024).unwrap();
     peer.set_destination(mapped, 4242).unwrap();
@@ -363,7 +363,7 @@ fn an_unbound_peer_opens_a_socket_of_its_destinations_family() {
         return;
     }
     let other = plain_socket_on(V6);
-    let peer = Peer::new();
+    let peer = DatagramSocket::new();
     peer.connect(V6, other.local_addr().unwrap().port())
         .unwrap();
     peer.send(b"six").unwrap();

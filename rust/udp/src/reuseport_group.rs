@@ -1,10 +1,10 @@
 //! Several sockets on one port, on Linux and Android.
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
-pub(crate) use shared::Group;
+pub(crate) use shared::ReuseportGroup;
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-pub(crate) use none::Group;
+pub(crate) use none::ReuseportGroup;
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod shared {
@@ -25,12 +25,12 @@ mod shared {
     };
 
     /// The sockets of a port beside the first, and what tells which of all have datagrams.
-    pub(crate) struct Group {
+    pub(crate) struct ReuseportGroup {
         others: Vec<Socket>,
         epoll: OwnedFd,
     }
 
-    impl Group {
+    impl ReuseportGroup {
         pub(crate) const IS_KNOWN: bool = true;
 
         /// Opens further sockets on the port of `first`, until there are `wanted`, or as many as a group can have.
@@ -43,7 +43,7 @@ mod shared {
             address: BindAddress,
             receive_buffer: Option<usize>,
             wanted: usize,
-        ) -> Option<Group> {
+        ) -> Option<ReuseportGroup> {
             let port = first.local_port();
             let first_options = SockRef::from(first.udp());
             first_options.set_reuse_port(true).ok()?;
@@ -59,7 +59,7 @@ mod shared {
                 let name = epoll::EventData::new_u64(index as u64);
                 epoll::add(&epoll, socket.udp(), name, epoll::EventFlags::IN).ok()?;
             }
-            Some(Group { others, epoll })
+            Some(ReuseportGroup { others, epoll })
         }
 
         pub(crate) fn others(&self) -> &[Socket] {
@@ -78,7 +78,7 @@ mod shared {
             }
         }
 
-        pub(crate) fn wakes(&self) -> BorrowedFd<'_> {
+        pub(crate) fn poll_fd(&self) -> BorrowedFd<'_> {
             self.epoll.as_fd()
         }
     }
@@ -92,14 +92,14 @@ mod shared {
         ) -> Result<Socket, Error> {
             Socket::bind_with(address, port, |socket| {
                 socket.prepare_to_listen(address, receive_buffer);
-                hear_no_broadcasts(socket)?;
+                reject_broadcasts(socket)?;
                 SockRef::from(socket.udp()).set_reuse_port(true)
             })
         }
     }
 
     /// What is sent to everybody comes to every socket of a port. All but the first refuse it.
-    fn hear_no_broadcasts(socket: &Socket) -> io::Result<()> {
+    fn reject_broadcasts(socket: &Socket) -> io::Result<()> {
         // Classic BPF; linux/filter.h says what lies at the negative offsets.
         const LOAD_WORD: u16 = 0x20;
         const LOAD_BYTE: u16 = 0x30;
@@ -135,9 +135,9 @@ mod none {
     use crate::socket::Socket;
 
     /// There is none.
-    pub(crate) enum Group {}
+    pub(crate) enum ReuseportGroup {}
 
-    impl Group {
+    impl ReuseportGroup {
         pub(crate) const IS_KNOWN: bool = false;
 
         pub(crate) fn open(
@@ -145,7 +145,7 @@ mod none {
             _: BindAddress,
             _: Option<usize>,
             _: usize,
-        ) -> Option<Group> {
+        ) -> Option<ReuseportGroup> {
             None
         }
 
@@ -157,7 +157,7 @@ mod none {
             match *self {}
         }
 
-        pub(crate) fn wakes(&self) -> BorrowedFd<'_> {
+        pub(crate) fn poll_fd(&self) -> BorrowedFd<'_> {
             match *self {}
         }
     }

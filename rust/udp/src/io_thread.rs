@@ -10,20 +10,20 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use crate::intake::{self, Read};
 use crate::lock::lock;
-use crate::outbox::Letters;
 use crate::port::Port;
+use crate::recv_queue::{self, Read};
+use crate::send_queue::SendBatch;
 
 /// To wake the thread takes the system longer than to send a datagram: a game that works on a packet between two datagrams
 /// would wake it for each of them, and wait for that. Some systems also let a thread run where it was woken, in the
 /// game's place. So it is woken after a pause alone, and then looks for more by itself: at intervals of this, which double up
-/// to [`LONGEST_NAP`].
-const FIRST_NAP: Duration = Duration::from_micros(50);
+/// to [`LONGEST_BACKOFF`].
+const FIRST_BACKOFF: Duration = Duration::from_micros(50);
 
 /// What a datagram may wait before it is sent, at the most, and the price of it: some 2,000 looks a second, while a game
 /// that answers many peers in a tick is at work.
-const LONGEST_NAP: Duration = Duration::from_micros(500);
+const LONGEST_BACKOFF: Duration = Duration::from_micros(500);
 
 /// How long it looks for more: longer than from one tick to the next.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -33,7 +33,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 const MOST_AHEAD: usize = 1024;
 
 /// The thread of a port.
-pub(crate) struct Courier {
+pub(crate) struct IoThread {
     thread: Mutex<Thread>,
     /// Whether it has to be woken.
     sleeps: AtomicBool,
@@ -49,11 +49,11 @@ enum Thread {
     Refused,
 }
 
-impl Courier {
-    pub(crate) fn new() -> Courier {
+impl IoThread {
+    pub(crate) fn new() -> IoThread {
         // With one processor the thread would only take turns with the game.
         let is_of_use = thread::available_parallelism().is_ok_and(|count| count.get() > 1);
-        Courier {
+        IoThread {
             thread: Mutex::new(if is_of_use {
                 Thread::NotStarted
             } else {
@@ -71,8 +71,8 @@ impl Courier {
         if matches!(*thread, Thread::NotStarted) {
             let port = Arc::clone(port);
             let started = thread::Builder::new()
-                .name("udp courier".to_owned())
-                .spawn(move || port.courier().work(&port));
+                .name("udp-io".to_owned())
+                .spawn(move || port.io_thread().work(&port));
             *thread = started.map_or(Thread::Refused, Thread::Runs);
         }
         matches!(*thread, Thread::Runs(_))
@@ -109,24 +109,24 @@ impl Courier {
 
     /// What the thread does until it is over and everything was sent.
     fn work(&self, port: &Port) {
-        let mut letters = Letters::default();
-        let mut nap = FIRST_NAP;
-        let mut napped = Duration::ZERO;
+        let mut batch = SendBatch::default();
+        let mut backoff = FIRST_BACKOFF;
+        let mut idle_for = Duration::ZERO;
         loop {
             let is_over = self.is_over.load(Ordering::SeqCst);
-            let has_sent = port.outbox().send_waiting(port.socket(), &mut letters);
+            let has_sent = port.send_queue().send_waiting(port.socket(), &mut batch);
             if is_over && !has_sent {
                 return;
             }
             if has_sent || self.is_called.swap(false, Ordering::SeqCst) {
-                napped = Duration::ZERO;
+                idle_for = Duration::ZERO;
             }
             if read_ahead(port) || has_sent {
-                nap = FIRST_NAP;
-            } else if napped < PAUSE {
-                thread::sleep(nap);
-                napped += nap;
-                nap = LONGEST_NAP.min(2 * nap);
+                backoff = FIRST_BACKOFF;
+            } else if idle_for < PAUSE {
+                thread::sleep(backoff);
+                idle_for += backoff;
+                backoff = LONGEST_BACKOFF.min(2 * backoff);
             } else {
                 self.sleep(port);
             }
@@ -136,7 +136,7 @@ impl Courier {
     fn sleep(&self, port: &Port) {
         self.sleeps.store(true, Ordering::SeqCst);
         // Who gave it something before that did not wake it.
-        let has_work = port.outbox().is_waiting()
+        let has_work = port.send_queue().is_waiting()
             || self.is_called.load(Ordering::SeqCst)
             || self.is_over.load(Ordering::SeqCst);
         if !has_work {
@@ -148,17 +148,17 @@ impl Courier {
 
 /// Reads what has come, as long as no poll wants to; whether there was anything.
 fn read_ahead(port: &Port) -> bool {
-    let intake = port.intake();
+    let queue = port.recv_queue();
     let (sockets, most) = port.readable();
     let most = most.min(MOST_AHEAD);
     let mut has_read = false;
     for (index, socket) in sockets {
-        let Some(mut turn) = intake.turn_between_polls() else {
+        let Some(mut turn) = queue.turn_between_polls() else {
             break;
         };
         let before = turn.len();
-        for _ in 0..intake::BATCH {
-            if intake.is_wanted() {
+        for _ in 0..recv_queue::BATCH {
+            if queue.is_wanted() {
                 break;
             }
             let Read::Some = turn.read(index, socket, most, &mut 0) else {

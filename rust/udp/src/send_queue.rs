@@ -15,14 +15,14 @@ use crate::socket::Socket;
 const DIRECT_SENDS: u32 = 16;
 
 /// How many bytes wait for the courier at the most; beyond that, whoever sends waits for it.
-pub(crate) const OUTBOX_BYTES: usize = 1 << 20;
+pub(crate) const SEND_QUEUE_BYTES: usize = 1 << 20;
 
 /// How long a sender waits for room at the most. A datagram that finds none is lost, as datagrams may be.
 const PATIENCE: Duration = Duration::from_millis(100);
 
 /// The datagrams that wait to be sent through one socket.
-pub(crate) struct Outbox {
-    waiting: Mutex<Letters>,
+pub(crate) struct SendQueue {
+    waiting: Mutex<SendBatch>,
     /// The courier took what waited.
     taken: Condvar,
     /// Whether anything waits or is being sent: what comes then must wait too, behind it.
@@ -33,15 +33,15 @@ pub(crate) struct Outbox {
 
 /// Datagrams one behind the other in one piece of memory.
 #[derive(Default)]
-pub(crate) struct Letters {
+pub(crate) struct SendBatch {
     bytes: Vec<u8>,
     /// Which way each goes, and where it ends in `bytes`.
     paths: Vec<(Path, usize)>,
 }
 
-impl Outbox {
-    pub(crate) fn new() -> Outbox {
-        Outbox {
+impl SendQueue {
+    pub(crate) fn new() -> SendQueue {
+        SendQueue {
             waiting: Mutex::default(),
             taken: Condvar::new(),
             is_busy: AtomicBool::new(false),
@@ -64,19 +64,20 @@ impl Outbox {
     pub(crate) fn send(&self, port: &Arc<Port>, path: Path, datagram: &[u8]) -> Result<(), Error> {
         if !self.is_busy.load(Ordering::Acquire)
             && (self.sends_of_this_tick.fetch_add(1, Ordering::Relaxed) < DIRECT_SENDS
-                || !port.courier().start(port))
+                || !port.io_thread().start(port))
         {
             return port.socket().send_along(datagram, &path);
         }
         self.put(path, datagram);
-        port.courier().wake();
+        port.io_thread().wake();
         Ok(())
     }
 
     fn put(&self, path: Path, datagram: &[u8]) {
         let mut waiting = lock(&self.waiting);
-        if waiting.bytes.len() + datagram.len() > OUTBOX_BYTES {
-            let full = |waiting: &mut Letters| waiting.bytes.len() + datagram.len() > OUTBOX_BYTES;
+        if waiting.bytes.len() + datagram.len() > SEND_QUEUE_BYTES {
+            let full =
+                |waiting: &mut SendBatch| waiting.bytes.len() + datagram.len() > SEND_QUEUE_BYTES;
             let (waited, _) = self
                 .taken
                 .wait_timeout_while(waiting, PATIENCE, full)
@@ -98,8 +99,8 @@ impl Outbox {
         !lock(&self.waiting).paths.is_empty()
     }
 
-    /// Sends what waits, and gives its memory for that of `empty` letters; whether there was anything.
-    pub(crate) fn send_waiting(&self, socket: &Socket, empty: &mut Letters) -> bool {
+    /// Sends what waits, and gives its memory for that of `empty` batch; whether there was anything.
+    pub(crate) fn send_waiting(&self, socket: &Socket, empty: &mut SendBatch) -> bool {
         let mut waiting = lock(&self.waiting);
         if waiting.paths.is_empty() {
             self.is_busy.store(false, Ordering::Release);
@@ -113,7 +114,7 @@ impl Outbox {
     }
 }
 
-impl Letters {
+impl SendBatch {
     fn send(&mut self, socket: &Socket, dropped: &AtomicU64) {
         let mut start = 0;
         for (path, end) in self.paths.drain(..) {

@@ -4,12 +4,12 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::address::BindAddress;
-use crate::arrivals::Arrivals;
 use crate::error::Error;
 use crate::inbox::Inbox;
 use crate::lock::lock;
 use crate::multicast::{self, Membership};
 use crate::own_socket::OwnSocket;
+use crate::queue_probe::QueueProbe;
 use crate::readiness;
 use crate::route::Route;
 use crate::scoped::ScopedIp;
@@ -18,7 +18,7 @@ use crate::socket::{Family, Socket};
 /// Sends and receives datagrams, on a socket of its own or, if a [`crate::Listener`] accepted it, on the listener's.
 ///
 /// Dropping it closes it.
-pub struct Peer {
+pub struct DatagramSocket {
     /// The way to the listener that accepted it. As long as it is open nothing else of the peer matters, so that sending,
     /// receiving and asking do without the state's lock; once it is shut, by the listener or by closing, the peer
     /// is as any other.
@@ -35,20 +35,20 @@ struct State {
     broadcast: bool,
 }
 
-impl Peer {
+impl DatagramSocket {
     /// A peer without a socket.
     #[must_use]
-    pub fn new() -> Peer {
-        Peer::with(None)
+    pub fn new() -> DatagramSocket {
+        DatagramSocket::with(None)
     }
 
-    pub(crate) fn accepted(route: Arc<Route>) -> Peer {
-        Peer::with(Some(route))
+    pub(crate) fn accepted(route: Arc<Route>) -> DatagramSocket {
+        DatagramSocket::with(Some(route))
     }
 
-    fn with(route: Option<Arc<Route>>) -> Peer {
+    fn with(route: Option<Arc<Route>>) -> DatagramSocket {
         let remote = route.as_ref().map(|route| route.remote());
-        Peer {
+        DatagramSocket {
             route,
             state: Mutex::new(State {
                 own: None,
@@ -89,7 +89,7 @@ impl Peer {
     /// there is none. May be called again with another host.
     ///
     /// Everything received before is forgotten, in the kernel's buffer too. (The engine forgets the bytes and not
-    /// their count, then hands out what strangers had sent before as the new remote's; and it ignores
+    /// their count, then hands out what unknown had sent before as the new remote's; and it ignores
     /// `set_broadcast_enabled` here, so that broadcast addresses can never be connected to.)
     ///
     /// # Errors
@@ -113,7 +113,7 @@ impl Peer {
         Ok(())
     }
 
-    /// Where [`Peer::send`] sends to, for a peer that is not connected: `PacketPeerUDP.set_dest_address`.
+    /// Where [`DatagramSocket::send`] sends to, for a peer that is not connected: `PacketPeerUDP.set_dest_address`.
     ///
     /// # Errors
     /// [`Error::Locked`]: connected, or belonging to a listener; nothing changes. (The engine prints "Destination
@@ -159,14 +159,14 @@ impl Peer {
     /// Leaves a multicast group on one interface: `PacketPeerUDP.leave_multicast_group`.
     ///
     /// # Errors
-    /// As [`Peer::join_multicast`], and [`Error::Unconfigured`]: not open.
+    /// As [`DatagramSocket::join_multicast`], and [`Error::Unconfigured`]: not open.
     pub fn leave_multicast(&self, group: IpAddr, interface_name: &str) -> Result<(), Error> {
         let state = self.unaccepted()?;
         let own = state.own.as_ref().ok_or(Error::Unconfigured)?;
         multicast::change(&own.socket, group, interface_name, Membership::Leave)
     }
 
-    /// Whether [`Peer::send`] waits while the send buffer is full; true unless set, as in the engine
+    /// Whether [`DatagramSocket::send`] waits while the send buffer is full; true unless set, as in the engine
     /// (`PacketPeerUDP::set_blocking_mode`, which scripts cannot call). Receiving never waits.
     pub fn set_blocking(&self, blocking: bool) {
         lock(&self.state).blocking = blocking;
@@ -187,10 +187,10 @@ impl Peer {
                     return Ok(());
                 }
                 let port = route.port().ok_or(Error::Unconfigured)?;
-                if !port.intake().turn().is_empty() {
+                if !port.recv_queue().turn().is_empty() {
                     return Ok(());
                 }
-                readiness::readable(port.wakes())?
+                readiness::readable(port.poll_fd())?
             } else {
                 let socket = match &lock(&self.state).own {
                     None => return Err(Error::Unconfigured),
@@ -235,14 +235,14 @@ impl Peer {
         }
     }
 
-    /// Where [`Peer::send`] sends to: what was last given to [`Peer::connect`] or [`Peer::set_destination`], or the
+    /// Where [`DatagramSocket::send`] sends to: what was last given to [`DatagramSocket::connect`] or [`DatagramSocket::set_destination`], or the
     /// remote of an accepted peer. Closing does not forget it, as in the engine.
     #[must_use]
     pub fn remote(&self) -> Option<SocketAddr> {
         lock(&self.state).remote
     }
 
-    /// The sender of the datagram last taken with [`Peer::receive`] (`get_packet_ip`, `get_packet_port`). For an accepted
+    /// The sender of the datagram last taken with [`DatagramSocket::receive`] (`get_packet_ip`, `get_packet_port`). For an accepted
     /// peer its remote, even before the first. Closing does not forget it, as in the engine.
     #[must_use]
     pub fn last_source(&self) -> Option<SocketAddr> {
@@ -267,12 +267,12 @@ impl Peer {
         Ok(own.inbox.datagrams())
     }
 
-    /// Whether [`Peer::receive`] has something to take, at the least cost that this can be known: for an accepted peer one
+    /// Whether [`DatagramSocket::receive`] has something to take, at the least cost that this can be known: for an accepted peer one
     /// look at a number, without a lock or a system call; for a peer with a socket of its own and nothing queued one
     /// read of that socket.
     ///
     /// # Errors
-    /// As [`Peer::available`].
+    /// As [`DatagramSocket::available`].
     pub fn has_datagrams(&self) -> Result<bool, Error> {
         if let Some((_, queued)) = self.route_and_queued() {
             return Ok(queued > 0);
@@ -281,11 +281,11 @@ impl Peer {
         state.own.as_mut().ok_or(Error::Failed)?.has_datagrams()
     }
 
-    /// What tells whether anything has come for this peer, as [`Peer::has_datagrams`] does, without the peer at hand;
+    /// What tells whether anything has come for this peer, as [`DatagramSocket::has_datagrams`] does, without the peer at hand;
     /// `None` if the peer does not belong to a listener.
     #[must_use]
-    pub fn arrivals(&self) -> Option<Arrivals> {
-        self.route().map(Arrivals::new)
+    pub fn queue_probe(&self) -> Option<QueueProbe> {
+        self.route().map(QueueProbe::new)
     }
 
     pub(crate) fn is_on(&self, route: &Arc<Route>) -> bool {
@@ -326,7 +326,7 @@ impl Peer {
     /// datagram. On an error `into` is empty.
     ///
     /// # Errors
-    /// [`Error::Unavailable`]: nothing there. [`Error::Failed`], [`Error::Refused`]: as in [`Peer::available`].
+    /// [`Error::Unavailable`]: nothing there. [`Error::Failed`], [`Error::Refused`]: as in [`DatagramSocket::available`].
     pub fn receive(&self, into: &mut Vec<u8>) -> Result<SocketAddr, Error> {
         if let Some(route) = self.route() {
             // `last_source` is the remote from the beginning.
@@ -342,7 +342,7 @@ impl Peer {
         Ok(from)
     }
 
-    /// Sends one datagram, which may be empty, to [`Peer::remote`]: `PacketPeerUDP.put_packet`. Opens a socket of the
+    /// Sends one datagram, which may be empty, to [`DatagramSocket::remote`]: `PacketPeerUDP.put_packet`. Opens a socket of the
     /// remote's family if there is none; so does the engine, even for a peer whose listener has stopped.
     ///
     /// In blocking mode it waits while the send buffer is full, without holding a lock.
@@ -379,28 +379,28 @@ impl Peer {
         }
     }
 
-    /// As [`Peer::send`], for one of the many datagrams of a tick: an accepted peer's datagram may be sent by a thread of the
+    /// As [`DatagramSocket::send`], for one of the many datagrams of a tick: an accepted peer's datagram may be sent by a thread of the
     /// listener's, while the caller goes on, once the listener's peers have sent a few since it was polled last.
     /// Datagrams of one peer leave in order as long as all are sent by this method.
     ///
     /// # Errors
-    /// As [`Peer::send`], but for [`Error::Busy`]: it does not wait. What the thread could not send is lost and
+    /// As [`DatagramSocket::send`], but for [`Error::Busy`]: it does not wait. What the thread could not send is lost and
     /// counted ([`crate::Listener::unsent`]).
-    pub fn send_soon(&self, datagram: &[u8]) -> Result<(), Error> {
+    pub fn send_deferred(&self, datagram: &[u8]) -> Result<(), Error> {
         match self.route() {
-            Some(route) => route.send_soon(datagram),
+            Some(route) => route.send_deferred(datagram),
             None => self.send(datagram),
         }
     }
 
-    /// As [`Peer::send_soon`], for the answer to the datagram that was taken last: it goes out from the address that that one
-    /// came to, whatever [`Peer::keep_local_address`] has set.
+    /// As [`DatagramSocket::send_deferred`], for the answer to the datagram that was taken last: it goes out from the address that that one
+    /// came to, whatever [`DatagramSocket::pin_local_address`] has set.
     ///
     /// # Errors
-    /// As [`Peer::send_soon`].
-    pub fn answer_soon(&self, datagram: &[u8]) -> Result<(), Error> {
+    /// As [`DatagramSocket::send_deferred`].
+    pub fn reply_deferred(&self, datagram: &[u8]) -> Result<(), Error> {
         match self.route() {
-            Some(route) => route.answer_soon(datagram),
+            Some(route) => route.reply_deferred(datagram),
             None => self.send(datagram),
         }
     }
@@ -410,9 +410,9 @@ impl Peer {
     /// Of a machine with several addresses a peer sends from the one that its remote has asked last, where its listener has
     /// them all. Anybody can ask another in the remote's name, so an owner that has verified the remote keeps to the
     /// address that it verified it at. Does nothing for other peers.
-    pub fn keep_local_address(&self) {
+    pub fn pin_local_address(&self) {
         if let Some(route) = self.route() {
-            route.keep_local();
+            route.pin_local();
         }
     }
 
@@ -501,13 +501,13 @@ impl State {
     }
 }
 
-impl Default for Peer {
-    fn default() -> Peer {
-        Peer::new()
+impl Default for DatagramSocket {
+    fn default() -> DatagramSocket {
+        DatagramSocket::new()
     }
 }
 
-impl Drop for Peer {
+impl Drop for DatagramSocket {
     fn drop(&mut self) {
         self.close();
     }
