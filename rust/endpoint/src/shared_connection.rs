@@ -364,7 +364,7 @@ impl Drop for Locked<'_> {
         let waits = connection.waits_for().is_some_and(|udp_peer| {
             // A connection that is used again may have another UDP peer than it had first.
             match shared.arrivals.get() {
-                Some(known) => known.belongs_to(udp_peer),
+                Some(known) => udp_peer.owns_probe(known),
                 None => udp_peer
                     .queue_probe()
                     .is_some_and(|it| shared.arrivals.set(it).is_ok()),

@@ -1,47 +1,32 @@
-//! Which address to bind, and the two spellings of an IPv4 address on a dual-stack socket.
+//! Address families, and the two forms of an IPv4 address on a dual-stack socket.
 //!
-//! A dual-stack socket reports IPv4 senders as `::ffff:a.b.c.d` (RFC 4291, 2.5.5.2) and wants destinations in the same
-//! form. Outside this crate an IPv4 address is always `a.b.c.d`, so that it compares equal whichever socket saw it.
+//! A dual-stack socket reports IPv4 senders as `::ffff:a.b.c.d` (RFC 4291, 2.5.5.2) and takes destinations in the same
+//! form. Outside this crate an IPv4 address is always `a.b.c.d`, so that it compares equal whichever socket received from
+//! it.
 
 use std::net::{IpAddr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
-use crate::scoped::ScopedIp;
-
-/// What to bind: the engine's `"*"`, or one address.
-///
-/// `Ip(0.0.0.0)` is every IPv4 address and `Ip(::)` every IPv6 address, without the other family (class reference of
-/// `PacketPeerUDP.bind`).
+/// Which addresses a socket can reach.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BindAddress {
-    /// Every address, IPv4 and IPv6 on one socket; IPv4 alone where the system has no IPv6.
-    Any,
-    /// One address. IPv4-mapped IPv6 addresses count as IPv4.
-    Ip(IpAddr),
-    /// One address; a link-local one with its interface.
-    Scoped(ScopedIp),
+pub(crate) enum Family {
+    V4,
+    V6,
+    /// IPv6 and, as IPv4-mapped addresses, IPv4.
+    Dual,
 }
 
-impl BindAddress {
-    /// Whether it is every address of a family or of both.
-    pub(crate) fn is_every(self) -> bool {
-        match self.one() {
-            None => true,
-            Some(one) => one.ip().to_canonical().is_unspecified(),
-        }
-    }
-
-    /// The address, unless it is every one of both families.
-    pub(crate) fn one(self) -> Option<ScopedIp> {
-        match self {
-            BindAddress::Any => None,
-            BindAddress::Ip(ip) => Some(ip.into()),
-            BindAddress::Scoped(ip) => Some(ip),
+impl Family {
+    /// The family of an unbound socket that is opened to reach `ip`.
+    pub(crate) fn of(ip: IpAddr) -> Family {
+        match ip.to_canonical() {
+            IpAddr::V4(_) => Family::V4,
+            IpAddr::V6(_) => Family::V6,
         }
     }
 }
 
-/// The form shown outside and used as a key: IPv4-mapped as IPv4, no flow label. An IPv6 scope stays, since a
-/// link-local sender cannot be answered without it (the engine drops it, and cannot answer).
+/// The form that the API shows and that tables use as key: IPv4-mapped as IPv4, no flow label. An IPv6 scope stays: a
+/// datagram cannot be sent to a link-local address without it (the engine drops it, and cannot send back).
 pub(crate) fn canonical(address: SocketAddr) -> SocketAddr {
     match address {
         SocketAddr::V4(_) => address,

@@ -1,9 +1,10 @@
-//! One end that packets go to and come from: the engine's `PacketPeerUDP`.
+//! A socket for datagrams to and from one remote, or several: the engine's `PacketPeerUDP`.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
-use crate::address::BindAddress;
+use crate::address::Family;
+use crate::bind_address::BindAddress;
 use crate::error::Error;
 use crate::inbox::Inbox;
 use crate::lock::lock;
@@ -13,22 +14,29 @@ use crate::queue_probe::QueueProbe;
 use crate::readiness;
 use crate::route::Route;
 use crate::scoped::ScopedIp;
-use crate::socket::{Family, Socket};
+use crate::socket::Socket;
+use crate::table::Table;
 
-/// Sends and receives datagrams, on a socket of its own or, if a [`crate::Listener`] accepted it, on the listener's.
+/// Sends and receives datagrams, on a socket of its own or, if [`crate::Listener::accept`] returned it, on the listener's
+/// port.
 ///
 /// Dropping it closes it.
 pub struct DatagramSocket {
-    /// The way to the listener that accepted it. As long as it is open nothing else of the peer matters, so that sending,
-    /// receiving and asking do without the state's lock; once it is shut, by the listener or by closing, the peer
-    /// is as any other.
-    route: Option<Arc<Route>>,
+    /// As long as the route is open, `state` does not matter: sending, receiving and queries need no lock of it. Once the
+    /// route is shut, by the listener or by closing, this is a socket like any other.
+    accepted: Option<Accepted>,
     state: Mutex<State>,
+}
+
+/// The place of an accepted socket in its listener.
+struct Accepted {
+    route: Arc<Route>,
+    table: Weak<Mutex<Table>>,
 }
 
 struct State {
     own: Option<OwnSocket>,
-    /// Survives `close`, as in the engine: a later `send` opens a socket again.
+    /// Stays when the socket is closed, as in the engine: a later `send` opens a socket again.
     remote: Option<SocketAddr>,
     last_source: Option<SocketAddr>,
     blocking: bool,
@@ -36,20 +44,20 @@ struct State {
 }
 
 impl DatagramSocket {
-    /// A peer without a socket.
+    /// A socket that is not open.
     #[must_use]
     pub fn new() -> DatagramSocket {
         DatagramSocket::with(None)
     }
 
-    pub(crate) fn accepted(route: Arc<Route>) -> DatagramSocket {
-        DatagramSocket::with(Some(route))
+    pub(crate) fn accepted(route: Arc<Route>, table: Weak<Mutex<Table>>) -> DatagramSocket {
+        DatagramSocket::with(Some(Accepted { route, table }))
     }
 
-    fn with(route: Option<Arc<Route>>) -> DatagramSocket {
-        let remote = route.as_ref().map(|route| route.remote());
+    fn with(accepted: Option<Accepted>) -> DatagramSocket {
+        let remote = accepted.as_ref().map(|accepted| accepted.route.remote());
         DatagramSocket {
-            route,
+            accepted,
             state: Mutex::new(State {
                 own: None,
                 remote,
@@ -62,7 +70,7 @@ impl DatagramSocket {
 
     /// Binds to a local port (0: the system chooses) and address: `PacketPeerUDP.bind`.
     ///
-    /// `receive_buffer` is how many bytes may be queued between two reads; the queue is the next power of two above
+    /// `receive_buffer` is how many bytes may be queued between two reads: the queue's size is the next power of two above
     /// it, less one, and each datagram counts [`crate::DATAGRAM_OVERHEAD`] bytes more than its payload.
     ///
     /// # Errors
@@ -79,21 +87,22 @@ impl DatagramSocket {
             return Err(Error::AlreadyInUse);
         }
         let socket = Socket::bind(address, port)?;
+        log::debug!(target: "udp", "bound to port {} ({address:?})", socket.local_port());
         let _ = socket.set_broadcast(state.broadcast);
         let inbox = Inbox::for_receive_buffer(receive_buffer);
         state.own = Some(OwnSocket::new(socket, inbox));
         Ok(())
     }
 
-    /// Sends to `host` alone and receives from it alone from here on: `PacketPeerUDP.connect_to_host`. Opens a socket if
-    /// there is none. May be called again with another host.
+    /// From here on sends to `host` only and receives from it only: `PacketPeerUDP.connect_to_host`. Opens a socket if there
+    /// is none. May be called again with another host.
     ///
-    /// Everything received before is forgotten, in the kernel's buffer too. (The engine forgets the bytes and not
-    /// their count, then hands out what unknown had sent before as the new remote's; and it ignores
-    /// `set_broadcast_enabled` here, so that broadcast addresses can never be connected to.)
+    /// What was received before is discarded, in the kernel's buffer too. (The engine discards the bytes but not their
+    /// count, and then returns what others had sent before as the new remote's; and it ignores `set_broadcast_enabled`
+    /// here, so that broadcast addresses can never be connected to.)
     ///
     /// # Errors
-    /// [`Error::Locked`]: belongs to a listener. [`Error::InvalidParameter`]: port 0. [`Error::CantOpen`]: no socket.
+    /// [`Error::Locked`]: accepted. [`Error::InvalidParameter`]: port 0. [`Error::CantOpen`]: no socket.
     /// [`Error::Failed`]: the socket cannot reach `host`; it is closed then, as in the engine.
     pub fn connect(&self, host: impl Into<ScopedIp>, port: u16) -> Result<(), Error> {
         let mut state = self.unaccepted()?;
@@ -109,14 +118,15 @@ impl DatagramSocket {
             state.own = None;
             return Err(error);
         }
+        log::debug!(target: "udp", "connected to {remote} from port {}", own.socket.local_port());
         state.remote = Some(remote);
         Ok(())
     }
 
-    /// Where [`DatagramSocket::send`] sends to, for a peer that is not connected: `PacketPeerUDP.set_dest_address`.
+    /// Sets where [`DatagramSocket::send`] sends to, if it is not connected: `PacketPeerUDP.set_dest_address`.
     ///
     /// # Errors
-    /// [`Error::Locked`]: connected, or belonging to a listener; nothing changes. (The engine prints "Destination
+    /// [`Error::Locked`]: connected or accepted; nothing changes. (The engine prints "Destination
     /// address cannot be set for connected sockets", changes nothing, and the script's call still returns `OK`.)
     pub fn set_destination(&self, host: impl Into<ScopedIp>, port: u16) -> Result<(), Error> {
         let mut state = self.unaccepted()?;
@@ -131,7 +141,7 @@ impl DatagramSocket {
     /// IPv6 has none; the call does nothing there.
     ///
     /// # Errors
-    /// [`Error::Locked`]: belongs to a listener. [`Error::Failed`]: the system refused.
+    /// [`Error::Locked`]: accepted. [`Error::Failed`]: the system refused.
     pub fn set_broadcast(&self, enabled: bool) -> Result<(), Error> {
         let mut state = self.unaccepted()?;
         if let Some(own) = &state.own {
@@ -147,7 +157,7 @@ impl DatagramSocket {
     /// one included, means the system's default.
     ///
     /// # Errors
-    /// [`Error::Locked`]: belongs to a listener. [`Error::InvalidParameter`]: no such interface (IPv4), or a group that
+    /// [`Error::Locked`]: accepted. [`Error::InvalidParameter`]: no such interface (IPv4), or a group that
     /// is not of the socket's family. [`Error::Failed`]: no socket, or the system refused, as it does when the group
     /// is joined already.
     pub fn join_multicast(&self, group: IpAddr, interface_name: &str) -> Result<(), Error> {
@@ -172,14 +182,14 @@ impl DatagramSocket {
         lock(&self.state).blocking = blocking;
     }
 
-    /// Waits until something can be received: `PacketPeerUDP.wait`. An accepted peer waits for anything on the
-    /// listener's socket, since somebody has to poll that.
+    /// Waits until something can be received: `PacketPeerUDP.wait`. An accepted socket waits for anything on the listener's
+    /// port, which then has to be polled.
     ///
-    /// Returns at once if something is queued already. (The engine looks at the socket alone, and waits on though a
-    /// packet is queued.) If the peer is closed meanwhile the wait ends within 20 milliseconds or so.
+    /// Returns at once if something is queued. (The engine checks only the kernel's buffer.) If the socket is closed
+    /// meanwhile, the wait ends within about 20 milliseconds.
     ///
     /// # Errors
-    /// [`Error::Unconfigured`]: not open, or closed meanwhile. [`Error::Failed`]: an error waits on the socket.
+    /// [`Error::Unconfigured`]: not open, or closed meanwhile. [`Error::Failed`]: the socket has a pending error.
     pub fn wait(&self) -> Result<(), Error> {
         loop {
             let is_readable = if let Some((route, queued)) = self.route_and_queued() {
@@ -187,7 +197,7 @@ impl DatagramSocket {
                     return Ok(());
                 }
                 let port = route.port().ok_or(Error::Unconfigured)?;
-                if !port.recv_queue().turn().is_empty() {
+                if !port.recv_queue().lock().is_empty() {
                     return Ok(());
                 }
                 readiness::readable(port.poll_fd())?
@@ -205,7 +215,8 @@ impl DatagramSocket {
         }
     }
 
-    /// Whether the peer belongs to a listener. It then refuses, with [`Error::Locked`], what would change the socket.
+    /// Whether a listener accepted it and is still listening, and it is not closed. What would change the socket then fails
+    /// with [`Error::Locked`].
     #[must_use]
     pub fn is_accepted(&self) -> bool {
         self.route().is_some()
@@ -217,7 +228,7 @@ impl DatagramSocket {
         self.is_accepted() || lock(&self.state).own.is_some()
     }
 
-    /// Whether the peer is connected to one remote: `PacketPeerUDP.is_socket_connected`. Accepted peers are.
+    /// Whether it is connected to one remote: `PacketPeerUDP.is_socket_connected`. Accepted sockets are.
     #[must_use]
     pub fn is_connected(&self) -> bool {
         self.is_accepted() || lock(&self.state).is_connected()
@@ -235,15 +246,15 @@ impl DatagramSocket {
         }
     }
 
-    /// Where [`DatagramSocket::send`] sends to: what was last given to [`DatagramSocket::connect`] or [`DatagramSocket::set_destination`], or the
-    /// remote of an accepted peer. Closing does not forget it, as in the engine.
+    /// Where [`DatagramSocket::send`] sends to: the last argument of [`DatagramSocket::connect`] or
+    /// [`DatagramSocket::set_destination`], or the remote of an accepted socket. It stays after closing, as in the engine.
     #[must_use]
     pub fn remote(&self) -> Option<SocketAddr> {
         lock(&self.state).remote
     }
 
-    /// The sender of the datagram last taken with [`DatagramSocket::receive`] (`get_packet_ip`, `get_packet_port`). For an accepted
-    /// peer its remote, even before the first. Closing does not forget it, as in the engine.
+    /// The sender of the datagram that [`DatagramSocket::receive`] last returned (`get_packet_ip`, `get_packet_port`); of an
+    /// accepted socket its remote, even before the first. It stays after closing, as in the engine.
     #[must_use]
     pub fn last_source(&self) -> Option<SocketAddr> {
         lock(&self.state).last_source
@@ -251,12 +262,12 @@ impl DatagramSocket {
 
     /// How many datagrams are queued: `PacketPeerUDP.get_available_packet_count`, whose -1 is an error here.
     ///
-    /// Reads the peer's own socket first, at most [`crate::MAX_DATAGRAMS_PER_POLL`] datagrams; an accepted peer's are
-    /// put there by [`crate::Listener::poll`].
+    /// Reads a socket of its own first, at most [`crate::MAX_DATAGRAMS_PER_POLL`] datagrams. [`crate::Listener::poll`] reads
+    /// for accepted ones.
     ///
     /// # Errors
-    /// [`Error::Failed`]: not open. [`Error::Refused`]: an ICMP answer to an earlier send, once for each. What is
-    /// queued stays queued.
+    /// [`Error::Failed`]: not open. [`Error::Refused`]: an ICMP error for an earlier send, once for each. What is queued
+    /// stays queued.
     pub fn available(&self) -> Result<usize, Error> {
         if let Some((_, queued)) = self.route_and_queued() {
             return Ok(queued);
@@ -267,9 +278,8 @@ impl DatagramSocket {
         Ok(own.inbox.datagrams())
     }
 
-    /// Whether [`DatagramSocket::receive`] has something to take, at the least cost that this can be known: for an accepted peer one
-    /// look at a number, without a lock or a system call; for a peer with a socket of its own and nothing queued one
-    /// read of that socket.
+    /// Whether [`DatagramSocket::receive`] would return a datagram, at the least cost: for an accepted socket one atomic load;
+    /// for a socket of its own, if nothing is queued, one read.
     ///
     /// # Errors
     /// As [`DatagramSocket::available`].
@@ -281,55 +291,59 @@ impl DatagramSocket {
         state.own.as_mut().ok_or(Error::Failed)?.has_datagrams()
     }
 
-    /// What tells whether anything has come for this peer, as [`DatagramSocket::has_datagrams`] does, without the peer at hand;
-    /// `None` if the peer does not belong to a listener.
+    /// Shows the result of [`DatagramSocket::has_datagrams`] without this socket; `None` if it is not accepted.
     #[must_use]
     pub fn queue_probe(&self) -> Option<QueueProbe> {
         self.route().map(QueueProbe::new)
     }
 
-    pub(crate) fn is_on(&self, route: &Arc<Route>) -> bool {
-        self.route
+    /// Whether `probe` is this socket's.
+    #[must_use]
+    pub fn owns_probe(&self, probe: &QueueProbe) -> bool {
+        self.accepted
             .as_ref()
-            .is_some_and(|own| Arc::ptr_eq(own, route))
+            .is_some_and(|accepted| probe.is_of(&accepted.route))
     }
 
-    /// Names the peer for [`crate::Listener::take_ready`], which hands the token back when there are datagrams for it;
-    /// `None` ends that. The token is the caller's: it may be a number, an index, the name of anything. Datagrams
-    /// that are queued already count as new.
+    /// Sets the token that [`crate::Listener::take_ready`] returns when this socket receives datagrams; `None` removes it. The
+    /// caller chooses the number. Datagrams that are queued count as just received.
     ///
     /// # Errors
-    /// [`Error::Unconfigured`]: the peer does not belong to a listener.
+    /// [`Error::Unconfigured`]: not accepted.
     pub fn set_token(&self, token: Option<u64>) -> Result<(), Error> {
-        self.route().ok_or(Error::Unconfigured)?.set_token(token);
+        let accepted = self.open_accepted().ok_or(Error::Unconfigured)?;
+        if let Some(table) = accepted.table.upgrade() {
+            lock(&table).register(&accepted.route, token);
+        }
         Ok(())
     }
 
-    /// Gives the remote's address up to a newcomer: a client that was restarted sends from the address that it had, and is
-    /// to be met as if it came for the first time (RFC 6347, 4.2.8).
+    /// Makes a new socket for the same remote pending in the listener: a client that was restarted sends from its old address
+    /// and begins anew (RFC 6347, 4.2.8).
     ///
-    /// A new peer of the same address becomes pending in the listener. Its first datagram is `first`, such as one that the
-    /// caller has taken from this peer, or an empty one; what is still queued here came later and follows it, and so does whatever arrives
-    /// from now on. This peer changes in nothing else: it is open and connected and can send until it is closed or the
-    /// listener stops, and receives nothing any more. Closing it does not touch the newcomer.
+    /// The new socket's first datagram is `first`, such as one that was taken from this socket, or an empty one. What is
+    /// queued here follows, and then whatever arrives from now on. This socket stays open and connected and can send until
+    /// it is closed or the listener stops, but receives nothing more. Closing it does not affect the new one.
     ///
     /// # Errors
-    /// Nothing has changed after an error. [`Error::Busy`]: no further peer may be pending; it counts as
-    /// [`crate::Listener::refused`]. [`Error::Unconfigured`]: the peer does not belong to a listener, or was replaced already.
+    /// Nothing has changed after an error. [`Error::Busy`]: no further socket may be pending; it counts as
+    /// [`crate::Listener::refused`]. [`Error::Unconfigured`]: not accepted, or replaced before.
     pub fn replace(&self, first: &[u8]) -> Result<(), Error> {
-        self.route().ok_or(Error::Unconfigured)?.replace(first)
+        let accepted = self.open_accepted().ok_or(Error::Unconfigured)?;
+        let table = accepted.table.upgrade().ok_or(Error::Unconfigured)?;
+        lock(&table).replace(&accepted.route, first)
     }
 
     /// Replaces the content of `into` by the oldest datagram and returns its sender: `PacketPeerUDP.get_packet`.
     ///
-    /// Queued datagrams come first; only then is an own socket read, so that draining a peer costs one system call a
-    /// datagram. On an error `into` is empty.
+    /// A socket of its own is read only if nothing is queued, so draining it costs one system call a datagram. On an error
+    /// `into` is empty.
     ///
     /// # Errors
-    /// [`Error::Unavailable`]: nothing there. [`Error::Failed`], [`Error::Refused`]: as in [`DatagramSocket::available`].
+    /// [`Error::Unavailable`]: no datagram. [`Error::Failed`], [`Error::Refused`]: as in [`DatagramSocket::available`].
     pub fn receive(&self, into: &mut Vec<u8>) -> Result<SocketAddr, Error> {
         if let Some(route) = self.route() {
-            // `last_source` is the remote from the beginning.
+            // `last_source` is the remote already.
             return route.receive(into);
         }
         let mut state = lock(&self.state);
@@ -343,13 +357,13 @@ impl DatagramSocket {
     }
 
     /// Sends one datagram, which may be empty, to [`DatagramSocket::remote`]: `PacketPeerUDP.put_packet`. Opens a socket of the
-    /// remote's family if there is none; so does the engine, even for a peer whose listener has stopped.
+    /// remote's family if there is none; so does the engine, even if it was accepted and the listener has stopped.
     ///
-    /// In blocking mode it waits while the send buffer is full, without holding a lock.
+    /// In blocking mode it waits while the send buffer is full, without a lock.
     ///
     /// # Errors
     /// [`Error::Unconfigured`]: no destination. [`Error::Busy`]: send buffer full, in non-blocking mode.
-    /// [`Error::Refused`]: the ICMP answer to an earlier send on a connected socket (this datagram was not sent then).
+    /// [`Error::Refused`]: an ICMP error for an earlier send on a connected socket; this datagram was not sent.
     /// [`Error::TooLarge`]: over 65,507 bytes for IPv4. [`Error::Failed`]: destination out of reach, closed while waiting.
     pub fn send(&self, datagram: &[u8]) -> Result<(), Error> {
         let mut opens = true;
@@ -374,18 +388,18 @@ impl DatagramSocket {
                 };
                 readiness::writable(full.udp())?;
             }
-            // From here on a closed peer was closed by another thread, and stays closed.
+            // If it is closed from here on, another thread closed it, and it stays closed.
             opens = false;
         }
     }
 
-    /// As [`DatagramSocket::send`], for one of the many datagrams of a tick: an accepted peer's datagram may be sent by a thread of the
-    /// listener's, while the caller goes on, once the listener's peers have sent a few since it was polled last.
-    /// Datagrams of one peer leave in order as long as all are sent by this method.
+    /// As [`DatagramSocket::send`], for one of many datagrams of a tick. Once the sockets of a listener have sent a few since
+    /// the last poll, the listener's I/O thread sends the others while the caller goes on. Datagrams of one socket leave
+    /// in order if all are sent by this method.
     ///
     /// # Errors
-    /// As [`DatagramSocket::send`], but for [`Error::Busy`]: it does not wait. What the thread could not send is lost and
-    /// counted ([`crate::Listener::unsent`]).
+    /// As [`DatagramSocket::send`], except [`Error::Busy`]: it does not wait for the send buffer. What the thread could not
+    /// send is dropped and counted ([`crate::Listener::unsent`]).
     pub fn send_deferred(&self, datagram: &[u8]) -> Result<(), Error> {
         match self.route() {
             Some(route) => route.send_deferred(datagram),
@@ -393,8 +407,8 @@ impl DatagramSocket {
         }
     }
 
-    /// As [`DatagramSocket::send_deferred`], for the answer to the datagram that was taken last: it goes out from the address that that one
-    /// came to, whatever [`DatagramSocket::pin_local_address`] has set.
+    /// As [`DatagramSocket::send_deferred`], for a reply to the datagram that was taken last: the source address is the one
+    /// that datagram was sent to, whether or not [`DatagramSocket::pin_local_address`] was called.
     ///
     /// # Errors
     /// As [`DatagramSocket::send_deferred`].
@@ -405,19 +419,18 @@ impl DatagramSocket {
         }
     }
 
-    /// Has an accepted peer send from the local address that the datagram taken last came to, from here on.
+    /// Makes the local address that the datagram taken last was sent to the source address from here on.
     ///
-    /// Of a machine with several addresses a peer sends from the one that its remote has asked last, where its listener has
-    /// them all. Anybody can ask another in the remote's name, so an owner that has verified the remote keeps to the
-    /// address that it verified it at. Does nothing for other peers.
+    /// If the listener has several addresses, an accepted socket sends from the one that its remote last sent to. Anybody
+    /// can forge a datagram from the remote to another address, so pin the address once the remote is verified. Does
+    /// nothing for other sockets.
     pub fn pin_local_address(&self) {
         if let Some(route) = self.route() {
             route.pin_local();
         }
     }
 
-    /// How many datagrams were dropped because the queue was full, since the socket was opened or the peer accepted; 0
-    /// while closed.
+    /// How many datagrams were dropped because the queue was full, since the socket was opened or accepted; 0 while closed.
     #[must_use]
     pub fn dropped(&self) -> u64 {
         if let Some(route) = self.route() {
@@ -427,31 +440,40 @@ impl DatagramSocket {
         state.own.as_ref().map_or(0, |own| own.inbox.dropped())
     }
 
-    /// Closes the socket, or leaves the listener: `PacketPeerUDP.close`. What is queued is lost.
+    /// Closes the socket, or leaves the listener: `PacketPeerUDP.close`. What is queued is discarded.
     ///
-    /// (The engine keeps old bytes in its ring buffer: a peer that is bound again reads those instead of the new ones.)
+    /// (The engine keeps the bytes in its ring buffer: after another `bind` it returns those instead of the new ones.)
     pub fn close(&self) {
-        // The peer's state is not locked: leaving takes the listener's lock.
-        if let Some(route) = self.route() {
-            route.leave();
+        // The state is not locked: this takes the table's lock.
+        if let Some(accepted) = self.open_accepted() {
+            accepted.route.shut();
+            if let Some(table) = accepted.table.upgrade() {
+                lock(&table).remove(&accepted.route);
+            }
         }
         lock(&self.state).own = None;
     }
 
-    /// The way to the listener, while the peer belongs to it.
+    /// The route, while it is open.
     fn route(&self) -> Option<&Arc<Route>> {
         self.route_and_queued().map(|(route, _)| route)
     }
 
     fn route_and_queued(&self) -> Option<(&Arc<Route>, usize)> {
-        let route = self.route.as_ref()?;
+        let route = &self.accepted.as_ref()?.route;
         Some((route, route.queued()?))
     }
 
-    /// The state of a peer that does not belong to a listener.
+    fn open_accepted(&self) -> Option<&Accepted> {
+        self.accepted
+            .as_ref()
+            .filter(|accepted| accepted.route.is_open())
+    }
+
+    /// The state of a socket that is not accepted.
     ///
     /// # Errors
-    /// [`Error::Locked`]: it does.
+    /// [`Error::Locked`]: it is.
     fn unaccepted(&self) -> Result<MutexGuard<'_, State>, Error> {
         let state = lock(&self.state);
         if self.is_accepted() {
@@ -470,8 +492,8 @@ impl State {
         self.own.as_ref().map(|own| Arc::clone(&own.socket))
     }
 
-    /// An address with its interface, if it lacks it and is that of the sender of the datagram taken last: scripts answer to
-    /// the address that they were shown, and that has no interface.
+    /// Adds the interface to a link-local address without one, if it is that of `last_source`: scripts send back to
+    /// `get_packet_ip()`, which has no interface.
     fn with_interface(&self, host: ScopedIp) -> ScopedIp {
         match self.last_source {
             Some(SocketAddr::V6(source)) if host.lacks_interface() && host.ip() == *source.ip() => {
@@ -481,7 +503,7 @@ impl State {
         }
     }
 
-    /// The peer's own socket; a new one of `family` if it is closed.
+    /// The own socket; a new one of `family` if there is none.
     fn open(&mut self, family: Family) -> Result<&mut OwnSocket, Error> {
         if self.own.is_none() {
             let socket = Socket::open(family).map_err(|_| Error::Failed)?;
@@ -523,7 +545,7 @@ mod tests {
     use crate::Listener;
 
     #[test]
-    fn an_idle_accepted_peer_is_asked_without_a_lock() {
+    fn an_idle_accepted_socket_is_queried_without_a_lock() {
         let listener = Listener::new();
         let ip = IpAddr::from([127, 0, 0, 1]);
         listener.listen(0, BindAddress::Ip(ip)).unwrap();

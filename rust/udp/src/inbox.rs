@@ -1,19 +1,19 @@
 //! A bounded queue of datagrams in one ring of bytes.
 //!
-//! The ring grows with what is queued and is given back when it has been drained and was large, so an idle peer costs
-//! next to nothing and a busy one allocates nothing per datagram.
+//! The ring grows with what is queued, and a large one is freed when it is drained: an idle socket holds little memory, and
+//! a busy one allocates nothing per datagram.
 
 use std::collections::VecDeque;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
 use crate::address::{canonical, mapped};
 
-/// What each queued datagram counts beyond its payload, in bytes. It bounds the number of empty datagrams, and it is
-/// what the engine's ring buffer spends (`PacketPeerUDP::store_packet`).
+/// What each queued datagram counts beyond its payload, in bytes. It bounds the number of empty datagrams, and it is what
+/// the engine's ring buffer stores with each packet (`PacketPeerUDP::store_packet`).
 pub const DATAGRAM_OVERHEAD: usize = 24;
 
-/// The bytes that may be queued for a peer that was accepted, connected or left unbound, counted with
-/// [`DATAGRAM_OVERHEAD`]; a datagram that would fill the last byte no longer fits, as in the engine's ring buffer.
+/// The size in bytes of the queue of a socket that was accepted, connected or not bound, counted with
+/// [`DATAGRAM_OVERHEAD`]. The last byte stays free, as in the engine's ring buffer.
 pub const DEFAULT_INBOX_BYTES: usize = 65_536;
 
 /// A drained ring no larger than this is kept for the next datagrams.
@@ -30,7 +30,7 @@ pub(crate) struct Inbox {
 }
 
 impl Inbox {
-    /// An inbox of the size that the engine gives to peers that were not bound.
+    /// An inbox of [`DEFAULT_INBOX_BYTES`].
     pub(crate) fn new() -> Inbox {
         Inbox::with_limit(DEFAULT_INBOX_BYTES - 1)
     }
@@ -62,17 +62,16 @@ impl Inbox {
         self.dropped
     }
 
-    /// Queues one datagram, or drops it if it does not fit.
-    pub(crate) fn push(&mut self, source: SocketAddr, datagram: &[u8]) {
+    /// Queues one datagram, or drops it if it does not fit. Returns whether it is queued.
+    pub(crate) fn push(&mut self, source: SocketAddr, datagram: &[u8]) -> bool {
         let needed = self.ring.len() + DATAGRAM_OVERHEAD + datagram.len();
-        let Ok(length) = u16::try_from(datagram.len()) else {
-            self.dropped += 1;
-            return;
+        let length = match u16::try_from(datagram.len()) {
+            Ok(length) if needed <= self.limit => length,
+            _ => {
+                self.dropped += 1;
+                return false;
+            }
         };
-        if needed > self.limit {
-            self.dropped += 1;
-            return;
-        }
         if needed > self.ring.capacity() {
             let target = needed.next_power_of_two().min(self.limit);
             self.ring.reserve_exact(target - self.ring.len());
@@ -80,6 +79,7 @@ impl Inbox {
         self.ring.extend(&encode(length, source));
         self.ring.extend(datagram);
         self.datagrams += 1;
+        true
     }
 
     /// Replaces the content of `into` by the oldest datagram.
@@ -108,7 +108,7 @@ impl Inbox {
         Some(source)
     }
 
-    /// Forgets what is queued; the count of dropped datagrams stays.
+    /// Discards what is queued. The count of dropped datagrams stays.
     pub(crate) fn clear(&mut self) {
         self.ring = VecDeque::new();
         self.datagrams = 0;
@@ -166,8 +166,8 @@ mod tests {
     }
 
     #[test]
-    fn the_engines_capacities_are_ours() {
-        // Measured on Godot 4.6.3: three of 40,000 bytes after `bind`, two of 30,000 in an accepted peer.
+    fn the_capacities_are_the_engines() {
+        // Measured on Godot 4.6.3: three of 40,000 bytes after `bind`, two of 30,000 in an accepted one.
         assert_eq!(fill(&mut Inbox::for_receive_buffer(65_536), 40_000), 3);
         assert_eq!(fill(&mut Inbox::new(), 30_000), 2);
         assert_eq!(fill(&mut Inbox::for_receive_buffer(1024), 100), 16);
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn the_largest_datagram_fits_and_its_memory_is_given_back() {
+    fn the_largest_datagram_fits_and_its_memory_is_freed() {
         let mut inbox = Inbox::new();
         assert_eq!(inbox.memory(), 0, "an idle inbox holds no memory");
         let datagram = vec![3; 65_507];

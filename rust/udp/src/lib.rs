@@ -51,9 +51,11 @@
 //! What does not fit is dropped, newest first, and counted ([`DatagramSocket::dropped`], [`Listener::refused`], [`Listener::unsent`]).
 
 mod address;
+mod bind_address;
 mod datagram_socket;
 mod error;
 mod inbox;
+mod interfaces;
 mod io_thread;
 mod listener;
 mod lock;
@@ -73,8 +75,9 @@ mod socket;
 mod table;
 #[cfg(windows)]
 mod windows;
+mod worker;
 
-pub use address::BindAddress;
+pub use bind_address::BindAddress;
 pub use datagram_socket::DatagramSocket;
 pub use error::Error;
 pub use inbox::{DATAGRAM_OVERHEAD, DEFAULT_INBOX_BYTES};

@@ -1,33 +1,33 @@
-//! A socket that many remotes send to, each of which becomes a peer: the engine's `UDPServer`.
+//! A port that many remotes send to, with a [`DatagramSocket`] for each of them: the engine's `UDPServer`.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::MAX_DATAGRAMS_PER_POLL;
-use crate::address::BindAddress;
+use crate::bind_address::BindAddress;
 use crate::datagram_socket::DatagramSocket;
 use crate::error::Error;
+use crate::io_thread;
 use crate::lock::lock;
 use crate::port::{KernelBuffers, Port};
 use crate::recv_queue::{BATCH, Read, RecvBatch};
 use crate::table::{Round, Table};
 
-/// How often one round reads the socket at the most ([`Listener::poll_round`]): with the default limit of pending peers,
-/// 64 new ones in a frame. What it takes to serve that many is what bounds it: a handshake costs a server about a
-/// millisecond.
+/// How often one round reads the port at most ([`Listener::poll_round`]): with the default limit of pending sockets, 64 new
+/// ones in a frame. The bound is for what follows: a DTLS handshake takes a server about a millisecond.
 const READS_PER_ROUND: usize = 4;
 
-/// A poll of so many datagrams has the port's courier read ahead from then on, if it does not yet, having much to send.
+/// A poll of so many datagrams has the I/O thread read ahead.
 const BUSY_POLL: usize = 64;
 
-/// How long [`Listener::stop`] waits at the most for threads that use the port.
+/// How long [`Listener::stop`] waits at most for other threads that use the port.
 const LONGEST_USE: Duration = Duration::from_millis(500);
 
-/// Listens on one port and sorts what arrives by sender, as the engine's `UDPServer` does.
+/// Listens on one port and delivers datagrams by their sender, as the engine's `UDPServer` does.
 ///
 /// Dropping it stops it.
 pub struct Listener {
-    /// One thread at a time polls, and who stops the listener waits for it.
+    /// Held while polling and while stopping.
     polling: Mutex<()>,
     table: Arc<Mutex<Table>>,
 }
@@ -38,16 +38,16 @@ impl Listener {
     pub fn new() -> Listener {
         Listener {
             polling: Mutex::new(()),
-            table: Table::new(),
+            table: Arc::new(Mutex::new(Table::new())),
         }
     }
 
-    /// Opens the socket: `UDPServer.listen`. Port 0 lets the system choose.
+    /// Opens the port: `UDPServer.listen`. The system chooses one for port 0.
     ///
     /// # Errors
     /// [`Error::AlreadyInUse`]: already listening. [`Error::CantCreate`]: no socket. [`Error::Unavailable`]: the
-    /// address or port cannot be bound, in most cases because another socket has it, of this process or any other. (The
-    /// engine's listeners take a port from each other on Linux and macOS: they set `SO_REUSEADDR`.)
+    /// address or port cannot be bound, in most cases because another socket has it. (The engine's listeners take a port
+    /// from each other on Linux and macOS: they set `SO_REUSEADDR`.)
     pub fn listen(&self, port: u16, address: BindAddress) -> Result<(), Error> {
         let mut table = lock(&self.table);
         if table.port().is_some() {
@@ -58,14 +58,14 @@ impl Listener {
         Ok(())
     }
 
-    /// How large the kernel's receive buffer is to be when the next [`Listener::listen`] opens the port, in bytes: what is
-    /// asked for a socket (`SO_RCVBUF`), and what there is to be in all, as the system reports it; 4 MB and 8 MB unless
-    /// set. Linux reports twice what it gives.
+    /// Sets the size of the kernel's receive buffers for the next [`Listener::listen`], in bytes: what each socket asks for
+    /// (`SO_RCVBUF`), and the total that is wanted, as the system reports it. 4 MB and 8 MB unless set. Linux reports twice
+    /// what it grants.
     ///
-    /// What comes while the buffer is full is lost, so it has to hold what all clients send in the longest tick. Where the
-    /// system gives one socket too little, as Linux does by default, a listener with more than 64 clients has up to 32
-    /// sockets on its port, each for some of the clients. Each client's datagrams stay in order; which of two new clients
-    /// is pending first is then no longer certain.
+    /// The kernel drops what arrives while a buffer is full, so the total has to hold what all clients send in the longest
+    /// tick. Where one socket is granted too little, as on Linux by default, a listener with more than 64 clients opens up
+    /// to 32 sockets on its port, each for some of the clients. Each client's datagrams stay in order; the order in which
+    /// two new clients become pending is then undefined.
     pub fn set_kernel_buffer(&self, each: usize, in_all: usize) {
         lock(&self.table).kernel_buffers = KernelBuffers {
             each: Some(each),
@@ -73,66 +73,65 @@ impl Listener {
         };
     }
 
-    /// Reads what has arrived and hands it to the peers, at most [`crate::MAX_DATAGRAMS_PER_POLL`] datagrams: `UDPServer.poll`.
+    /// Reads what has arrived and delivers it, at most [`crate::MAX_DATAGRAMS_PER_POLL`] datagrams: `UDPServer.poll`.
     ///
-    /// A sender that is new becomes pending, or is refused while [`Listener::max_pending`] others are.
+    /// A new sender becomes pending, or is refused while [`Listener::max_pending`] others are.
     ///
     /// # Errors
-    /// [`Error::Unconfigured`]: not listening. [`Error::Failed`]: the socket keeps failing. A single error, such as
-    /// the reset that Windows reports when a client is gone, does not end the poll (the engine returns `FAILED` and
-    /// leaves the rest for later).
+    /// [`Error::Unconfigured`]: not listening. [`Error::Failed`]: the socket keeps failing. A single error, such as the
+    /// reset that Windows reports when a client has closed its socket, does not end the poll (the engine returns `FAILED`
+    /// and leaves the rest in the kernel).
     pub fn poll(&self) -> Result<(), Error> {
         self.read(WhenFull::Refuse)
     }
 
     fn read(&self, when_full: WhenFull) -> Result<(), Error> {
-        let _turn = lock(&self.polling);
+        let _polling = lock(&self.polling);
         let (port, clients) = {
             let table = lock(&self.table);
             let port = table.port().cloned().ok_or(Error::Unconfigured)?;
             (port, table.clients())
         };
         port.send_queue().begin_tick();
-        let mut batch = port.recv_queue().turn();
+        let mut batch = port.recv_queue().lock();
         if port.grow_for(clients) {
             batch.begin_transition();
         }
-        let result = self.read_and_sort(&port, &mut batch, when_full);
+        let result = self.read_and_deliver(&port, &mut batch, when_full);
         let count = batch.end_poll();
         drop(batch);
         if count >= BUSY_POLL {
-            port.io_thread().call(&port);
+            io_thread::read_ahead_soon(&port);
         }
         result
     }
 
-    /// Sorts what was read ahead, and then what else there is.
-    fn read_and_sort(
+    /// Delivers what was read ahead, then reads and delivers the rest.
+    fn read_and_deliver(
         &self,
         port: &Arc<Port>,
         batch: &mut RecvBatch,
         when_full: WhenFull,
     ) -> Result<(), Error> {
-        if self.sort(port, batch, when_full) == Sorted::UntilFull {
+        if self.deliver(port, batch, when_full) == Delivered::UntilFull {
             return Ok(());
         }
-        let step = when_full.batch();
         let mut errors = 0;
-        let (sockets, mut most) = port.readable();
+        let (sockets, mut limit) = port.readable();
         if batch.is_in_transition() {
-            // More than a buffer that is too small holds: what came before the port got more sockets is read to its end.
-            most = MAX_DATAGRAMS_PER_POLL;
+            // More than a buffer holds that is too small: what arrived before the port grew is read to its end.
+            limit = MAX_DATAGRAMS_PER_POLL;
         }
         for (index, socket) in sockets {
-            let mut read = Read::Some;
-            while matches!(read, Read::Some) {
-                for _ in 0..step {
-                    read = batch.read(index, socket, most, &mut errors);
-                    if !matches!(read, Read::Some) {
+            let mut read = Read::More;
+            while matches!(read, Read::More) {
+                for _ in 0..when_full.batch() {
+                    read = batch.read(index, socket, limit, &mut errors);
+                    if !matches!(read, Read::More) {
                         break;
                     }
                 }
-                if self.sort(port, batch, when_full) == Sorted::UntilFull {
+                if self.deliver(port, batch, when_full) == Delivered::UntilFull {
                     return Ok(());
                 }
             }
@@ -144,30 +143,30 @@ impl Listener {
         Ok(())
     }
 
-    /// Hands what was read to the peers.
-    fn sort(&self, port: &Arc<Port>, batch: &mut RecvBatch, when_full: WhenFull) -> Sorted {
+    /// Delivers what was read to its routes.
+    fn deliver(&self, port: &Arc<Port>, batch: &mut RecvBatch, when_full: WhenFull) -> Delivered {
         while !batch.is_empty() {
             let mut table = lock(&self.table);
             let oldest = batch.oldest(when_full.batch());
             let count = oldest.len();
             table.deliver(port, oldest);
-            batch.forget(count);
+            batch.advance(count);
             if when_full == WhenFull::Stop && table.is_full() {
-                return Sorted::UntilFull;
+                return Delivered::UntilFull;
             }
         }
-        Sorted::All
+        Delivered::All
     }
 
-    /// One step of the documented loop `while server.is_connection_available(): take_connection()`: whether a peer is
-    /// pending, polling by itself.
+    /// One step of the documented loop `while server.is_connection_available(): take_connection()`: polls, and returns
+    /// whether a socket is pending.
     ///
-    /// The documented scripts never call `poll()`, so asking has to poll; yet a loop that polled at every step would
-    /// not end as long as new addresses keep coming. So steps form rounds: a step begins one, and polls, if none is in
-    /// progress or if `tick` (the frame counter) is not that of the round in progress, and the answer `false` ends it.
-    /// Within a round the socket is read a few times, each time as far as there is room among the pending, so that many
-    /// clients that come at once are not refused; the last time to its end. A `while` loop hands out what that brought;
-    /// an `if` once a frame polls in every frame.
+    /// The documented scripts never call `poll()`, so this has to. But a loop that polled at each step would not end while
+    /// datagrams of new addresses keep arriving. So steps form rounds. A step begins a round, and polls, if there is none
+    /// or if the round's `tick` (the frame counter) is another; the result `false` ends the round. Within a round the port
+    /// is read up to four times, each time only while there is room for another pending socket, so that many clients
+    /// that arrive at once are not refused; the last time to the end. A `while` loop accepts what that brought; an `if`
+    /// once a frame polls in each frame.
     ///
     /// Returns false while not listening.
     pub fn poll_round(&self, tick: u64) -> bool {
@@ -182,7 +181,7 @@ impl Listener {
             let reads = begins || !table.has_pending() && round.reads_left > 0;
             let when_full = reads.then(|| {
                 round.reads_left -= 1;
-                // A script that leaves peers pending must not keep the others from being served.
+                // Accepted sockets receive even if the script leaves others pending.
                 if round.reads_left == 0 || table.has_pending() {
                     WhenFull::Refuse
                 } else {
@@ -192,7 +191,7 @@ impl Listener {
             (round, when_full)
         };
         if let Some(when_full) = when_full {
-            // What arrived before a failure counts, and `poll` itself reports it to those who ask.
+            // What arrived before a failure is delivered, and `poll` reports the failure.
             let _ = self.read(when_full);
             if when_full == WhenFull::Refuse || !lock(&self.table).is_full() {
                 round.reads_left = 0;
@@ -204,32 +203,34 @@ impl Listener {
         pending
     }
 
-    /// Whether a peer is pending, without polling: the engine's `UDPServer.is_connection_available`.
+    /// Whether a socket is pending, without polling: the engine's `UDPServer.is_connection_available`.
     #[must_use]
     pub fn has_pending(&self) -> bool {
         lock(&self.table).has_pending()
     }
 
-    /// The oldest pending peer, connected to its remote: `UDPServer.take_connection`. `None` if none is pending.
+    /// Accepts the oldest pending socket, which is connected to its remote: `UDPServer.take_connection`. `None` if none is
+    /// pending.
     ///
-    /// When the last `Arc` of it is dropped, or when it is closed, the listener forgets its address; a later datagram
-    /// from there makes a new pending peer.
+    /// When it is closed, or its last `Arc` is dropped, the listener removes its address: a later datagram from there makes
+    /// a new socket pending.
     #[must_use]
     pub fn accept(&self) -> Option<Arc<DatagramSocket>> {
         let route = lock(&self.table).take_oldest_pending()?;
-        Some(Arc::new(DatagramSocket::accepted(route)))
+        let table = Arc::downgrade(&self.table);
+        Some(Arc::new(DatagramSocket::accepted(route, table)))
     }
 
-    /// Appends the tokens of the peers that datagrams came for since they were last taken here, in the order in which the
-    /// first of those came, each peer once. It costs what there is to hand out and nothing for the peers that are idle.
+    /// Appends the tokens of the accepted sockets that received datagrams since the last call, in order of the first of
+    /// those, each once. Idle sockets cost nothing.
     ///
-    /// Peers are named with [`DatagramSocket::set_token`]. A peer that was closed meanwhile is left out, and one that has read its
-    /// datagrams meanwhile is not. At most one entry a peer is kept, whether or not anybody takes them.
+    /// [`DatagramSocket::set_token`] sets the token. A socket that was closed since is left out; one whose datagrams were
+    /// taken since is not. The list is bounded by the number of sockets, whether or not it is taken.
     pub fn take_ready(&self, tokens: &mut Vec<u64>) {
         lock(&self.table).take_ready(tokens);
     }
 
-    /// Whether the socket is open: `UDPServer.is_listening`.
+    /// Whether the port is open: `UDPServer.is_listening`.
     #[must_use]
     pub fn is_listening(&self) -> bool {
         lock(&self.table).port().is_some()
@@ -243,10 +244,10 @@ impl Listener {
             .map_or(0, |port| port.socket().local_port())
     }
 
-    /// How many peers may be pending; 0 refuses every new one: `UDPServer.max_pending_connections`.
+    /// How many sockets may be pending; 0 refuses all new senders: `UDPServer.max_pending_connections`.
     ///
-    /// If more are pending now, the oldest `max_pending` stay and the newer ones are dropped. (The engine's loop has
-    /// its condition the wrong way round: lowering the limit drops none, raising it drops all.)
+    /// If more are pending now, the oldest `max_pending` stay and the newer ones are dropped. (The engine's loop has its
+    /// condition inverted: lowering the limit drops none, raising it drops all.)
     pub fn set_max_pending(&self, max_pending: usize) {
         lock(&self.table).set_max_pending(max_pending);
     }
@@ -257,14 +258,15 @@ impl Listener {
         lock(&self.table).max_pending()
     }
 
-    /// How many datagrams or pending peers were refused for want of room among the pending, since the listener was made.
+    /// How many datagrams and pending sockets were dropped because of [`Listener::set_max_pending`], since the listener was
+    /// created.
     #[must_use]
     pub fn refused(&self) -> u64 {
         lock(&self.table).refused()
     }
 
-    /// How many datagrams of [`DatagramSocket::send_deferred`] were lost because the system did not take them in time, since listening
-    /// began.
+    /// How many datagrams of [`DatagramSocket::send_deferred`] were dropped because the system did not take them in time,
+    /// since [`Listener::listen`].
     #[must_use]
     pub fn unsent(&self) -> u64 {
         lock(&self.table)
@@ -272,38 +274,41 @@ impl Listener {
             .map_or(0, |port| port.send_queue().dropped())
     }
 
-    /// Closes the socket: `UDPServer.stop`. Peers that were accepted are unbound, unconnected and empty from here on.
+    /// Closes the port: `UDPServer.stop`. Accepted sockets are unbound, unconnected and empty from here on.
     ///
-    /// What [`DatagramSocket::send_deferred`] was given is sent first. The port is free when this returns: a poll in progress on another
-    /// thread is let finish, and so is a send, or a [`DatagramSocket::wait`], which ends within 20 milliseconds or so.
+    /// What [`DatagramSocket::send_deferred`] has queued is sent first. The port is free when this returns: it waits, up to
+    /// half a second, until other threads have ended a poll, a send, or a [`DatagramSocket::wait`], which ends within about
+    /// 20 milliseconds.
     pub fn stop(&self) {
-        let _turn = lock(&self.polling);
+        let _polling = lock(&self.polling);
         let Some(port) = lock(&self.table).port().cloned() else {
             return;
         };
-        port.io_thread().finish();
+        let number = port.socket().local_port();
+        port.worker().stop();
         lock(&self.table).close();
         let in_use = Arc::downgrade(&port);
         drop(port);
-        // Nobody gets hold of it any more; who has it lets go soon.
+        // No thread can obtain the port from the table or a route any more. Those that have it drop it soon.
         let start = Instant::now();
         while in_use.strong_count() > 0 && start.elapsed() < LONGEST_USE {
             std::thread::sleep(Duration::from_micros(200));
         }
+        log::debug!(target: "udp", "stopped listening on port {number}");
     }
 }
 
-/// What reading does when no further peer may be pending.
+/// What reading does when no further socket may be pending.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum WhenFull {
-    /// Leaves the rest to the next time.
+    /// Leaves the rest for the next time.
     Stop,
-    /// Reads on for those that are known, and refuses the new.
+    /// Goes on for the known senders, and refuses the new.
     Refuse,
 }
 
 impl WhenFull {
-    /// How many datagrams are read and sorted in one go.
+    /// How many datagrams are read and delivered in one step.
     fn batch(self) -> usize {
         match self {
             WhenFull::Stop => 1,
@@ -312,11 +317,11 @@ impl WhenFull {
     }
 }
 
-/// How far sorting went.
+/// How much was delivered.
 #[derive(PartialEq, Eq)]
-enum Sorted {
+enum Delivered {
     All,
-    /// Until no further peer may be pending.
+    /// Until no further socket may be pending.
     UntilFull,
 }
 

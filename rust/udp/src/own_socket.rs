@@ -71,7 +71,11 @@ impl OwnSocket {
         scratch::with(|buffer| {
             for _ in 0..most {
                 match self.read(buffer)? {
-                    Read::Datagram(length, from) => self.inbox.push(from, &buffer[..length]),
+                    Read::Datagram(length, from) => {
+                        if !self.inbox.push(from, &buffer[..length]) {
+                            log::trace!(target: "udp", "dropped a datagram of {from}: the queue is full");
+                        }
+                    }
                     Read::Nothing => break,
                     Read::Skipped => (),
                 }

@@ -89,8 +89,7 @@ mod packet_info {
     };
 
     use super::{LocalAddress, Path};
-    use crate::address::canonical;
-    use crate::socket::Family;
+    use crate::address::{Family, canonical};
 
     /// Room for the control data of one datagram, aligned as its headers are.
     #[repr(align(8))]
@@ -191,8 +190,7 @@ mod packet_info {
     use std::net::{SocketAddr, UdpSocket};
 
     use super::{LocalAddress, Path};
-    use crate::address::canonical;
-    use crate::socket::Family;
+    use crate::address::{Family, canonical};
 
     pub(crate) fn enable(_: &UdpSocket, _: Family) -> bool {
         false

@@ -1,41 +1,35 @@
-//! What a listener listens with: one socket, or several on the same port where one would lose datagrams.
+//! The sockets of a listener: one, or several on the same port where one would lose datagrams.
 //!
-//! A server of 1,000 players gets their packets of a tick almost at once, and Linux, as it is installed, gives a socket
-//! room for a few hundred (`net.core.rmem_max`, 212,992 bytes). It lets several sockets share a port, each with a
-//! buffer of its own, and sorts senders by a keyed hash of their address (`SO_REUSEPORT`, socket(7)): each sender has
-//! its socket, so its datagrams stay in order, and one that floods fills one buffer of many. Other systems give a
-//! socket what it asks for.
+//! A server of 1,000 clients receives their packets of a tick almost at once, and Linux by default limits a receive buffer
+//! to a few hundred datagrams (`net.core.rmem_max`, 212,992 bytes). It lets several sockets share a port, each with a
+//! buffer of its own, and chooses between them by a keyed hash of the sender's address (`SO_REUSEPORT`, socket(7)): each
+//! sender has one socket, so its datagrams stay in order, and a flood of one fills one buffer of many. Other systems grant
+//! the buffer that is asked for.
 
 use std::sync::OnceLock;
 
 use rustix::fd::{AsFd, BorrowedFd};
 
 use crate::MAX_DATAGRAMS_PER_POLL;
-use crate::address::BindAddress;
+use crate::bind_address::BindAddress;
 use crate::error::Error;
-use crate::io_thread::IoThread;
 use crate::recv_queue::RecvQueue;
-use crate::reuseport_group::ReuseportGroup;
+use crate::reuseport_group::{MAX_SOCKETS, ReuseportGroup};
 use crate::send_queue::SendQueue;
-use crate::socket::Socket;
+use crate::socket::{DEFAULT_RECEIVE_BUFFER, Socket};
+use crate::worker::Worker;
 
-/// As many as have a bit in a set.
-pub(crate) const MOST_SOCKETS: usize = u32::BITS as usize;
-
-/// Of each of many sockets, in one poll: more than a buffer that is too small holds, so that one sender who fills his
-/// without end keeps nobody else from being heard.
+/// Read of each of several sockets in one poll: more than a buffer holds that is too small, so that a client that fills
+/// its socket's without end does not keep a poll from the others.
 const MAX_DATAGRAMS_PER_SOCKET: usize = 1024;
-
-/// Room for what some thousand clients send in a long tick.
-pub(crate) const WANTED: usize = 4 << 20;
 
 /// How large the kernel's receive buffers are to be, in bytes.
 #[derive(Clone, Copy)]
 pub(crate) struct KernelBuffers {
-    /// What each socket asks for; [`WANTED`] or what it has, if that is more, unless told. Linux reports twice of it, for
-    /// it counts its own overhead too; and where it has less, it gives less.
+    /// What each socket asks for. `None`: [`DEFAULT_RECEIVE_BUFFER`], or what it has if that is more. Linux reports twice
+    /// of what it grants, because it counts its own overhead too, and may grant less.
     pub(crate) each: Option<usize>,
-    /// What there is to be in all, as the system reports it.
+    /// The total that is wanted, as the system reports it.
     pub(crate) in_all: usize,
 }
 
@@ -43,30 +37,31 @@ impl Default for KernelBuffers {
     fn default() -> KernelBuffers {
         KernelBuffers {
             each: None,
-            in_all: 2 * WANTED,
+            in_all: 2 * DEFAULT_RECEIVE_BUFFER,
         }
     }
 }
 
-/// Up to so many clients one socket is enough, and what different clients send is then sorted in the order in which it
-/// arrived. Linux's default buffer has room for this many datagrams of 1,200 bytes.
+/// With up to so many clients there is one socket, and datagrams of different clients are delivered in the order of arrival.
+/// Linux's default buffer has room for this many datagrams of 1,200 bytes.
 const CLIENTS_OF_ONE_SOCKET: usize = 64;
 
 pub(crate) struct Port {
-    /// The one that sends, and the only one at first.
+    /// Sends, and receives: alone at first.
     socket: Socket,
     growth: Option<Growth>,
     recv_queue: RecvQueue,
     send_queue: SendQueue,
-    io_thread: IoThread,
+    worker: Worker,
 }
 
-/// How a port gets more sockets, and those.
+/// What it takes to open more sockets, and those.
 struct Growth {
     address: BindAddress,
     receive_buffer: Option<usize>,
+    /// How many sockets there are to be in all.
     wanted: usize,
-    /// Empty until it was tried, `None` if it could not be done.
+    /// Empty until they are opened; `None` if that failed.
     group: OnceLock<Option<ReuseportGroup>>,
 }
 
@@ -81,23 +76,26 @@ impl Port {
         let socket = Socket::listen(address, port, buffers.each)?;
         let size = socket.receive_buffer().unwrap_or(usize::MAX).max(1);
         let wanted = buffers.in_all.div_ceil(size);
-        let growth = (wanted >= 2 && ReuseportGroup::IS_KNOWN).then(|| Growth {
+        let growth = (wanted >= 2 && ReuseportGroup::IS_SUPPORTED).then(|| Growth {
             address,
             receive_buffer: buffers.each,
             wanted,
             group: OnceLock::new(),
         });
-        Ok(Port::new(socket, growth))
-    }
-
-    fn new(socket: Socket, growth: Option<Growth>) -> Port {
-        Port {
+        log::debug!(
+            target: "udp",
+            "listening on port {} ({address:?}): receive buffer {size} of {} bytes, up to {} sockets",
+            socket.local_port(),
+            buffers.in_all,
+            growth.as_ref().map_or(1, |growth| growth.wanted.min(MAX_SOCKETS)),
+        );
+        Ok(Port {
             socket,
             growth,
             recv_queue: RecvQueue::new(),
             send_queue: SendQueue::new(),
-            io_thread: IoThread::new(),
-        }
+            worker: Worker::new(),
+        })
     }
 
     /// The socket to send from.
@@ -105,23 +103,21 @@ impl Port {
         &self.socket
     }
 
-    /// Where datagrams wait that are not sorted yet.
     pub(crate) fn recv_queue(&self) -> &RecvQueue {
         &self.recv_queue
     }
 
-    /// Where datagrams wait that are not sent at once.
     pub(crate) fn send_queue(&self) -> &SendQueue {
         &self.send_queue
     }
 
-    /// Who sends those, and reads ahead.
-    pub(crate) fn io_thread(&self) -> &IoThread {
-        &self.io_thread
+    /// The thread of [`crate::io_thread`].
+    pub(crate) fn worker(&self) -> &Worker {
+        &self.worker
     }
 
-    /// Opens further sockets if there are too many clients for one. From then on most clients' datagrams come to another
-    /// socket; what came before has to be read first. Returns whether it did so now.
+    /// Opens further sockets if there are too many clients for one. From then on most clients' datagrams arrive at another
+    /// socket; what arrived before has to be read first. Returns whether this call opened them.
     pub(crate) fn grow_for(&self, clients: usize) -> bool {
         let mut has_opened = false;
         if clients > CLIENTS_OF_ONE_SOCKET
@@ -135,6 +131,15 @@ impl Port {
                     growth.wanted,
                 );
                 has_opened = group.is_some();
+                let port = self.socket.local_port();
+                match &group {
+                    Some(group) => log::debug!(
+                        target: "udp",
+                        "port {port} has {} sockets for {clients} clients",
+                        1 + group.others().len(),
+                    ),
+                    None => log::debug!(target: "udp", "port {port} got no further sockets"),
+                }
                 group
             });
         }
@@ -145,18 +150,18 @@ impl Port {
         self.growth.as_ref()?.group.get()?.as_ref()
     }
 
-    /// The sockets that may have datagrams, each with its index, the first one first; and how many datagrams to take of
-    /// each in a poll.
+    /// The sockets that may have datagrams, each with its index, in the order of the index, and how many datagrams a poll
+    /// reads of each.
     pub(crate) fn readable(&self) -> (impl Iterator<Item = (usize, &Socket)>, usize) {
-        let (set, most) = match self.group() {
-            // Read without asking first.
+        let (set, limit) = match self.group() {
+            // One read costs no more than asking whether there is something to read.
             None => (1, MAX_DATAGRAMS_PER_POLL),
             Some(group) => (group.readable(), MAX_DATAGRAMS_PER_SOCKET),
         };
-        let sockets = (0..MOST_SOCKETS)
+        let sockets = (0..MAX_SOCKETS)
             .filter(move |index| set >> index & 1 == 1)
             .filter_map(|index| Some((index, self.at(index)?)));
-        (sockets, most)
+        (sockets, limit)
     }
 
     fn at(&self, index: usize) -> Option<&Socket> {
@@ -166,7 +171,7 @@ impl Port {
         }
     }
 
-    /// What becomes readable when there is a datagram.
+    /// Becomes readable when any socket has a datagram.
     pub(crate) fn poll_fd(&self) -> BorrowedFd<'_> {
         match self.group() {
             Some(group) => group.poll_fd(),

@@ -1,12 +1,13 @@
-//! What is known of a peer's datagrams without the peer.
+//! Whether an accepted socket's queue is empty, without the socket.
 
 use std::sync::Arc;
 
 use crate::route::Route;
 
-/// Tells at the cost of one look at a number whether anything has come for an accepted peer: see [`crate::DatagramSocket::queue_probe`].
+/// Shows whether an accepted socket has datagrams, with one atomic load: see
+/// [`crate::DatagramSocket::queue_probe`].
 ///
-/// It keeps neither the peer nor its place in the listener.
+/// It keeps neither the socket open nor its address in the listener.
 pub struct QueueProbe(Arc<Route>);
 
 impl QueueProbe {
@@ -14,15 +15,13 @@ impl QueueProbe {
         QueueProbe(Arc::clone(route))
     }
 
-    /// Whether the peer is open and no datagram waits for it.
+    /// Whether the socket is open and has no datagrams.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.queued() == Some(0)
     }
 
-    /// Whether both are of the same peer.
-    #[must_use]
-    pub fn belongs_to(&self, peer: &crate::DatagramSocket) -> bool {
-        peer.is_on(&self.0)
+    pub(crate) fn is_of(&self, route: &Arc<Route>) -> bool {
+        Arc::ptr_eq(&self.0, route)
     }
 }

@@ -1,4 +1,4 @@
-//! Datagrams that were read from a port's sockets and are yet to be sorted.
+//! Datagrams that were read from a port's sockets and are not yet delivered to their routes.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -6,52 +6,53 @@ use std::sync::{Mutex, MutexGuard};
 
 use crate::lock::{lock, try_lock};
 use crate::path::Path;
-use crate::port::MOST_SOCKETS;
+use crate::reuseport_group::MAX_SOCKETS;
 use crate::scratch::RECEIVE_BUFFER;
 use crate::socket::{Socket, is_about_an_earlier_send};
 
-/// The most datagrams that are read, and that are sorted, in one go.
+/// The most datagrams that are read, and that are delivered, in one step.
 pub(crate) const BATCH: usize = 32;
 
-/// Room for several datagrams of any size.
+/// The buffer's size in bytes until something is read ahead: room for two datagrams of any size.
 const BUFFER: usize = 2 * RECEIVE_BUFFER;
 
-/// Room for what is read ahead. What does not fit waits in the kernel's buffers.
+/// The buffer's size in bytes from then on. What does not fit stays in the kernel's buffers.
 const BUFFER_AHEAD: usize = 1 << 20;
 
-/// After this many errors in one poll the socket is taken to be broken rather than the senders to be gone.
+/// After this many errors in one poll the socket is taken to be broken.
 const MAX_ERRORS_PER_POLL: usize = 64;
 
-/// How often a poll looks whether it is its turn before it goes to sleep for it: some 20 microseconds, where who reads ahead
-/// is done within one.
-const LOOKS: usize = 500;
+/// How often a poll tries to lock the batch before it blocks: for about 20 microseconds. The I/O thread unlocks it within
+/// one, as soon as it sees that the batch is wanted.
+const LOCK_ATTEMPTS: usize = 500;
 
-/// The datagrams of a port. Who holds them may read and sort; so every sender's stay in order.
+/// The batch of a port. Whoever has it locked may read and deliver, so that each sender's datagrams stay in order.
 pub(crate) struct RecvQueue {
     batch: Mutex<RecvBatch>,
+    /// A poll waits for the lock.
     is_wanted: AtomicBool,
 }
 
-/// Datagrams one behind the other in a buffer.
+/// Datagrams one after the other in one buffer.
 pub(crate) struct RecvBatch {
     buffer: Vec<u8>,
-    /// Which way each came, and where it ends in the buffer.
+    /// The path of each, and where it ends in the buffer.
     heads: Vec<(Path, usize)>,
-    /// How many of these were sorted.
-    sorted: usize,
-    /// How many were read of each socket since all were sorted at a poll's end.
-    read: [usize; MOST_SOCKETS],
-    /// The port got more sockets, and no poll has read them all since: a client's older datagrams may be in another socket
-    /// than its newer ones.
+    /// How many of them are delivered.
+    delivered: usize,
+    /// How many were read of each socket since a poll last delivered everything.
+    read: [usize; MAX_SOCKETS],
+    /// The port got more sockets, and no poll has read all of them since: a client's older datagrams may be in another
+    /// socket than its newer ones.
     is_in_transition: bool,
 }
 
-/// How reading went.
+/// The result of reading one datagram.
 pub(crate) enum Read {
-    /// As many were read as were asked for, or as there was room for.
-    Some,
-    /// There are no more, or no more are to be taken of this socket.
-    All,
+    /// Read the next: this one was read, or there is no room before the batch is delivered.
+    More,
+    /// The socket is empty, or its limit is reached.
+    Done,
     /// The socket keeps failing.
     Failed,
 }
@@ -62,44 +63,44 @@ impl RecvQueue {
             batch: Mutex::new(RecvBatch {
                 buffer: vec![0; BUFFER],
                 heads: Vec::with_capacity(BATCH),
-                sorted: 0,
-                read: [0; MOST_SOCKETS],
+                delivered: 0,
+                read: [0; MAX_SOCKETS],
                 is_in_transition: false,
             }),
             is_wanted: AtomicBool::new(false),
         }
     }
 
-    /// A poll's turn. Who reads ahead meanwhile lets go at the next datagram.
-    pub(crate) fn turn(&self) -> MutexGuard<'_, RecvBatch> {
+    /// Locks the batch for a poll. The I/O thread unlocks it after the datagram that it is reading.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, RecvBatch> {
         self.is_wanted.store(true, Ordering::Relaxed);
-        let soon = (0..LOOKS).find_map(|_| {
+        let soon = (0..LOCK_ATTEMPTS).find_map(|_| {
             try_lock(&self.batch).or_else(|| {
                 std::hint::spin_loop();
                 None
             })
         });
-        let turn = soon.unwrap_or_else(|| lock(&self.batch));
+        let batch = soon.unwrap_or_else(|| lock(&self.batch));
         self.is_wanted.store(false, Ordering::Relaxed);
-        turn
+        batch
     }
 
-    /// The turn of who reads ahead, unless a poll has its own, waits for it, or has to read all sockets first.
-    pub(crate) fn turn_between_polls(&self) -> Option<MutexGuard<'_, RecvBatch>> {
+    /// Locks the batch for reading ahead. `None` if a poll has it, waits for it, or has to read all sockets first.
+    pub(crate) fn lock_between_polls(&self) -> Option<MutexGuard<'_, RecvBatch>> {
         if self.is_wanted() {
             return None;
         }
-        let mut turn = try_lock(&self.batch)?;
-        if turn.is_in_transition {
+        let mut batch = try_lock(&self.batch)?;
+        if batch.is_in_transition {
             return None;
         }
-        if turn.buffer.len() < BUFFER_AHEAD && turn.is_empty() {
-            turn.buffer = vec![0; BUFFER_AHEAD];
+        if batch.buffer.len() < BUFFER_AHEAD && batch.is_empty() {
+            batch.buffer = vec![0; BUFFER_AHEAD];
         }
-        Some(turn)
+        Some(batch)
     }
 
-    /// Whether a poll waits for its turn.
+    /// Whether a poll waits for the batch.
     pub(crate) fn is_wanted(&self) -> bool {
         self.is_wanted.load(Ordering::Relaxed)
     }
@@ -110,21 +111,22 @@ impl RecvBatch {
         self.heads.is_empty()
     }
 
+    /// How many datagrams are not delivered yet.
     pub(crate) fn len(&self) -> usize {
-        self.heads.len() - self.sorted
+        self.heads.len() - self.delivered
     }
 
-    /// From here on the port has more sockets. Until [`RecvBatch::end_transition`] only polls read, each socket to its end
+    /// Called when the port got more sockets. Until [`RecvBatch::end_transition`] only polls read, each socket to its end
     /// before the next.
     ///
-    /// While sockets are added, the kernel moves a client only from a socket to one that was added later
-    /// (`reciprocal_scale` of its hash, in `net/core/sock_reuseport.c`), so this keeps its datagrams in order.
+    /// While sockets are added, the kernel moves a client only to a socket that was added later (it scales the client's
+    /// hash by their number: `reciprocal_scale` in `net/core/sock_reuseport.c`). So this keeps its datagrams in order.
     pub(crate) fn begin_transition(&mut self) {
         self.is_in_transition = true;
-        self.read = [0; MOST_SOCKETS];
+        self.read = [0; MAX_SOCKETS];
     }
 
-    /// Every socket was read.
+    /// Called when a poll has read every socket.
     pub(crate) fn end_transition(&mut self) {
         self.is_in_transition = false;
     }
@@ -133,28 +135,28 @@ impl RecvBatch {
         self.is_in_transition
     }
 
-    /// Reads one datagram of a socket, which has this index in its port. `most` is how many a poll takes of it, `errors` how
-    /// many there were in this poll.
+    /// Reads one datagram of the socket with this index in its port. `limit` is how many are read of it until everything is
+    /// delivered; `errors` counts those of this poll.
     pub(crate) fn read(
         &mut self,
         index: usize,
         socket: &Socket,
-        most: usize,
+        limit: usize,
         errors: &mut usize,
     ) -> Read {
         let used = self.heads.last().map_or(0, |&(_, end)| end);
-        if self.read[index] >= most {
-            return Read::All;
+        if self.read[index] >= limit {
+            return Read::Done;
         }
         if self.buffer.len() - used < RECEIVE_BUFFER {
-            return Read::Some;
+            return Read::More;
         }
         let received = socket.receive_path(&mut self.buffer[used..]);
-        self.take_in(index, received, errors)
+        self.add(index, received, errors)
     }
 
-    /// Counts one read of a socket, whose datagram, if it brought one, lies behind the others.
-    fn take_in(
+    /// Records the result of a read, whose datagram, if there is one, is in the buffer after the others.
+    fn add(
         &mut self,
         index: usize,
         received: io::Result<Option<(usize, Path)>>,
@@ -165,30 +167,33 @@ impl RecvBatch {
                 let used = self.heads.last().map_or(0, |&(_, end)| end);
                 self.heads.push((path, used + length));
                 self.read[index] += 1;
-                Read::Some
+                Read::More
             }
-            Ok(None) => Read::All,
-            // As many may wait as clients vanished, and the others' datagrams wait behind them.
+            Ok(None) => Read::Done,
+            // There may be one for each client that has closed its socket, with other clients' datagrams behind them.
             Err(error) if is_about_an_earlier_send(&error) => {
                 self.read[index] += 1;
-                Read::Some
+                Read::More
             }
-            Err(_) if *errors < MAX_ERRORS_PER_POLL => {
+            Err(error) => {
+                log::debug!(target: "udp", "receiving failed: {error}");
+                if *errors >= MAX_ERRORS_PER_POLL {
+                    return Read::Failed;
+                }
                 *errors += 1;
-                Read::Some
+                Read::More
             }
-            Err(_) => Read::Failed,
         }
     }
 
-    /// The oldest datagrams, up to so many, each with the way that it came.
+    /// The oldest datagrams that are not delivered, at most `count`, each with its path.
     pub(crate) fn oldest(
         &self,
-        most: usize,
+        count: usize,
     ) -> impl ExactSizeIterator<Item = (Path, &[u8])> + Clone {
-        let (sorted, heads) = self.heads.split_at(self.sorted);
-        let mut start = sorted.last().map_or(0, |&(_, end)| end);
-        heads[..heads.len().min(most)]
+        let (delivered, heads) = self.heads.split_at(self.delivered);
+        let mut start = delivered.last().map_or(0, |&(_, end)| end);
+        heads[..heads.len().min(count)]
             .iter()
             .map(move |&(path, end)| {
                 let datagram = &self.buffer[start..end];
@@ -197,21 +202,21 @@ impl RecvBatch {
             })
     }
 
-    /// Forgets the oldest, which were sorted.
-    pub(crate) fn forget(&mut self, count: usize) {
-        self.sorted += count;
-        if self.sorted == self.heads.len() {
+    /// Marks the `count` oldest as delivered.
+    pub(crate) fn advance(&mut self, count: usize) {
+        self.delivered += count;
+        if self.delivered == self.heads.len() {
             self.heads.clear();
-            self.sorted = 0;
+            self.delivered = 0;
         }
     }
 
-    /// Ends a poll; gives how many datagrams were read for it, ahead and by itself. If all were sorted, as many can be read
-    /// again.
+    /// Ends a poll. Returns how many datagrams were read for it, ahead and by itself. If all are delivered, the limits of
+    /// the sockets begin anew.
     pub(crate) fn end_poll(&mut self) -> usize {
         let count = self.read.iter().sum();
         if self.is_empty() {
-            self.read = [0; MOST_SOCKETS];
+            self.read = [0; MAX_SOCKETS];
         }
         count
     }
@@ -222,7 +227,7 @@ mod tests {
     use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 
     use super::*;
-    use crate::address::BindAddress;
+    use crate::bind_address::BindAddress;
 
     const IP: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
@@ -234,90 +239,90 @@ mod tests {
         (socket, client)
     }
 
-    fn oldest(batch: &RecvBatch, most: usize) -> Vec<Vec<u8>> {
-        let oldest = batch.oldest(most);
+    fn oldest(batch: &RecvBatch, count: usize) -> Vec<Vec<u8>> {
+        let oldest = batch.oldest(count);
         oldest.map(|(_, datagram)| datagram.to_vec()).collect()
     }
 
     #[test]
-    fn datagrams_are_sorted_in_the_order_in_which_they_were_read() {
+    fn datagrams_are_delivered_in_the_order_in_which_they_were_read() {
         let (socket, client) = pair();
         let queue = RecvQueue::new();
-        let mut batch = queue.turn();
+        let mut batch = queue.lock();
         for round in 0..3 {
             for number in 0..5_u8 {
                 client.send(&vec![number; number.into()]).unwrap();
-                while !matches!(batch.read(0, &socket, 100, &mut 0), Read::Some) {}
+                while !matches!(batch.read(0, &socket, 100, &mut 0), Read::More) {}
             }
             let expected: Vec<Vec<u8>> = (0..5).map(|number| vec![number; number.into()]).collect();
             assert_eq!(batch.len(), 5, "round {round}");
             assert_eq!(oldest(&batch, 2), expected[..2]);
-            batch.forget(2);
+            batch.advance(2);
             assert_eq!(oldest(&batch, 10), expected[2..]);
-            batch.forget(3);
+            batch.advance(3);
             assert!(batch.is_empty());
         }
     }
 
     #[test]
-    fn a_socket_has_so_many_datagrams_taken_until_a_poll_has_sorted_all() {
+    fn a_socket_is_read_to_its_limit_until_a_poll_has_delivered_everything() {
         let (socket, client) = pair();
         let queue = RecvQueue::new();
-        let mut batch = queue.turn();
+        let mut batch = queue.lock();
         let read = |batch: &mut RecvBatch| {
             client.send(b"more").unwrap();
-            matches!(batch.read(7, &socket, 3, &mut 0), Read::Some)
+            matches!(batch.read(7, &socket, 3, &mut 0), Read::More)
         };
         assert!((0..3).all(|_| read(&mut batch)));
         assert!(!read(&mut batch));
         assert_eq!(batch.end_poll(), 3);
-        assert!(!read(&mut batch), "they are not sorted");
-        batch.forget(3);
+        assert!(!read(&mut batch), "they are not delivered");
+        batch.advance(3);
         assert!(!read(&mut batch), "the poll goes on");
         assert_eq!(batch.end_poll(), 3);
         assert!(read(&mut batch));
     }
 
     #[test]
-    fn clients_that_vanish_do_not_keep_a_poll_from_the_others_and_a_broken_socket_ends_it() {
+    fn resets_do_not_end_a_poll_and_a_broken_socket_does() {
         let (socket, client) = pair();
         let queue = RecvQueue::new();
-        let mut batch = queue.turn();
+        let mut batch = queue.lock();
         let mut errors = 0;
-        // 10054 on Windows, as often as somebody vanished.
+        // WSAECONNRESET on Windows, once for each client that closed its socket.
         for _ in 0..10 * MAX_ERRORS_PER_POLL {
             let reset = Err(io::ErrorKind::ConnectionReset.into());
-            assert!(matches!(batch.take_in(0, reset, &mut errors), Read::Some));
+            assert!(matches!(batch.add(0, reset, &mut errors), Read::More));
         }
         client.send(b"still here").unwrap();
         let read = batch.read(0, &socket, 1000, &mut errors);
-        assert!(matches!(read, Read::Some));
+        assert!(matches!(read, Read::More));
         assert_eq!(oldest(&batch, 10), [b"still here"]);
-        // Without end they would end a poll all the same.
+        // They count towards the limit of the socket.
         assert!(matches!(
             batch.read(0, &socket, 641, &mut errors),
-            Read::All
+            Read::Done
         ));
 
-        let mut broken = || batch.take_in(0, Err(io::ErrorKind::Other.into()), &mut errors);
-        assert!((0..MAX_ERRORS_PER_POLL).all(|_| matches!(broken(), Read::Some)));
+        let mut broken = || batch.add(0, Err(io::ErrorKind::Other.into()), &mut errors);
+        assert!((0..MAX_ERRORS_PER_POLL).all(|_| matches!(broken(), Read::More)));
         assert!(matches!(broken(), Read::Failed));
     }
 
     #[test]
-    fn a_poll_has_its_turn_before_who_reads_ahead() {
+    fn a_poll_gets_the_batch_before_the_io_thread() {
         let queue = RecvQueue::new();
-        let turn = queue.turn_between_polls().unwrap();
+        let batch = queue.lock_between_polls().unwrap();
         std::thread::scope(|scope| {
-            let poll = scope.spawn(|| drop(queue.turn()));
+            let poll = scope.spawn(|| drop(queue.lock()));
             while !queue.is_wanted() {
                 std::thread::yield_now();
             }
-            drop(turn);
+            drop(batch);
             poll.join().unwrap();
         });
-        assert!(queue.turn_between_polls().is_some());
-        let _poll = queue.turn();
-        assert!(queue.turn_between_polls().is_none());
+        assert!(queue.lock_between_polls().is_some());
+        let _poll = queue.lock();
+        assert!(queue.lock_between_polls().is_none());
     }
 }

@@ -1,43 +1,47 @@
-//! Several sockets on one port, on Linux and Android.
+//! Several sockets on one port, on Linux (`SO_REUSEPORT`, socket(7)).
 
-#[cfg(any(target_os = "linux", target_os = "android"))]
-pub(crate) use shared::ReuseportGroup;
+#[cfg(target_os = "linux")]
+pub(crate) use linux::ReuseportGroup;
 
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-pub(crate) use none::ReuseportGroup;
+#[cfg(not(target_os = "linux"))]
+pub(crate) use unsupported::ReuseportGroup;
 
-#[cfg(any(target_os = "linux", target_os = "android"))]
-mod shared {
+/// The most sockets of a port, the first included: one for each bit of a set.
+pub(crate) const MAX_SOCKETS: usize = u32::BITS as usize;
+
+#[cfg(target_os = "linux")]
+mod linux {
     use std::io;
 
+    use nix::libc;
     use rustix::event::{Timespec, epoll};
     use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
     use socket2::{SockFilter, SockRef};
 
-    use crate::address::BindAddress;
+    use super::MAX_SOCKETS;
+    use crate::bind_address::BindAddress;
     use crate::error::Error;
-    use crate::port::MOST_SOCKETS;
     use crate::socket::Socket;
 
-    const NOT_WAITING: Timespec = Timespec {
+    const NO_WAIT: Timespec = Timespec {
         tv_sec: 0,
         tv_nsec: 0,
     };
 
-    /// The sockets of a port beside the first, and what tells which of all have datagrams.
+    /// The sockets of a port besides the first, and an epoll instance of all of them.
     pub(crate) struct ReuseportGroup {
         others: Vec<Socket>,
         epoll: OwnedFd,
     }
 
     impl ReuseportGroup {
-        pub(crate) const IS_KNOWN: bool = true;
+        pub(crate) const IS_SUPPORTED: bool = true;
 
-        /// Opens further sockets on the port of `first`, until there are `wanted`, or as many as a group can have.
+        /// Opens further sockets on the port of `first`, until there are `wanted` or [`MAX_SOCKETS`].
         ///
-        /// `first` is bound without any option that shares a port, so that it got the port only because no other socket
-        /// had it. `SO_REUSEPORT` set afterwards lets sockets bind that have it too and belong to the same user (socket(7));
-        /// a listener's first socket never has it when it binds.
+        /// `first` is bound without any option that shares a port, so no other socket had the port then. `SO_REUSEPORT`
+        /// set afterwards lets sockets bind that have it too and belong to the same user (socket(7)). The first socket of
+        /// a listener never has it when it binds, so two listeners never share a port.
         pub(crate) fn open(
             first: &Socket,
             address: BindAddress,
@@ -47,7 +51,7 @@ mod shared {
             let port = first.local_port();
             let first_options = SockRef::from(first.udp());
             first_options.set_reuse_port(true).ok()?;
-            let others = (1..wanted.min(MOST_SOCKETS))
+            let others = (1..wanted.min(MAX_SOCKETS))
                 .map(|_| Socket::listen_shared(address, port, receive_buffer))
                 .collect::<Result<Vec<_>, _>>();
             let Ok(others) = others else {
@@ -56,8 +60,8 @@ mod shared {
             };
             let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).ok()?;
             for (index, socket) in std::iter::once(first).chain(&others).enumerate() {
-                let name = epoll::EventData::new_u64(index as u64);
-                epoll::add(&epoll, socket.udp(), name, epoll::EventFlags::IN).ok()?;
+                let data = epoll::EventData::new_u64(index as u64);
+                epoll::add(&epoll, socket.udp(), data, epoll::EventFlags::IN).ok()?;
             }
             Some(ReuseportGroup { others, epoll })
         }
@@ -66,15 +70,15 @@ mod shared {
             &self.others
         }
 
-        /// The set of sockets that have datagrams, the first as the lowest bit.
+        /// The set of sockets that have datagrams, the first socket as the lowest bit.
         pub(crate) fn readable(&self) -> u32 {
-            let mut events = [const { std::mem::MaybeUninit::uninit() }; MOST_SOCKETS];
-            match epoll::wait(&self.epoll, &mut events, Some(&NOT_WAITING)) {
+            let mut events = [const { std::mem::MaybeUninit::uninit() }; MAX_SOCKETS];
+            match epoll::wait(&self.epoll, &mut events, Some(&NO_WAIT)) {
                 Ok((events, _)) => events
                     .iter()
                     .fold(0, |set, event| set | 1 << event.data.u64()),
-                // Whoever asks reads all, and finds out.
-                Err(_) => u32::MAX >> (MOST_SOCKETS - 1 - self.others.len()),
+                // All of them: reading an empty one does no harm.
+                Err(_) => u32::MAX >> (MAX_SOCKETS - 1 - self.others.len()),
             }
         }
 
@@ -98,19 +102,19 @@ mod shared {
         }
     }
 
-    /// What is sent to everybody comes to every socket of a port. All but the first refuse it.
+    /// The kernel delivers a broadcast to every socket of a port. This filter drops it at all sockets but the first.
     fn reject_broadcasts(socket: &Socket) -> io::Result<()> {
-        // Classic BPF; linux/filter.h says what lies at the negative offsets.
-        const LOAD_WORD: u16 = 0x20;
-        const LOAD_BYTE: u16 = 0x30;
-        const AND: u16 = 0x54;
-        const IF_EQUAL: u16 = 0x15;
-        const RETURN: u16 = 0x06;
-        const PACKET_TYPE: u32 = 0xffff_f004;
+        const LOAD_WORD: u16 = (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16;
+        const LOAD_BYTE: u16 = (libc::BPF_LD | libc::BPF_B | libc::BPF_ABS) as u16;
+        const AND: u16 = (libc::BPF_ALU | libc::BPF_AND | libc::BPF_K) as u16;
+        const IF_EQUAL: u16 = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
+        const RETURN: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
+        const PACKET_TYPE: u32 = (libc::SKF_AD_OFF + libc::SKF_AD_PKTTYPE) as u32;
+        /// `PACKET_HOST` of linux/if_packet.h: to this host alone.
         const TO_THIS_HOST: u32 = 0;
-        const IP_HEADER: u32 = 0xfff0_0000;
+        const IP_HEADER: u32 = libc::SKF_NET_OFF as u32;
         const IPV4_DESTINATION: u32 = IP_HEADER + 16;
-        // The loopback device does not mark its broadcasts.
+        // The loopback device does not mark broadcasts in the packet type.
         const LOOPBACK_BROADCAST: u32 = 0x7fff_ffff;
         let program = [
             SockFilter::new(LOAD_WORD, 0, 0, PACKET_TYPE),
@@ -127,18 +131,18 @@ mod shared {
     }
 }
 
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-mod none {
+#[cfg(not(target_os = "linux"))]
+mod unsupported {
     use rustix::fd::BorrowedFd;
 
-    use crate::address::BindAddress;
+    use crate::bind_address::BindAddress;
     use crate::socket::Socket;
 
-    /// There is none.
+    /// No value of it exists.
     pub(crate) enum ReuseportGroup {}
 
     impl ReuseportGroup {
-        pub(crate) const IS_KNOWN: bool = false;
+        pub(crate) const IS_SUPPORTED: bool = false;
 
         pub(crate) fn open(
             _: &Socket,

@@ -1,4 +1,4 @@
-//! The link between a listener and one remote address: what the table delivers to and what an accepted peer holds.
+//! The link between a listener and one remote address: the table delivers to it, and an accepted socket holds it.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -6,80 +6,77 @@ use std::sync::{Arc, Mutex, Weak};
 
 use crate::error::Error;
 use crate::inbox::Inbox;
+use crate::io_thread;
 use crate::lock::lock;
 use crate::path::{LocalAddress, Path};
 use crate::port::Port;
-use crate::table::Table;
 
 pub(crate) struct Route {
     remote: SocketAddr,
-    /// Weak, so that a stopped listener's port is free at once, whoever still holds a peer.
+    /// Weak: a stopped listener's port is free at once, whatever accepted sockets still exist.
     port: Weak<Port>,
-    table: Weak<Mutex<Table>>,
     inbox: Mutex<Inbox>,
     local: Mutex<Local>,
-    /// How many datagrams the inbox holds, for those who only want to know; [`SHUT`] in the end. Written with the inbox
-    /// locked.
+    /// How many datagrams the inbox holds, or [`SHUT`]. Written with the inbox locked, read without.
     queued: AtomicUsize,
-    /// What the table knows of it beyond the address, and reads and writes locked.
-    pub(crate) watch: Watch,
+    /// Read and written with the table locked.
+    pub(crate) interest: Interest,
 }
 
-/// Whether somebody wants to be told of datagrams: see [`crate::Listener::take_ready`].
+/// Whether [`crate::Listener::take_ready`] reports the route.
 #[derive(Default)]
-pub(crate) struct Watch {
-    is_watched: AtomicBool,
+pub(crate) struct Interest {
+    is_registered: AtomicBool,
     is_listed: AtomicBool,
     token: AtomicU64,
 }
 
-impl Watch {
-    /// What to call the route when there is something, or that nobody wants to know.
+impl Interest {
+    /// Registers the route with this token, or removes the registration.
     pub(crate) fn set(&self, token: Option<u64>) {
         self.token
             .store(token.unwrap_or_default(), Ordering::Relaxed);
-        self.is_watched.store(token.is_some(), Ordering::Relaxed);
+        self.is_registered.store(token.is_some(), Ordering::Relaxed);
     }
 
-    /// Whether the route is to be listed now: somebody wants to know and it is not listed yet.
-    pub(crate) fn is_to_be_listed(&self) -> bool {
-        self.is_watched.load(Ordering::Relaxed) && !self.is_listed.swap(true, Ordering::Relaxed)
+    /// Marks a registered route as listed. Returns whether it was not listed before.
+    pub(crate) fn list(&self) -> bool {
+        self.is_registered.load(Ordering::Relaxed) && !self.is_listed.swap(true, Ordering::Relaxed)
     }
 
-    /// The token of a route that is taken from the list.
+    /// Marks the route as not listed. Returns its token if it is still registered.
     pub(crate) fn unlist(&self) -> Option<u64> {
         self.is_listed.store(false, Ordering::Relaxed);
         let token = self.token.load(Ordering::Relaxed);
-        self.is_watched.load(Ordering::Relaxed).then_some(token)
+        self.is_registered.load(Ordering::Relaxed).then_some(token)
     }
 }
 
-/// Which of the machine's addresses datagrams come to and answers go out from, where that can be more than one.
+/// Which of the machine's addresses to send from, where the listener has more than one.
 #[derive(Default)]
 struct Local {
-    /// Where the datagram taken last came to; of the first one, until it is taken.
+    /// The destination of the datagram taken last; before one is taken, of the first that arrived.
     last: Option<LocalAddress>,
-    /// Where answers are to go out from, whatever else is asked: see [`crate::DatagramSocket::pin_local_address`].
-    kept: Option<LocalAddress>,
+    /// Replaces `last` for sending: see [`crate::DatagramSocket::pin_local_address`].
+    pinned: Option<LocalAddress>,
 }
 
-/// In place of a count: the listener has stopped or the peer is closed.
+/// In place of a count: the listener is stopped or the socket closed.
 const SHUT: usize = usize::MAX;
 
 impl Route {
-    /// A route for the sender of a datagram that came this way.
-    pub(crate) fn new(path: Path, port: &Arc<Port>, table: Weak<Mutex<Table>>) -> Route {
+    /// A route for the sender of a datagram with this path.
+    pub(crate) fn new(path: Path, port: &Arc<Port>) -> Route {
         Route {
             remote: path.remote,
             port: Arc::downgrade(port),
-            table,
             inbox: Mutex::new(Inbox::new()),
             local: Mutex::new(Local {
                 last: path.local,
-                kept: None,
+                pinned: None,
             }),
             queued: AtomicUsize::new(0),
-            watch: Watch::default(),
+            interest: Interest::default(),
         }
     }
 
@@ -87,25 +84,25 @@ impl Route {
         self.remote
     }
 
-    /// False from the moment the listener stops or the peer is closed.
+    /// False from the moment that the listener stops or the socket is closed.
     pub(crate) fn is_open(&self) -> bool {
         self.queued.load(Ordering::Acquire) != SHUT
     }
 
-    /// How many datagrams wait, without a lock; `None` if it is not open.
+    /// How many datagrams are queued, without a lock; `None` if it is shut.
     pub(crate) fn queued(&self) -> Option<usize> {
         let queued = self.queued.load(Ordering::Acquire);
         (queued != SHUT).then_some(queued)
     }
 
-    /// Called by the table when it no longer knows this route. What is queued is forgotten.
+    /// Discards what is queued, and queues nothing from here on.
     pub(crate) fn shut(&self) {
         let mut inbox = lock(&self.inbox);
         inbox.clear();
         self.queued.store(SHUT, Ordering::Release);
     }
 
-    /// The inbox for a change, unless it is shut; counts what it holds afterwards.
+    /// Changes the inbox, unless the route is shut, and updates `queued`.
     fn change<R>(&self, body: impl FnOnce(&mut Inbox) -> R) -> Option<R> {
         let mut inbox = lock(&self.inbox);
         if !self.is_open() {
@@ -116,18 +113,21 @@ impl Route {
         Some(result)
     }
 
-    /// The listener's port, unless it has stopped.
+    /// The listener's port, unless the listener is stopped.
     pub(crate) fn port(&self) -> Option<Arc<Port>> {
         self.port.upgrade()
     }
 
-    /// Queues a datagram that came to this local address.
+    /// Queues a datagram that was sent to this local address.
     pub(crate) fn deliver(&self, local: Option<LocalAddress>, datagram: &[u8]) {
-        // The remote of all is known: the inbox keeps the local addresses in its place.
-        self.change(|inbox| inbox.push(LocalAddress::to_socket_addr(local), datagram));
+        // The remote is the same for all: the inbox stores the local address in its place.
+        let local = LocalAddress::to_socket_addr(local);
+        if self.change(|inbox| inbox.push(local, datagram)) == Some(false) {
+            log::trace!(target: "udp", "dropped a datagram of {}: its queue is full", self.remote);
+        }
     }
 
-    /// Where the datagram taken last came to.
+    /// The destination of the datagram taken last.
     pub(crate) fn last_local(&self) -> Option<LocalAddress> {
         lock(&self.local).last
     }
@@ -135,21 +135,21 @@ impl Route {
     /// See [`crate::DatagramSocket::pin_local_address`].
     pub(crate) fn pin_local(&self) {
         let mut local = lock(&self.local);
-        local.kept = local.last;
+        local.pinned = local.last;
     }
 
-    /// Which way a datagram goes out through this port.
+    /// The path of a datagram to the remote.
     fn path(&self, port: &Port) -> Path {
         let mut path = Path::of(self.remote);
         if port.socket().tells_local() {
             let local = lock(&self.local);
-            path.local = local.kept.or(local.last);
+            path.local = local.pinned.or(local.last);
         }
         path
     }
 
-    /// As [`Route::path`], for the answer to the datagram taken last.
-    fn path_back(&self) -> Path {
+    /// The path of a reply to the datagram taken last, whether or not another address is pinned.
+    fn reply_path(&self) -> Path {
         Path {
             remote: self.remote,
             local: self.last_local(),
@@ -185,37 +185,15 @@ impl Route {
         port.socket().send_along(datagram, &self.path(&port))
     }
 
-    /// As [`Route::send`], now or soon: see [`crate::DatagramSocket::send_deferred`].
+    /// See [`crate::DatagramSocket::send_deferred`].
     pub(crate) fn send_deferred(&self, datagram: &[u8]) -> Result<(), Error> {
         let port = self.port().ok_or(Error::Failed)?;
-        port.send_queue().send(&port, self.path(&port), datagram)
+        io_thread::send(&port, self.path(&port), datagram)
     }
 
-    /// As [`Route::send_deferred`]: see [`crate::DatagramSocket::reply_deferred`].
+    /// See [`crate::DatagramSocket::reply_deferred`].
     pub(crate) fn reply_deferred(&self, datagram: &[u8]) -> Result<(), Error> {
         let port = self.port().ok_or(Error::Failed)?;
-        port.send_queue().send(&port, self.path_back(), datagram)
-    }
-
-    /// See [`crate::DatagramSocket::set_token`]. Takes the table's lock.
-    pub(crate) fn set_token(self: &Arc<Route>, token: Option<u64>) {
-        if let Some(table) = self.table.upgrade() {
-            lock(&table).watch(self, token);
-        }
-    }
-
-    /// See [`crate::DatagramSocket::replace`]. Takes the table's lock.
-    pub(crate) fn replace(self: &Arc<Route>, first: &[u8]) -> Result<(), Error> {
-        let table = self.table.upgrade().ok_or(Error::Unconfigured)?;
-        lock(&table).replace(self, first)
-    }
-
-    /// Takes itself out of the listener's table, where a newer route of the same address may already stand. Takes the
-    /// table's lock: no peer's state may be locked by the caller.
-    pub(crate) fn leave(self: &Arc<Route>) {
-        self.shut();
-        if let Some(table) = self.table.upgrade() {
-            lock(&table).forget(self);
-        }
+        io_thread::send(&port, self.reply_path(), datagram)
     }
 }

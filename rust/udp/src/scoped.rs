@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::str::FromStr;
 
 use crate::address::canonical;
-use crate::multicast;
+use crate::interfaces;
 
 /// An IP address, and of a link-local IPv6 address the interface: every link has its own `fe80::/10`, so that the address
 /// alone does not say where it is (RFC 4007).
@@ -109,7 +109,7 @@ impl FromStr for ScopedIp {
         if !has_scope(ip) {
             return Err(ParseError::NoScope);
         }
-        let scope = multicast::index_of(interface)
+        let scope = interfaces::index_of(interface)
             .or_else(|| {
                 let index = interface.parse().ok()?;
                 (index > 0).then_some(index)

@@ -4,34 +4,20 @@
 //! system has it: a datagram larger than the link is fragmented, as the engine's are.
 
 use std::io::{self, ErrorKind};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
 use rustix::io::Errno;
 use socket2::{Domain, Protocol, SockRef, Type};
 
-use crate::address::{BindAddress, canonical, mapped};
+use crate::address::{Family, canonical, mapped};
+use crate::bind_address::BindAddress;
 use crate::error::Error;
 use crate::path::{self, Path};
-use crate::port::WANTED;
 use crate::scratch::RECEIVE_BUFFER;
 
-/// Which addresses a socket can reach.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Family {
-    V4,
-    V6,
-    Dual,
-}
-
-impl Family {
-    /// The family of an unbound socket that is opened to reach `ip`.
-    pub(crate) fn of(ip: IpAddr) -> Family {
-        match ip.to_canonical() {
-            IpAddr::V4(_) => Family::V4,
-            IpAddr::V6(_) => Family::V6,
-        }
-    }
-}
+/// The receive buffer that a listener's socket asks for, in bytes, unless it is set: room for what about a thousand clients
+/// send in a long tick.
+pub(crate) const DEFAULT_RECEIVE_BUFFER: usize = 4 << 20;
 
 #[derive(Debug)]
 pub(crate) struct Socket {
@@ -97,7 +83,7 @@ impl Socket {
                 let _ = options.set_recv_buffer_size(size);
             }
             None => grow(
-                WANTED,
+                DEFAULT_RECEIVE_BUFFER,
                 || options.recv_buffer_size(),
                 |size| options.set_recv_buffer_size(size),
             ),

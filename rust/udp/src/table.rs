@@ -1,9 +1,9 @@
-//! What a listener knows: its socket, a route for every address, and which of them nobody has accepted yet.
+//! What a listener knows: its port, a route for each remote address, and which of them are pending.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{Hash, Hasher};
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Weak};
 
 use crate::error::Error;
 use crate::path::Path;
@@ -13,34 +13,31 @@ use crate::route::Route;
 /// The engine's default (class reference of `UDPServer.max_pending_connections`).
 const DEFAULT_MAX_PENDING: usize = 16;
 
-/// By how many more than twice the routes the list of those that are ready may be before it is looked through.
+/// Closed routes are removed from the list of ready ones when it is longer than twice the routes by so many.
 const READY_SLACK: usize = 64;
 
 pub(crate) struct Table {
-    /// Where new routes find the table again.
-    itself: Weak<Mutex<Table>>,
     port: Option<Arc<Port>>,
     pub(crate) kernel_buffers: KernelBuffers,
-    /// Pending and accepted alike. The standard hasher is keyed: senders choose their addresses and could otherwise
-    /// choose collisions.
+    /// Of pending and accepted sockets. The standard hasher is keyed, so senders cannot choose addresses that collide.
     routes: HashMap<Sender, Arc<Route>>,
     /// Oldest first.
     pending: VecDeque<Arc<Route>>,
-    /// Watched routes that datagrams came for since they were last asked for, in that order, each once.
+    /// Registered routes that received datagrams since the list was last taken, in order of the first, each once.
     ready: Vec<Arc<Route>>,
-    /// Routes that gave their address to a newer one, and are open as long as the socket is.
+    /// Routes whose address belongs to a newer one: see [`Table::replace`]. They are shut with the table.
     replaced: Vec<Weak<Route>>,
     max_pending: usize,
     refused: u64,
     round: Option<Round>,
 }
 
-/// An address as the table's key. In tests it counts how often two are compared.
+/// An address as the table's key. In tests, comparisons are counted.
 #[derive(Clone, Copy, Eq)]
 struct Sender(SocketAddr);
 
 impl Hash for Sender {
-    /// In one piece: it is hashed for every datagram.
+    /// In few writes: it is hashed for each datagram.
     fn hash<H: Hasher>(&self, hasher: &mut H) {
         match self.0 {
             SocketAddr::V4(v4) => {
@@ -73,21 +70,18 @@ pub(crate) struct Round {
 }
 
 impl Table {
-    pub(crate) fn new() -> Arc<Mutex<Table>> {
-        Arc::new_cyclic(|itself| {
-            Mutex::new(Table {
-                itself: itself.clone(),
-                port: None,
-                kernel_buffers: KernelBuffers::default(),
-                routes: HashMap::new(),
-                pending: VecDeque::new(),
-                ready: Vec::new(),
-                replaced: Vec::new(),
-                max_pending: DEFAULT_MAX_PENDING,
-                refused: 0,
-                round: None,
-            })
-        })
+    pub(crate) fn new() -> Table {
+        Table {
+            port: None,
+            kernel_buffers: KernelBuffers::default(),
+            routes: HashMap::new(),
+            pending: VecDeque::new(),
+            ready: Vec::new(),
+            replaced: Vec::new(),
+            max_pending: DEFAULT_MAX_PENDING,
+            refused: 0,
+            round: None,
+        }
     }
 
     pub(crate) fn port(&self) -> Option<&Arc<Port>> {
@@ -98,7 +92,7 @@ impl Table {
         self.port = Some(Arc::new(port));
     }
 
-    /// Closes the socket and every route.
+    /// Closes the port and shuts every route.
     pub(crate) fn close(&mut self) {
         for route in self.routes.values() {
             route.shut();
@@ -115,7 +109,7 @@ impl Table {
         self.round = None;
     }
 
-    /// Hands datagrams read from `port` to their routes. A new address becomes pending if there is room.
+    /// Delivers datagrams that were read from `port` to their routes. A new address becomes pending if there is room.
     pub(crate) fn deliver<'a>(
         &mut self,
         port: &Arc<Port>,
@@ -131,14 +125,16 @@ impl Table {
         let from = path.remote;
         if let Some(route) = self.routes.get(&Sender(from)) {
             route.deliver(path.local, datagram);
-            list_if_ready(&mut self.ready, route);
+            list_if_registered(&mut self.ready, route);
         } else if !self.is_full() {
-            let route = Arc::new(Route::new(path, port, self.itself.clone()));
+            log::trace!(target: "udp", "new remote address {from}");
+            let route = Arc::new(Route::new(path, port));
             route.deliver(path.local, datagram);
             self.routes.insert(Sender(from), Arc::clone(&route));
             self.pending.push_back(route);
         } else {
             self.refused += 1;
+            log::trace!(target: "udp", "refused {from}: {} sockets are pending", self.pending.len());
         }
     }
 
@@ -157,7 +153,7 @@ impl Table {
             remote,
             local: route.last_local(),
         };
-        let newer = Arc::new(Route::new(path, port, self.itself.clone()));
+        let newer = Arc::new(Route::new(path, port));
         newer.deliver(path.local, first);
         let mut datagram = Vec::new();
         while route.receive(&mut datagram).is_ok() {
@@ -166,7 +162,7 @@ impl Table {
         self.routes.insert(Sender(remote), Arc::clone(&newer));
         self.pending.push_back(newer);
         if self.replaced.len() == self.replaced.capacity() {
-            // It doubles only if most are still there.
+            // It grows only if most of them still exist.
             self.replaced.retain(|route| route.strong_count() > 0);
         }
         self.replaced.push(Arc::downgrade(route));
@@ -178,11 +174,11 @@ impl Table {
         known.is_some_and(|known| Arc::ptr_eq(known, route))
     }
 
-    /// Names a route for [`Table::take_ready`], or ends that. What it holds already counts as new.
-    pub(crate) fn watch(&mut self, route: &Arc<Route>, token: Option<u64>) {
-        route.watch.set(token);
+    /// Registers a route for [`Table::take_ready`], or removes the registration. It is ready if it has datagrams.
+    pub(crate) fn register(&mut self, route: &Arc<Route>, token: Option<u64>) {
+        route.interest.set(token);
         if route.queued().is_some_and(|queued| queued > 0) {
-            list_if_ready(&mut self.ready, route);
+            list_if_registered(&mut self.ready, route);
             self.bound_ready();
         }
     }
@@ -190,20 +186,19 @@ impl Table {
     /// Appends the tokens of the routes that are ready, oldest first.
     pub(crate) fn take_ready(&mut self, tokens: &mut Vec<u64>) {
         for route in self.ready.drain(..) {
-            let token = route.watch.unlist();
+            let token = route.interest.unlist();
             tokens.extend(token.filter(|_| route.is_open()));
         }
     }
 
-    /// Forgets routes that are gone when they begin to be many, should nobody ever take the list. Every other one is in
-    /// it once.
+    /// Bounds the list if it is never taken: removes closed routes when there are many. An open one is in it once.
     fn bound_ready(&mut self) {
         if self.ready.len() > 2 * self.routes.len() + READY_SLACK {
             self.ready.retain(|route| route.is_open());
         }
     }
 
-    /// How many addresses it knows, those of pending peers included.
+    /// How many addresses have a route, pending ones included.
     pub(crate) fn clients(&self) -> usize {
         self.routes.len()
     }
@@ -225,13 +220,13 @@ impl Table {
         self.max_pending
     }
 
-    /// Keeps the oldest `max_pending` pending routes and forgets the newer ones.
+    /// Keeps the oldest `max_pending` pending routes and removes the newer ones.
     pub(crate) fn set_max_pending(&mut self, max_pending: usize) {
         self.max_pending = max_pending;
         while self.pending.len() > max_pending {
             if let Some(route) = self.pending.pop_back() {
                 route.shut();
-                self.forget(&route);
+                self.remove(&route);
                 self.refused += 1;
             }
         }
@@ -250,17 +245,17 @@ impl Table {
         self.round = round;
     }
 
-    /// Removes `route`, and only it: another one of the same address stays.
-    pub(crate) fn forget(&mut self, route: &Arc<Route>) {
+    /// Removes `route`, but not another one of the same address.
+    pub(crate) fn remove(&mut self, route: &Arc<Route>) {
         if self.knows(route) {
             self.routes.remove(&Sender(route.remote()));
         }
     }
 }
 
-/// Adds a route that has got something to those that are ready, unless nobody wants to know or it is there.
-fn list_if_ready(ready: &mut Vec<Arc<Route>>, route: &Arc<Route>) {
-    if route.watch.is_to_be_listed() {
+/// Adds a route that has datagrams to the list of ready ones, if it is registered and not in it.
+fn list_if_registered(ready: &mut Vec<Arc<Route>>, route: &Arc<Route>) {
+    if route.interest.list() {
         ready.push(Arc::clone(route));
     }
 }
@@ -271,9 +266,8 @@ mod tests {
     use crate::BindAddress;
 
     #[test]
-    fn routes_that_come_and_go_do_not_fill_the_list_that_nobody_takes() {
-        let table = Table::new();
-        let mut table = table.lock().unwrap();
+    fn a_ready_list_that_is_never_taken_is_bounded() {
+        let mut table = Table::new();
         let ip = [127, 0, 0, 1];
         let buffers = KernelBuffers::default();
         let port = Port::listen(BindAddress::Ip(ip.into()), 0, buffers).unwrap();
@@ -282,14 +276,14 @@ mod tests {
             let from = Path::of(SocketAddr::from((ip, number)));
             table.deliver(&port, [(from, &b"hello"[..])].into_iter());
             let route = table.take_oldest_pending().unwrap();
-            table.watch(&route, Some(1));
+            table.register(&route, Some(1));
             route.shut();
-            table.forget(&route);
+            table.remove(&route);
             assert!(table.ready.len() <= READY_SLACK + 2);
         }
         let mut tokens = Vec::new();
         table.take_ready(&mut tokens);
-        assert_eq!(tokens, [], "all are gone");
+        assert_eq!(tokens, [], "all are closed");
     }
 }
 
@@ -300,7 +294,6 @@ mod search {
 
     use super::*;
     use crate::BindAddress;
-    use crate::lock::lock;
 
     thread_local! {
         static COMPARISONS: Cell<usize> = const { Cell::new(0) };
@@ -311,32 +304,31 @@ mod search {
     }
 
     #[test]
-    fn a_datagram_finds_its_peer_without_a_search_however_many_there_are() {
+    fn a_datagram_finds_its_route_in_constant_time() {
         const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        for peers in [10_u32, 10_000] {
-            let table = Table::new();
-            let mut table = lock(&table);
-            table.set_max_pending(peers as usize);
+        for routes in [10_u32, 10_000] {
+            let mut table = Table::new();
+            table.set_max_pending(routes as usize);
             table.open(
                 Port::listen(BindAddress::Ip(LOOPBACK), 0, KernelBuffers::default()).unwrap(),
             );
             let port = Arc::clone(table.port().unwrap());
-            let path = |peer: u32| {
+            let path = |route: u32| {
                 Path::of(SocketAddr::new(
-                    Ipv4Addr::from(0x0A00_0000 + peer).into(),
+                    Ipv4Addr::from(0x0A00_0000 + route).into(),
                     4242,
                 ))
             };
-            for peer in 0..peers {
-                table.deliver(&port, [(path(peer), &b"first"[..])].into_iter());
+            for route in 0..routes {
+                table.deliver(&port, [(path(route), &b"first"[..])].into_iter());
             }
             let before = COMPARISONS.get();
-            for peer in 0..peers {
-                table.deliver(&port, [(path(peer), &b"second"[..])].into_iter());
+            for route in 0..routes {
+                table.deliver(&port, [(path(route), &b"second"[..])].into_iter());
             }
             let compared = COMPARISONS.get() - before;
-            // One each, and now and then another whose hash is alike in a few bits.
-            assert!(compared <= 2 * peers as usize, "{compared} for {peers}");
+            // One each, and a few more for hashes that agree in some bits.
+            assert!(compared <= 2 * routes as usize, "{compared} for {routes}");
             assert_eq!(table.take_oldest_pending().unwrap().queued(), Some(2));
         }
     }

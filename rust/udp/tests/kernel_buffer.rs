@@ -15,7 +15,7 @@ use support::{
 };
 use udp::{BindAddress, DatagramSocket, Error, Listener};
 
-const SHARES_PORTS: bool = cfg!(any(target_os = "linux", target_os = "android"));
+const SHARES_PORTS: bool = cfg!(target_os = "linux");
 
 /// `net.core.rmem_default` is 212,992 bytes, which Linux makes of half as many asked for.
 const DEFAULT: usize = 212_992 / 2;

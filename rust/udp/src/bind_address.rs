@@ -1,0 +1,38 @@
+//! Which address to bind.
+
+use std::net::IpAddr;
+
+use crate::scoped::ScopedIp;
+
+/// What to bind: the engine's `"*"`, or one address.
+///
+/// `Ip(0.0.0.0)` is every IPv4 address and `Ip(::)` every IPv6 address, without the other family (class reference of
+/// `PacketPeerUDP.bind`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BindAddress {
+    /// Every address, IPv4 and IPv6 on one socket; IPv4 alone where the system has no IPv6.
+    Any,
+    /// One address. IPv4-mapped IPv6 addresses count as IPv4.
+    Ip(IpAddr),
+    /// One address; a link-local one with its interface.
+    Scoped(ScopedIp),
+}
+
+impl BindAddress {
+    /// Whether it is every address of a family or of both.
+    pub(crate) fn is_every(self) -> bool {
+        match self.one() {
+            None => true,
+            Some(one) => one.ip().to_canonical().is_unspecified(),
+        }
+    }
+
+    /// The address, unless it is every one of both families.
+    pub(crate) fn one(self) -> Option<ScopedIp> {
+        match self {
+            BindAddress::Any => None,
+            BindAddress::Ip(ip) => Some(ip.into()),
+            BindAddress::Scoped(ip) => Some(ip),
+        }
+    }
+}
