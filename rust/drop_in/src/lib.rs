@@ -1,8 +1,8 @@
 //! Renames the engine's DTLS and UDP classes to this addon's in GDScript. Needs no Godot.
 //!
 //! - Texts: [`Script`] parses one script, [`scene::Scene`] the scripts built into a `.tscn` or `.tres` file, and
-//!   [`plan`] decides which names each script of a project keeps because the project uses them for something else. Only
-//!   identifiers change, so line numbers stay the same.
+//!   [`plan()`] decides which names each script of a project keeps because the project uses them for something else.
+//!   Only identifiers change, so line numbers stay the same.
 //! - Files: [`project`] reads a project's files, and [`convert`] writes the renamed texts into them.
 //! - The engine: [`overlay`] loads renamed copies over a running project, and [`export`] decides what an exported game
 //!   gets. Traits stand for the engine.

@@ -1,4 +1,4 @@
-//! Texts nobody wrote: whatever they are, only the names that are known to be uses change.
+//! Random texts: only the names that are known to be uses change.
 
 use drop_in::scene::Scene;
 use drop_in::{Names, RENAMES, Script, Source, plan};
@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use crate::marked::assert_renames;
 
-/// A piece of an argument list, with the names to be renamed in marks. None of them declares anything.
+/// A part of an argument list, with marks around the names to be renamed. It declares nothing.
 fn piece() -> impl Strategy<Value = String> {
     let name = prop::sample::select(RENAMES.map(|(from, _)| from).to_vec());
     let stays = prop::sample::select(vec![
@@ -68,8 +68,8 @@ fn piece() -> impl Strategy<Value = String> {
     (prop_oneof![stays, changes], name).prop_map(|(piece, name)| piece.replace('@', name))
 }
 
-/// Words, quotes, brackets, blanks and names, in any order.
-fn soup() -> impl Strategy<Value = String> {
+/// Words, quotes, brackets, spaces and names, in any order.
+fn any_tokens() -> impl Strategy<Value = String> {
     let names = RENAMES.iter().flat_map(|(from, to)| [*from, *to]);
     let rest = [
         " ",
@@ -144,7 +144,7 @@ fn soup() -> impl Strategy<Value = String> {
     prop::collection::vec(word, 0..60).prop_map(|words| words.concat())
 }
 
-/// Asserts what holds for any text at all.
+/// Asserts what holds for every text.
 fn assert_sound(text: &str) {
     let script = Script::scan(text);
     let renamed = script.renamed(Names::NONE);
@@ -174,14 +174,14 @@ fn assert_sound(text: &str) {
     assert!(script.class_name().is_none_or(|name| text.contains(name)));
 }
 
-/// The text with every replacement turned back into the name it replaces.
+/// The text with every replacement changed back to the name it replaces.
 fn without_replacements(text: &str) -> String {
     RENAMES
         .iter()
         .fold(text.to_owned(), |text, (from, to)| text.replace(to, from))
 }
 
-/// A scene with a script in it, in the engine's spelling.
+/// A scene with a script in it, as the engine writes it.
 fn scene_of(script: &str) -> String {
     let escaped = script.replace('\\', "\\\\").replace('"', "\\\"");
     format!(
@@ -204,17 +204,17 @@ proptest! {
     }
 
     #[test]
-    fn random_words_are_survived(text in soup()) {
+    fn random_words_do_not_panic(text in any_tokens()) {
         assert_sound(&text);
     }
 
     #[test]
-    fn random_text_is_survived(text in any::<String>()) {
+    fn random_text_does_not_panic(text in any::<String>()) {
         assert_sound(&text);
     }
 
     #[test]
-    fn a_script_in_a_scene_is_renamed_as_one_in_a_file(text in soup()) {
+    fn a_script_in_a_scene_is_renamed_as_one_in_a_file(text in any_tokens()) {
         let text = text.replace('\0', "");
         let scene = scene_of(&text);
         let scene = Scene::scan(&scene);
@@ -223,8 +223,8 @@ proptest! {
     }
 
     #[test]
-    fn random_scenes_are_survived(words in prop::collection::vec(prop_oneof![
-        soup(),
+    fn random_scenes_do_not_panic(words in prop::collection::vec(prop_oneof![
+        any_tokens(),
         Just("[sub_resource type=\"GDScript\"]".to_owned()),
         Just("\nscript/source = \"".to_owned()),
         Just("\\u0044TLSServer".to_owned()),
@@ -239,7 +239,7 @@ proptest! {
 }
 
 #[test]
-fn time_grows_with_the_length_of_the_text_however_it_nests() {
+fn time_is_linear_however_the_text_nests() {
     // Quadratic time in one of these would take minutes.
     for unit in [
         "(",

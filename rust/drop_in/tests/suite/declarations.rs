@@ -1,4 +1,4 @@
-//! Names that a script gives to something of its own.
+//! Names that a script declares itself.
 
 use crate::marked::assert_renames;
 use drop_in::{Extends, Names, Script};
@@ -74,7 +74,7 @@ fn a_name_that_a_function_declares_keeps_its_meaning_in_that_function() {
 }
 
 #[test]
-fn what_comes_before_a_local_declaration_and_its_own_value_still_mean_the_engines_class() {
+fn before_a_local_declaration_and_in_its_value_a_name_is_the_engines_class() {
     assert_renames("func f():\n\tvar UDPServer = «UDPServer».new()\n\tUDPServer.x()");
     assert_renames("func f():\n\tvar UDPServer := [\n\t\t«UDPServer»,\n\t]; UDPServer.x()");
     assert_renames("func f(): const UDPServer = «UDPServer»; UDPServer.x()");
@@ -93,14 +93,14 @@ fn the_name_of_a_lambda_and_an_argument_called_set_declare_nothing() {
 }
 
 #[test]
-fn a_parameters_type_and_default_are_no_names() {
+fn a_parameters_type_and_default_are_renamed() {
     assert_renames(
         "func f(a: «UDPServer» = «UDPServer».new(), b = [«UDPServer», «DTLSServer»], c = {«UDPServer»: 1}):\n\tpass",
     );
 }
 
 #[test]
-fn a_name_that_renaming_would_lead_to_counts_as_the_one_it_comes_from() {
+fn a_declared_replacement_counts_as_the_name_it_replaces() {
     assert_renames("var OpenSSLUDPServer = 1\nvar x: UDPServer\nvar y: «DTLSServer»");
     assert_renames("func f(OpenSSLTLSOptions):\n\treturn TlsOptions.client()\nvar y: «TlsOptions»");
     assert_eq!(declared("const OpenSSLTLSOptions = 1"), ["TlsOptions"]);
@@ -112,7 +112,7 @@ fn keys_and_attributes_declare_nothing() {
 }
 
 #[test]
-fn a_script_tells_its_class_name() {
+fn the_class_name_is_found() {
     assert_eq!(
         Script::scan("@tool\nclass_name Peer extends Node").class_name(),
         Some("Peer")
@@ -129,7 +129,7 @@ fn a_script_tells_its_class_name() {
 }
 
 #[test]
-fn a_script_tells_what_its_classes_extend() {
+fn what_a_scripts_classes_extend_is_found() {
     let script = Script::scan(
         "extends \"res://base.gd\".Inner\nclass A extends B.C:\n\tpass\nclass D:\n\textends r'''e.gd'''\n",
     );
@@ -151,7 +151,7 @@ fn a_script_tells_what_its_classes_extend() {
 }
 
 #[test]
-fn a_script_tells_which_constants_are_other_scripts() {
+fn constants_for_other_scripts_are_found() {
     let script = Script::scan(
         "const A = preload(\"a.gd\")\nconst B: GDScript = preload('b.gd')\nconst C := preload(\n\"c.gd\")\nconst D = 1\nvar e = preload(\"e.gd\")\nfunc f():\n\tconst G = preload(\"g.gd\")",
     );

@@ -1,8 +1,8 @@
-//! Scripts that say themselves what becomes of them.
+//! Scripts with marks around the names that are renamed.
 
 use drop_in::{Names, RENAMES, Script};
 
-/// Asserts what becomes of a script. In `marked`, names that are renamed stand between `«` and `»`.
+/// Asserts how a script is renamed. In `marked`, names that are renamed are between `«` and `»`.
 #[track_caller]
 pub(crate) fn assert_renames(marked: &str) {
     let (before, after) = unmarked(marked);
@@ -17,7 +17,7 @@ pub(crate) fn assert_renames(marked: &str) {
     assert_eq!(script.uses().is_empty(), before == after);
 }
 
-/// A text as it is before and after renaming.
+/// The text before and after renaming.
 pub(crate) fn unmarked(marked: &str) -> (String, String) {
     let mut after = marked.to_owned();
     for (from, to) in RENAMES {

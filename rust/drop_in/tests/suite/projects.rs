@@ -65,7 +65,7 @@ fn without_dtls_nothing_changes() {
 }
 
 #[test]
-fn dtls_names_of_the_projects_own_are_no_use_of_dtls() {
+fn dtls_names_that_the_project_declares_are_no_use_of_dtls() {
     Project::of(&[
         ("res://a.gd", "class_name TlsOptions"),
         ("res://b.gd", "var a = TlsOptions.new()\nvar b: UDPServer"),
@@ -101,7 +101,7 @@ fn an_autoload_keeps_its_name_in_every_script() {
 }
 
 #[test]
-fn a_declared_name_is_kept_by_the_scripts_that_extend_its_script_at_any_distance() {
+fn a_declared_name_is_kept_by_scripts_that_extend_its_script_directly_or_not() {
     let base = "class_name Base\nconst TlsOptions = 1";
     Project::of(&[
         ("res://x/base.gd", base),
@@ -123,7 +123,7 @@ fn a_declared_name_is_kept_by_the_scripts_that_extend_its_script_at_any_distance
             "const B = preload(\"base.gd\")\nclass A extends B.Inner:\n\tvar x = TlsOptions",
         ),
         (
-            "res://x/stranger.gd",
+            "res://x/unrelated.gd",
             "var x = TlsOptions\nvar y = Base.TlsOptions",
         ),
         USER,
@@ -155,7 +155,7 @@ fn a_name_of_a_bases_local_variable_is_not_inherited() {
 }
 
 #[test]
-fn scripts_that_extend_one_another_in_a_circle_end() {
+fn scripts_that_extend_one_another_in_a_cycle_are_planned() {
     Project::of(&[
         ("res://a.gd", "extends \"b.gd\"\nvar UDPServer"),
         ("res://b.gd", "extends \"a.gd\"\nvar x: UDPServer"),

@@ -1,4 +1,4 @@
-//! Which of a script's words are renamed.
+//! Which identifiers of a script are renamed.
 
 use crate::marked::assert_renames;
 use drop_in::{Names, Script, mentions_any, mentions_dtls, renamed_bytes};
@@ -65,7 +65,7 @@ fn strings_of_every_kind_stay() {
 }
 
 #[test]
-fn a_string_without_an_end_holds_the_rest_of_the_file() {
+fn an_unterminated_string_contains_the_rest_of_the_file() {
     assert_renames("var a: «UDPServer»\nvar b = \"DTLSServer\nDTLSServer\n");
     assert_renames("var b = '''DTLSServer'' DTLSServer");
     assert_renames("var b = \"DTLSServer\\");
@@ -90,7 +90,7 @@ fn attributes_stay() {
 }
 
 #[test]
-fn ranges_and_rest_marks_are_no_attributes() {
+fn ranges_and_rest_parameters_are_no_attributes() {
     assert_renames("match x:\n\t[1, .., «UDPServer»]:\n\t\tpass");
     assert_renames("x = 1.5+«UDPServer».x");
 }
@@ -108,7 +108,7 @@ fn node_paths_stay() {
 }
 
 #[test]
-fn blanks_do_not_end_a_node_path() {
+fn spaces_do_not_end_a_node_path() {
     assert_renames("$A / DTLSServer");
     assert_renames("f($A /\n\tDTLSServer)");
     assert_renames("f($A # comment\n\t/ DTLSServer, «DTLSServer»)");
@@ -200,12 +200,12 @@ fn annotations_stay_and_their_arguments_do_not() {
 }
 
 #[test]
-fn names_of_a_signals_parameters_stay_and_stand_for_nothing() {
+fn names_of_a_signals_parameters_stay_and_hide_nothing() {
     assert_renames("signal s(UDPServer, PacketPeerDTLS: «PacketPeerDTLS»,)\nvar x: «UDPServer»");
 }
 
 #[test]
-fn values_of_an_enum_with_a_name_stay_and_are_known_in_it_alone() {
+fn values_of_an_enum_with_a_name_stay_and_are_in_scope_inside_it_only() {
     assert_renames(
         "enum Kind { UDPServer, DTLSServer = 3, X = DTLSServer + «PacketPeerUDP».A }\nvar x: «UDPServer» = Kind.UDPServer",
     );
@@ -229,7 +229,7 @@ fn what_follows_a_nul_is_not_read() {
 }
 
 #[test]
-fn bytes_that_are_no_utf_8_stay() {
+fn bytes_that_are_not_utf_8_stay() {
     assert_eq!(
         &*renamed_bytes(b"DTLSServer", Names::NONE),
         b"OpenSSLDTLSServer"
@@ -273,7 +273,7 @@ fn a_mention_is_any_occurrence() {
 }
 
 #[test]
-fn brackets_without_end_and_without_start_are_survived() {
+fn unmatched_brackets_do_not_panic() {
     assert_renames("var x = ((([{ \"a\": «DTLSServer»\nvar y = «DTLSServer»");
     assert_renames(")]} «DTLSServer» )");
     assert_renames("func");

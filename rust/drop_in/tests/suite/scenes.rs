@@ -52,7 +52,7 @@ fn a_resource_file_can_be_a_script() {
 }
 
 #[test]
-fn escapes_next_to_a_name_and_in_it_are_understood() {
+fn escapes_next_to_a_name_and_in_it_are_read() {
     let head = "[sub_resource type=\"GDScript\" id=\"a\"]\nscript/source = ";
     assert_renames(&format!(
         "{head}\"\\t«DTLSServer»\\n«UDPServer»\\n\\n\\\"UDPServer\\\"\\u0020«UDPServer» \\u00e9\\U01F600\\ud83d\\ude00\""
@@ -82,7 +82,7 @@ fn a_script_the_engine_cannot_read_stays() {
 }
 
 #[test]
-fn each_script_keeps_names_of_its_own() {
+fn each_script_keeps_the_names_it_declares() {
     let script = |id| {
         format!(
             "[sub_resource id=\"{id}\" type=\"GDScript\"]\r\n\"script/source\" = \"var a: UDPServer\"\r\n"

@@ -19,7 +19,7 @@ fn there(text: &str) -> String {
 }
 
 #[test]
-fn scripts_that_the_engine_takes_come_back_byte_by_byte() {
+fn scripts_for_the_engine_are_restored_byte_by_byte() {
     for text in [
         "extends Node\r\nvar dtls := DTLSServer.new()\r\nvar peers: Array[PacketPeerDTLS] = [] # DTLSServer\r\n",
         "\u{feff}var udp: UDPServer\nfunc f(peer: PacketPeerUDP, o := TLSOptions.client()) -> PacketPeerDTLS:\n\treturn null",
@@ -42,7 +42,7 @@ fn the_options_become_the_engines_own() {
 }
 
 #[test]
-fn a_name_that_the_script_gives_to_something_else_is_not_written_over() {
+fn a_name_that_the_script_declares_is_not_overwritten() {
     for text in [
         "const TLSOptions = 1\nvar a := OpenSSLTLSOptions.client()",
         "class DTLSServer:\n\tpass\nvar a := OpenSSLDTLSServer.new()",
@@ -76,7 +76,7 @@ fn one_name_of_any_kind_is_enough_for_the_way_back() {
 }
 
 #[test]
-fn scripts_in_scenes_come_back_too() {
+fn scripts_in_scenes_are_restored_too() {
     let scene = "[sub_resource type=\"GDScript\" id=\"a\"]\nscript/source = \"var a := DTLSServer.new()\\nvar b = \\\"DTLSServer\\\"\"\n[node name=\"OpenSSLDTLSServer\"]\n";
     let converted = Scene::scan(scene).renamed(|_| Names::NONE).into_owned();
     assert!(converted.contains("var a := OpenSSLDTLSServer.new()"));

@@ -11,7 +11,7 @@ use crate::test::fixture::Fixture;
 
 /// The names of the classes, each with something that only its reference says.
 const CLASSES: [(&str, &str); 6] = [
-    ("OpenSSLDropIn", "Lines stay lines"),
+    ("OpenSSLDropIn", "Line numbers stay the same"),
     ("OpenSSLDTLSServer", "RFC 6347 section 4.2.1"),
     ("OpenSSLPacketPeerDTLS", "Packets can be sent and taken."),
     (

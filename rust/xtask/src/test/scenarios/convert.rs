@@ -1,4 +1,4 @@
-//! The converter: a project whose scripts have the addon's names runs without the drop-in, and goes back byte by byte.
+//! The converter: a converted project runs without the drop-in, and the way back restores every byte.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,7 +15,7 @@ use crate::test::fixture::Fixture;
 const CONVERT: [&str; 2] = ["-s", "res://addons/openssl_dtls/convert.gd"];
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// There and back, with scripts of every kind, in a project that no editor has seen.
+/// To the addon's names and back, with every kind of script, in a project that was not imported.
 pub(crate) fn there_and_back(context: &Context) -> Result<()> {
     let project = Fixture::named("every_kind")?;
     let before = texts(project.path())?;
@@ -28,7 +28,7 @@ pub(crate) fn there_and_back(context: &Context) -> Result<()> {
         "  15: + var dtls_server := OpenSSLDTLSServer.new()",
     )?;
     kinds::has(&finished.lines, "Nothing was written.")?;
-    ensure!(texts(project.path())? == before, "a dry run wrote");
+    ensure!(texts(project.path())? == before, "a dry run changed files");
 
     let finished = convert(context, &project, &[])?;
     ensure!(finished.succeeded(), "{}", finished.tail());
@@ -44,7 +44,7 @@ pub(crate) fn there_and_back(context: &Context) -> Result<()> {
     );
     ensure!(converted.len() == before.len(), "files were added");
 
-    // Made as the converter itself was started.
+    // The converter's start wrote it.
     fs::remove_dir_all(project.path().join(".godot"))?;
     project.import(context)?;
     let finished = kinds::run(context.godot.command(project.path()), &[])?;
@@ -66,14 +66,14 @@ pub(crate) fn there_and_back(context: &Context) -> Result<()> {
     for (path, text) in &before {
         ensure!(
             after.get(path) == Some(text),
-            "{} did not come back",
+            "{} was not restored",
             path.display()
         );
     }
     Ok(())
 }
 
-/// The documented pair, which the engine does not parse, runs once it is converted.
+/// The documented pair, which the engine cannot parse, parses after the conversion.
 pub(crate) fn documented_pair(context: &Context) -> Result<()> {
     let project = Fixture::documented(24_242, 24_242)?;
     project.import(context)?;
@@ -91,7 +91,7 @@ pub(crate) fn documented_pair(context: &Context) -> Result<()> {
     Ok(())
 }
 
-/// What cannot be converted is said, and where one file cannot be written none is.
+/// Files that cannot be converted are listed, and if one file cannot be written none is.
 pub(crate) fn says_what_it_cannot(context: &Context) -> Result<()> {
     let project = Fixture::empty()?.with_main_script(
         "Cannot",
@@ -147,7 +147,7 @@ pub(crate) fn says_what_it_cannot(context: &Context) -> Result<()> {
     Ok(())
 }
 
-/// The editor's menu shows the changes, and writes them once they are confirmed.
+/// The editor's menu shows the changes, and writes them when they are confirmed.
 pub(crate) fn from_the_menu(context: &Context) -> Result<()> {
     let project = Fixture::named("convert_menu")?;
     project.import(context)?;
@@ -174,7 +174,7 @@ fn convert(context: &Context, project: &Fixture, arguments: &[&str]) -> Result<F
     process::run(command, LIMIT)
 }
 
-/// The project's files, without those of the addon and of the editor.
+/// The project's files, without the addon's and the editor's.
 fn texts(project: &Path) -> Result<BTreeMap<PathBuf, Vec<u8>>> {
     let mut texts = BTreeMap::new();
     let mut folders = vec![project.to_owned()];

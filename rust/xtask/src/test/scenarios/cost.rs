@@ -1,7 +1,7 @@
-//! What the drop-in costs when a project starts.
+//! How much later a project starts with the drop-in.
 //!
-//! The limits here are far above what a release build takes, so that a busy machine and a debug build pass: they find
-//! what grows with the square of something, not what is a little slow.
+//! The limits are far above what a release build needs, so that a debug build passes on a busy machine. They find
+//! quadratic time, not small regressions.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -13,21 +13,21 @@ use super::{Context, kinds};
 use crate::test::fixture::Fixture;
 
 const SCRIPTS: usize = 2000;
-/// Bytes of each, so that all come to 10 MB.
+/// Bytes of each script: 10 MB in all.
 const SIZE: usize = 5_000;
 const ADDED_WITHOUT_DTLS: Duration = Duration::from_millis(1_500);
 const ADDED_WITH_DTLS: Duration = Duration::from_millis(3_000);
 
-/// A project of 2,000 scripts starts nearly as fast as without the drop-in, whether none or 50 use DTLS.
+/// A project of 2,000 scripts starts nearly as fast as without the drop-in, with DTLS in none or 50 of them.
 pub(crate) fn start_up(context: &Context) -> Result<()> {
     let without = project(0)?;
     let with = project(50)?;
     for project in [&without, &with] {
-        // The import as such would take a minute, and the addon need only be known.
-        let known = project.path().join(".godot");
-        fs::create_dir_all(&known)?;
+        // An import would take a minute, and the engine needs only the list of extensions.
+        let data = project.path().join(".godot");
+        fs::create_dir_all(&data)?;
         fs::write(
-            known.join("extension_list.cfg"),
+            data.join("extension_list.cfg"),
             "res://addons/openssl_dtls/openssl_dtls.gdextension\n",
         )?;
     }

@@ -1,7 +1,7 @@
-//! The editor's side of Godot's debugger, as far as tests need it: it sends messages to a game and reads none.
+//! The editor's side of Godot's debugger: sends messages to a game and ignores the game's.
 //!
-//! On the wire a message is a length of four bytes and an array: the message, the thread's number, the data, all as
-//! the engine's `var_to_bytes()` writes them (the engine's core/io/marshalls.cpp).
+//! A message is a length of four bytes and an array of the message, the thread's number and the data, all as
+//! the engine's `var_to_bytes()` writes them (core/io/marshalls.cpp in the engine's source).
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -13,7 +13,7 @@ use anyhow::{Context as _, Result};
 /// The thread that runs the scene.
 const MAIN_THREAD: i64 = 1;
 
-/// Waits for a game that is to be debugged.
+/// Listens for a game's connection.
 pub(super) struct Debugger {
     listener: TcpListener,
 }
@@ -24,14 +24,14 @@ impl Debugger {
         Ok(Self { listener })
     }
 
-    /// Has a game connect to it.
+    /// Adds the arguments that make a game connect to it.
     pub(super) fn attach_to(&self, game: &mut Command) -> Result<()> {
         let port = self.listener.local_addr()?.port();
         game.args(["--remote-debug", &format!("tcp://127.0.0.1:{port}")]);
         Ok(())
     }
 
-    /// Takes the game's connection; what the game sends is read and forgotten.
+    /// Accepts the game's connection. What the game sends is discarded.
     pub(super) fn accept(&self) -> Result<Connection> {
         let (stream, _) = self.listener.accept().context("the game did not connect")?;
         let mut incoming = stream.try_clone()?;
@@ -43,13 +43,13 @@ impl Debugger {
     }
 }
 
-/// A game that is debugged.
+/// The connection to a game.
 pub(super) struct Connection {
     stream: TcpStream,
 }
 
 impl Connection {
-    /// Sends a message whose data are texts.
+    /// Sends a message with strings as data.
     pub(super) fn send(&mut self, message: &str, data: &[&str]) -> Result<()> {
         let mut bytes = Vec::new();
         array(&mut bytes, 3);
@@ -79,7 +79,7 @@ fn string(bytes: &mut Vec<u8>, text: &str) {
 }
 
 fn integer(bytes: &mut Vec<u8>, number: i64) {
-    // The flag says that it has 64 bits.
+    // The flag stands for 64 bits.
     word(bytes, 2 | 1 << 16);
     bytes.extend(number.to_le_bytes());
 }

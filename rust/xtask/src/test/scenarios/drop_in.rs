@@ -1,4 +1,4 @@
-//! The drop-in at play: every kind of script, every kind of start, and when it cannot work.
+//! The drop-in in running projects: every kind of script, every kind of start, and errors.
 
 use std::fs;
 use std::path::Path;
@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result, ensure};
 
 use super::Context;
+use super::edit;
 use super::kinds::{self, Classes};
 use crate::files;
 use crate::process;
@@ -16,7 +17,7 @@ pub(crate) fn every_kind(context: &Context) -> Result<()> {
     let project = imported(context, "every_kind")?;
     ensure!(
         !project.path().join(".godot/openssl_dtls").exists(),
-        "the editor laid copies over the project"
+        "the editor made an overlay"
     );
     let finished = kinds::run(context.godot.command(project.path()), &[])?;
     kinds::check(&finished.lines, Classes::OpenSsl)?;
@@ -26,11 +27,11 @@ pub(crate) fn every_kind(context: &Context) -> Result<()> {
     turn_off(project.path())?;
     let finished = kinds::run(context.godot.command(project.path()), &[])?;
     kinds::check(&finished.lines, Classes::Engine)?;
-    ensure!(kinds::own_lines(&finished.lines).is_empty());
+    kinds::is_silent(&finished.lines)?;
     Ok(())
 }
 
-/// Names that a project gives to things of its own keep their meaning.
+/// Names that a project declares itself keep their meaning.
 pub(crate) fn own_names(context: &Context) -> Result<()> {
     let project = imported(context, "own_names")?;
     let finished = kinds::run(context.godot.command(project.path()), &[])?;
@@ -46,7 +47,7 @@ pub(crate) fn own_names(context: &Context) -> Result<()> {
     Ok(())
 }
 
-/// A project that does not use DTLS stays as it is, UDP included: no file, no line.
+/// In a project without DTLS nothing is renamed, UDP classes included, nothing written and nothing printed.
 pub(crate) fn without_dtls(context: &Context) -> Result<()> {
     let project = Fixture::empty()?.with_main_script(
         "Without",
@@ -55,7 +56,7 @@ pub(crate) fn without_dtls(context: &Context) -> Result<()> {
     project.import(context)?;
     let finished = kinds::run(context.godot.command(project.path()), &[])?;
     kinds::check_each(&finished.lines, Classes::Engine, 1)?;
-    ensure!(kinds::own_lines(&finished.lines).is_empty());
+    kinds::is_silent(&finished.lines)?;
     let user = context.godot.user_folders().join("Without");
     for folder in [project.path().join(".godot"), user] {
         ensure!(
@@ -67,8 +68,8 @@ pub(crate) fn without_dtls(context: &Context) -> Result<()> {
     Ok(())
 }
 
-/// However a project is started: from elsewhere, from its folder, through a link, by one script, in a
-/// folder of any name, with folders that are links.
+/// Every way to start a project: from another folder, from its own, through a link, with `--script`, in a folder with
+/// an unusual name, with folders that are links.
 pub(crate) fn every_start(context: &Context) -> Result<()> {
     let home = tempfile::tempdir()?;
     let folder = home.path().join("a game, “größer” & 新しい");
@@ -82,7 +83,7 @@ pub(crate) fn every_start(context: &Context) -> Result<()> {
     context.godot.import(&folder)?;
 
     let finished = kinds::run(context.godot.command(&folder), &[])?;
-    kinds::check(&finished.lines, Classes::OpenSsl).context("from elsewhere")?;
+    kinds::check(&finished.lines, Classes::OpenSsl).context("from another folder")?;
 
     let mut command = context.godot.command_here();
     command.current_dir(&folder);
@@ -92,7 +93,7 @@ pub(crate) fn every_start(context: &Context) -> Result<()> {
     let mut command = context.godot.command(&folder);
     command.args(["--script", "res://direct.gd"]);
     let finished = kinds::run(command, &[])?;
-    kinds::check_each(&finished.lines, Classes::OpenSsl, 2).context("by one script")?;
+    kinds::check_each(&finished.lines, Classes::OpenSsl, 2).context("with --script")?;
 
     #[cfg(unix)]
     {
@@ -104,7 +105,7 @@ pub(crate) fn every_start(context: &Context) -> Result<()> {
     Ok(())
 }
 
-/// Several processes that start at once share one pack; an edited script is not stale.
+/// Several processes that start at once share one pack, and a script that is edited later is renamed again.
 pub(crate) fn many_at_once(context: &Context) -> Result<()> {
     const PROCESSES: usize = 8;
     let project = imported(context, "every_kind")?;
@@ -123,29 +124,24 @@ pub(crate) fn many_at_once(context: &Context) -> Result<()> {
     ensure!(left.len() == 1, "left behind: {left:?}");
 
     let script = project.path().join("main.gd");
-    let text = fs::read_to_string(&script)?;
-    fs::write(
-        &script,
-        text.replace("kind untyped", "kind edited")
-            .replace("\"untyped\"", "\"edited\""),
-    )?;
+    edit::replace(&script, "\"untyped\"", "\"edited\"")?;
     let finished = kinds::run(context.godot.command(project.path()), &[])?;
     kinds::check(&finished.lines, Classes::OpenSsl)?;
     kinds::has(&finished.lines, "kind edited: OpenSSLDTLSServer")
 }
 
-/// Where `.godot/` takes no files, the user's folder does; where that does not either, one line says so
-/// and scripts run on the engine's classes.
+/// If `.godot/` cannot be written, the pack is in the user's folder. If that cannot either, scripts run on the engine's
+/// classes, and one line gives the reason.
 pub(crate) fn nowhere_to_write(context: &Context) -> Result<()> {
     let project = imported(context, "every_kind")?;
-    // A file in a folder's place stops even root.
+    // A file where the folder should be: root cannot write there either.
     fs::write(project.path().join(".godot/openssl_dtls"), "")?;
     let finished = kinds::run(context.godot.command(project.path()), &[])?;
     kinds::check(&finished.lines, Classes::OpenSsl)?;
     let user = context.godot.user_folders().join("Every kind/openssl_dtls");
     ensure!(
         fs::read_dir(&user)?.count() == 1,
-        "no pack alone in {}",
+        "not one pack in {}",
         user.display()
     );
 
@@ -155,11 +151,8 @@ pub(crate) fn nowhere_to_write(context: &Context) -> Result<()> {
     let finished = kinds::run(context.godot.command(project.path()), &[why])?;
     fs::remove_file(&user)?;
     kinds::check(&finished.lines, Classes::Engine)?;
-    let said = kinds::own_lines(&finished.lines);
-    ensure!(
-        said.len() == 1 && said[0].contains(why) && said[0].contains("cannot be written"),
-        "not one line that says why: {said:?}"
-    );
+    kinds::prints_once(&finished.lines, why)?;
+    kinds::prints_once(&finished.lines, "cannot be written")?;
     let errors = finished
         .lines
         .iter()
@@ -179,10 +172,10 @@ fn imported(context: &Context, fixture: &str) -> Result<Fixture> {
     Ok(project)
 }
 
-/// Turns the drop-in off, as the project settings of the editor do.
+/// Turns the drop-in off in the project's settings.
 pub(super) fn turn_off(project: &Path) -> Result<()> {
-    let file = project.join("project.godot");
-    let text = fs::read_to_string(&file)?;
-    fs::write(&file, text + "\n[openssl_dtls]\n\ndrop_in=false\n")?;
-    Ok(())
+    edit::append(
+        &project.join("project.godot"),
+        "\n[openssl_dtls]\n\ndrop_in=false\n",
+    )
 }

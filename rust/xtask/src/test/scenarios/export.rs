@@ -1,4 +1,4 @@
-//! Exported games: the project's scripts run on OpenSSL in a game that has no project folder.
+//! Exported games: scripts run on OpenSSL without a project folder.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,11 +8,12 @@ use anyhow::{Context as _, Result, ensure};
 
 use super::Context;
 use super::drop_in::turn_off;
+use super::edit;
 use super::kinds::{self, Classes};
 use crate::godot;
 use crate::test::fixture::Fixture;
 
-/// An export preset, as far as these tests vary it.
+/// The parts of an export preset that the scenarios vary.
 #[derive(Clone, Copy)]
 struct Preset {
     name: &'static str,
@@ -21,7 +22,7 @@ struct Preset {
     options: &'static str,
     /// 0 is text, 1 binary tokens, 2 compressed ones.
     script_mode: u8,
-    /// What is exported, as lines of the preset.
+    /// What is exported: lines of the preset.
     filter: &'static str,
     include: &'static str,
     exclude: &'static str,
@@ -60,7 +61,7 @@ const PRESETS: &[Preset] = &[
     Preset {
         name: "selected scenes",
         filter: "export_filter=\"scenes\"\nexport_files=PackedStringArray(\"res://main.tscn\")",
-        // What scripts load or preload, no preset of this kind finds.
+        // Such a preset does not find what scripts load or preload.
         include: "*.gdextension, *.key, *.crt, kinds/*, addons/neighbour/*",
         ..COMPRESSED
     },
@@ -118,7 +119,7 @@ const PRESETS: &[Preset] = &[
     },
 ];
 
-/// Every kind of script, in text, binary and compressed form, with all scenes or some, and stripped.
+/// Every kind of script: as text, binary and compressed tokens, with all scenes or selected ones, and stripped.
 pub(crate) fn every_preset(context: &Context) -> Result<()> {
     let exports = Exports::new(context)?;
     for preset in [
@@ -136,7 +137,7 @@ pub(crate) fn every_preset(context: &Context) -> Result<()> {
     Ok(())
 }
 
-/// `--export-pack` gives the same scripts as `--export-release`.
+/// `--export-pack` exports the same scripts as `--export-release`.
 pub(crate) fn pack(context: &Context) -> Result<()> {
     let exports = Exports::new(context)?;
     let game = exports.release("compressed")?;
@@ -146,7 +147,7 @@ pub(crate) fn pack(context: &Context) -> Result<()> {
     exports.play(&game, Classes::OpenSsl).map(drop)
 }
 
-/// What was edited after an export, in a script, a scene or a resource, is in the next one.
+/// An edit of a script, scene or resource after an export is in the next export.
 pub(crate) fn after_an_edit(context: &Context) -> Result<()> {
     let exports = Exports::new(context)?;
     exports.release("compressed")?;
@@ -164,10 +165,7 @@ pub(crate) fn after_an_edit(context: &Context) -> Result<()> {
         ),
         ("kinds/built_in.tres", "-> DTLSServer", "-> PacketPeerUDP"),
     ] {
-        let path = exports.project.path().join(file);
-        let text = fs::read_to_string(&path)?;
-        ensure!(text.contains(from), "{file} has no {from}");
-        fs::write(&path, text.replace(from, to))?;
+        edit::replace(&exports.project.path().join(file), from, to)?;
     }
     let game = exports.release("compressed")?;
     let lines = exports.play(&game, Classes::OpenSsl)?;
@@ -181,15 +179,12 @@ pub(crate) fn after_an_edit(context: &Context) -> Result<()> {
     Ok(())
 }
 
-/// With the drop-in off, for a feature of the preset or for all, scripts run on the engine's classes.
+/// With the drop-in off, for all or for a feature of the preset, scripts run on the engine's classes.
 pub(crate) fn without_drop_in(context: &Context) -> Result<()> {
     let exports = Exports::new(context)?;
     let settings = exports.project.path().join("project.godot");
     let text = fs::read_to_string(&settings)?;
-    fs::write(
-        &settings,
-        text.clone() + "\n[openssl_dtls]\n\ndrop_in.stock=false\n",
-    )?;
+    edit::append(&settings, "\n[openssl_dtls]\n\ndrop_in.stock=false\n")?;
     let game = exports.release("for the engine's classes")?;
     exports
         .play(&game, Classes::Engine)
@@ -206,17 +201,13 @@ pub(crate) fn without_drop_in(context: &Context) -> Result<()> {
     Ok(())
 }
 
-/// A preset that leaves the addon out exports a game that runs as if there was none, and says so.
+/// A preset that excludes the addon exports a game on the engine's classes and prints a warning.
 pub(crate) fn without_addon(context: &Context) -> Result<()> {
     let exports = Exports::new(context)?;
     let preset = "without the addon";
     let folder = exports.folder(preset)?;
     let lines = exports.export("--export-release", preset, &folder.join("game"))?;
-    let said = kinds::own_lines(&lines);
-    ensure!(
-        said.len() == 1 && said[0].contains("its preset leaves out res://addons/openssl_dtls"),
-        "not one line that says why: {said:?}"
-    );
+    kinds::prints_once(&lines, "its preset leaves out res://addons/openssl_dtls")?;
     exports
         .play(&folder.join("game"), Classes::Engine)
         .map(drop)
@@ -234,7 +225,7 @@ impl<'c> Exports<'c> {
         Self::with(context, |_| Ok(()))
     }
 
-    /// Changes the project before the engine imports it.
+    /// With changes to the project before the engine imports it.
     pub(super) fn with(
         context: &'c Context,
         change: impl FnOnce(&Path) -> Result<()>,
@@ -254,15 +245,15 @@ impl<'c> Exports<'c> {
         })
     }
 
-    /// Exports a game into a folder of its own; the result is its program.
+    /// Exports a game to a new folder. Returns its program.
     pub(super) fn release(&self, preset: &str) -> Result<PathBuf> {
         let game = self.folder(preset)?.join("game");
         let lines = self.export("--export-release", preset, &game)?;
-        ensure!(kinds::own_lines(&lines).is_empty());
+        kinds::is_silent(&lines)?;
         let library = fs::read_dir(self.folder(preset)?)?
             .flatten()
             .any(|entry| entry.file_name().to_string_lossy().contains("openssl_dtls"));
-        ensure!(library, "the addon's library did not travel with the game");
+        ensure!(library, "the addon's library is not beside the game");
         Ok(game)
     }
 
@@ -286,15 +277,15 @@ impl<'c> Exports<'c> {
         command
     }
 
-    /// Runs a game while the project is away.
+    /// Runs a game without its project's folder, and checks the classes.
     pub(super) fn play(&self, game: &Path, expected: Classes) -> Result<Vec<String>> {
         let lines = self.run(game, &[], &[])?;
         kinds::check(&lines, expected)?;
-        ensure!(kinds::own_lines(&lines).is_empty());
+        kinds::is_silent(&lines)?;
         Ok(lines)
     }
 
-    /// Runs a game with arguments to its end while the project is away.
+    /// Runs a game with arguments to its end, without its project's folder.
     pub(super) fn run(&self, game: &Path, args: &[&str], allowed: &[&str]) -> Result<Vec<String>> {
         let folder = game.parent().context("a game lies in a folder")?;
         let away = self.games.path().join("project");

@@ -1,15 +1,15 @@
-//! Packs that an exported game loads: patches, and downloadable content.
+//! Packs that an exported game loads: patches and downloadable content.
 
 use std::fs;
 
 use anyhow::{Result, ensure};
 
 use super::Context;
+use super::edit;
 use super::export::Exports;
 use super::kinds::{self, Classes};
 
-/// Loads the pack that the command line names over the game, then starts `main.tscn`, or else the
-/// pack's own level.
+/// Loads the pack given on the command line, then the pack's level if it has one, or else `main.tscn`.
 const LOADER: &str = r#"extends Node
 
 func _ready() -> void:
@@ -33,41 +33,34 @@ fn exports(context: &Context) -> Result<Exports<'_>> {
             "[gd_scene load_steps=2 format=3]\n[ext_resource type=\"Script\" path=\"res://loader.gd\" id=\"1\"]\n[node name=\"Loader\" type=\"Node\"]\nscript = ExtResource(\"1\")\n",
         )?;
         let settings = project.join("project.godot");
-        let text = fs::read_to_string(&settings)?;
-        ensure!(text.contains("res://main.tscn"));
-        Ok(fs::write(
-            &settings,
-            text.replace("res://main.tscn", "res://loader.tscn"),
-        )?)
+        edit::replace(&settings, "res://main.tscn", "res://loader.tscn")
     })
 }
 
-/// `--export-patch` after an edit: the new text is in it, renamed.
+/// `--export-patch` after an edit contains the new text, renamed.
 pub(crate) fn patch(context: &Context) -> Result<()> {
     let exports = exports(context)?;
     let game = exports.release("compressed")?;
     let base = game.with_extension("pck");
     let main = exports.project.path().join("main.gd");
-    let text = fs::read_to_string(&main)?;
-    ensure!(text.contains("\"untyped\""));
-    fs::write(&main, text.replace("\"untyped\"", "\"patched\""))?;
+    edit::replace(&main, "\"untyped\"", "\"patched\"")?;
 
     let patch = base.with_file_name("patch.pck");
     let mut command = exports.command("--export-patch", "compressed", &patch);
     command.arg("--patches").arg(&base);
     let finished = kinds::run(command, &[])?;
-    ensure!(kinds::own_lines(&finished.lines).is_empty());
+    kinds::is_silent(&finished.lines)?;
     let sizes = [fs::metadata(&patch)?.len(), fs::metadata(&base)?.len()];
     ensure!(
         sizes[0] < sizes[1] / 2,
-        "the patch holds what did not change: {sizes:?} bytes"
+        "the patch contains unchanged files: {sizes:?} bytes"
     );
     let lines = exports.run(&game, &["--", "patch.pck"], &[])?;
     kinds::check(&lines, Classes::OpenSsl)?;
     kinds::has(&lines, "kind patched: OpenSSLDTLSServer")
 }
 
-/// A pack of one selected script, without the addon in it, for a game that has the addon.
+/// A pack of one selected script, without the addon, for a game with the addon.
 pub(crate) fn downloadable_content(context: &Context) -> Result<()> {
     let exports = exports(context)?;
     let game = exports.release("compressed")?;
@@ -77,11 +70,7 @@ pub(crate) fn downloadable_content(context: &Context) -> Result<()> {
     exports.project.import(context)?;
     let pack = game.with_file_name("extra.pck");
     let lines = exports.export("--export-pack", "downloadable content", &pack)?;
-    ensure!(
-        kinds::own_lines(&lines).is_empty(),
-        "{:?}",
-        kinds::own_lines(&lines)
-    );
+    kinds::is_silent(&lines)?;
     let lines = exports.run(&game, &["--", "extra.pck"], &[])?;
     kinds::check_each(&lines, Classes::OpenSsl, 2)
 }

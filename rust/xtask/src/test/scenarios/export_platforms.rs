@@ -2,13 +2,13 @@
 
 use std::fs;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 
 use super::Context;
 use super::export::Exports;
 use super::kinds::{self, Classes};
 
-/// What the engine prints where a game's library is for another platform.
+/// What the engine prints if a game's library is for another platform.
 const NO_LIBRARY: &[&str] = &[
     "open_dynamic_library",
     "GDExtension dynamic library not found",
@@ -16,7 +16,7 @@ const NO_LIBRARY: &[&str] = &[
     "Error loading extension",
 ];
 
-/// Scripts stay the engine's, and one line says why.
+/// Scripts stay on the engine's classes, and one line gives the reason.
 pub(crate) fn without_a_library(context: &Context) -> Result<()> {
     let exports = Exports::new(context)?;
     let game = exports.release("compressed")?;
@@ -47,12 +47,8 @@ pub(crate) fn without_a_library(context: &Context) -> Result<()> {
         let lines = exports
             .export("--export-pack", preset, &pack)
             .with_context(|| preset.to_owned())?;
-        let said = kinds::own_lines(&lines);
-        ensure!(
-            said.len() == 1 && said[0].contains(why),
-            "{preset}: not one line that says why: {said:?}"
-        );
-        // The same program plays the pack, on the engine's classes, with no library beside it.
+        kinds::prints_once(&lines, why).with_context(|| preset.to_owned())?;
+        // The same program runs the pack on the engine's classes, without a library beside it.
         let program = folder.join("game");
         fs::copy(&game, &program)?;
         let lines = exports
@@ -63,27 +59,21 @@ pub(crate) fn without_a_library(context: &Context) -> Result<()> {
     Ok(())
 }
 
-/// For a platform that the addon is for the library has to be there, in whatever form it is listed.
+/// On a platform that the addon supports, the library has to exist.
 pub(crate) fn with_a_library(context: &Context) -> Result<()> {
     let exports = Exports::new(context)?;
     let library = exports
         .project
         .path()
         .join("addons/openssl_dtls/bin/openssl_dtls.windows.x86_64.dll");
-    fs::write(&library, "a library, as far as an export looks")?;
+    fs::write(&library, "an export checks only that this exists")?;
     let pack = exports.folder("windows")?.join("game.pck");
     let lines = exports.export("--export-pack", "windows", &pack)?;
-    let said = kinds::own_lines(&lines);
-    ensure!(said.is_empty(), "with its library: {said:?}");
+    kinds::is_silent(&lines).context("with its library")?;
 
-    // Without the drop-in, too: scripts may name the addon's own classes.
+    // Also without the drop-in: scripts can name the addon's classes.
     fs::remove_file(&library)?;
     super::drop_in::turn_off(exports.project.path())?;
     let lines = exports.export("--export-pack", "windows", &pack)?;
-    let said = kinds::own_lines(&lines);
-    ensure!(
-        said.len() == 1 && said[0].contains("the exported game lacks the addon's classes"),
-        "a missing library is not named: {said:?}"
-    );
-    Ok(())
+    kinds::prints_once(&lines, "the exported game lacks the addon's classes")
 }

@@ -1,4 +1,4 @@
-//! Exports in projects whose other addons have export plugins, too.
+//! Exports in projects in which other addons have export plugins, too.
 
 use std::fs;
 use std::path::Path;
@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 
 use super::Context;
+use super::edit;
 use super::export::Exports;
 use super::kinds::{self, Classes};
 use crate::{files, process, workspace};
@@ -14,16 +15,14 @@ use crate::{files, process, workspace};
 const LIMIT: Duration = Duration::from_secs(60);
 const FOLDER: &str = "addons/others";
 
-/// Exports as [`Exports`] does, with `fixtures/export_plugins` as an addon of the project.
+/// A project with `fixtures/export_plugins` as another addon.
 fn exports(context: &Context) -> Result<Exports<'_>> {
     Exports::with(context, |project| {
         let source = workspace::godot_project().join("fixtures/export_plugins");
         files::copy_folder(&source, &project.join(FOLDER), &|_| false)?;
-        let settings = project.join("project.godot");
-        let text = fs::read_to_string(&settings)?;
-        fs::write(
-            &settings,
-            text + "\n[editor_plugins]\n\nenabled=PackedStringArray(\"res://addons/others/plugin.cfg\")\n",
+        edit::append(
+            &project.join("project.godot"),
+            "\n[editor_plugins]\n\nenabled=PackedStringArray(\"res://addons/others/plugin.cfg\")\n",
         )?;
         let spare = "extends Node\nvar server := DTLSServer.new()\n";
         fs::write(project.join("spare.gd"), spare)?;
@@ -32,7 +31,7 @@ fn exports(context: &Context) -> Result<Exports<'_>> {
     })
 }
 
-/// What an export printed, and whether it went well.
+/// What an export printed, and whether it succeeded.
 struct Exported {
     lines: Vec<String>,
     succeeded: bool,
@@ -60,8 +59,8 @@ fn export(
     })
 }
 
-/// Plugins of any name see the scripts that the engine shows them, and may leave files out or
-/// rename them on their own; the game runs on OpenSSL.
+/// Plugins of any name see the scripts that the engine asks them for, and can leave files out or rename them; the game
+/// runs on OpenSSL.
 pub(crate) fn work_side_by_side(context: &Context) -> Result<()> {
     let exports = exports(context)?;
     for (preset, plugins, seen) in [
@@ -70,17 +69,14 @@ pub(crate) fn work_side_by_side(context: &Context) -> Result<()> {
             "watch,leave_out",
             &["A watcher", "GDScript watcher", "Z watcher"][..],
         ),
-        // The engine shows nobody behind its own plugin a script that becomes binary tokens.
+        // The engine asks no plugin after its own for a script that becomes binary tokens.
         ("compressed", "watch,leave_out,rename", &["A watcher"][..]),
     ] {
         let game = exports.folder(preset)?.join("game");
         let exported = export(&exports, plugins, "--export-release", preset, &game)?;
         let said = exported.lines.join("\n");
         ensure!(exported.succeeded, "{preset}: it failed:\n{said}");
-        ensure!(
-            kinds::own_lines(&exported.lines).is_empty(),
-            "{preset}: {said}"
-        );
+        kinds::is_silent(&exported.lines).with_context(|| preset.to_owned())?;
         for watcher in ["A watcher", "GDScript watcher", "Z watcher"] {
             ensure!(
                 exported.has(&format!("{watcher} saw res://hub.tscn")),
@@ -98,8 +94,8 @@ pub(crate) fn work_side_by_side(context: &Context) -> Result<()> {
     Ok(())
 }
 
-/// Where another plugin ships a script with the engine's names, the export fails, says which plugin
-/// and which files, and leaves no half game behind.
+/// If another plugin adds a script with the engine's names, the export fails, prints which plugin and which files, and
+/// removes the game.
 pub(crate) fn fail_rather_than_ship_half(context: &Context) -> Result<()> {
     let exports = exports(context)?;
     for (plugin, how, preset, file) in [
@@ -131,21 +127,21 @@ pub(crate) fn fail_rather_than_ship_half(context: &Context) -> Result<()> {
                 && said[0].contains("of res://direct.gd, res://kinds/player.gd into"),
             "{what}: not one line that names the plugin and the files: {said:?}"
         );
-        ensure!(!exported.succeeded, "{what}: the export reports success");
+        ensure!(!exported.succeeded, "{what}: the export succeeded");
         let packs = ["game.pck", "game.zip"].map(|name| to.with_file_name(name));
         ensure!(
             packs.iter().all(|pack| !pack.exists()),
-            "{what}: half a game was left"
+            "{what}: the game was not removed"
         );
     }
-    // The same without that plugin goes well: it was not the project.
+    // Without that plugin the export succeeds.
     let to = exports.folder("text")?.join("game.zip");
     let exported = export(&exports, "", "--export-pack", "text", &to)?;
     ensure!(exported.succeeded && to.is_file());
     Ok(())
 }
 
-/// A scene with a script inside is handed out as a whole: who would have customized it is named.
+/// The addon adds a scene with a built-in script as a whole; a plugin that would customize it is named in a warning.
 pub(crate) fn say_what_is_not_customized(context: &Context) -> Result<()> {
     let exports = exports(context)?;
     let game = exports.folder("compressed")?.join("game");
@@ -165,7 +161,7 @@ pub(crate) fn say_what_is_not_customized(context: &Context) -> Result<()> {
     );
     ensure!(
         exported.succeeded && exported.has("customized res://plain.tscn"),
-        "the scene without a script inside was not customized:\n{}",
+        "the scene without a built-in script was not customized:\n{}",
         exported.lines.join("\n")
     );
     exports.play(&game, Classes::OpenSsl).map(drop)

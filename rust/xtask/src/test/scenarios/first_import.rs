@@ -1,4 +1,4 @@
-//! The first thing that a user's build server does with a project.
+//! The first import of a project, as on a build server.
 
 use std::fs;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use super::Context;
 use crate::test::fixture::Fixture;
 use crate::{check, process};
 
-/// A headless editor that finds the addon by itself knows it from then on, and ends without a crash.
+/// A headless editor that finds the addon for the first time registers it and ends without a crash.
 pub(crate) fn ends_in_order(context: &Context) -> Result<()> {
     let project = Fixture::named("typed_pair")?;
     let mut command = context.godot.command(project.path());
@@ -26,7 +26,7 @@ pub(crate) fn ends_in_order(context: &Context) -> Result<()> {
     let known = fs::read_to_string(project.path().join(".godot/extension_list.cfg"))?;
     ensure!(
         known.contains("openssl_dtls.gdextension"),
-        "it knows {known}"
+        "it registered {known}"
     );
     Ok(())
 }

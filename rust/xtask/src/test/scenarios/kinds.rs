@@ -1,4 +1,4 @@
-//! What `fixtures/every_kind` says when it runs: which class each kind of use turned out to be.
+//! What `fixtures/every_kind` prints when it runs: the class of each object, for each kind of script.
 
 use std::process::Command;
 use std::time::Duration;
@@ -13,7 +13,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 /// How many lines `kind WHAT: CLASS` the fixture prints.
 const KINDS: usize = 31;
 
-/// What it prints wherever it runs.
+/// What it prints with either classes.
 const ALWAYS: &[&str] = &[
     "text: DTLSServer $PacketPeerDTLS UDPServer DTLSServer",
     "key: PacketPeerDTLS",
@@ -21,7 +21,7 @@ const ALWAYS: &[&str] = &[
     "kept values: 7",
 ];
 
-/// Whose classes scripts got.
+/// Whose classes the scripts run on.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Classes {
     /// The addon's.
@@ -31,7 +31,7 @@ pub(super) enum Classes {
 }
 
 impl Classes {
-    /// What their names begin with.
+    /// The prefix of their names.
     fn prefix(self) -> &'static str {
         match self {
             Self::OpenSsl => "OpenSSL",
@@ -44,7 +44,7 @@ impl Classes {
     }
 }
 
-/// Runs a program to its end; it must end well, and print no error but the announced and `allowed`.
+/// Runs a program to its end. Fails if it fails, or if it prints an error that is neither announced nor `allowed`.
 pub(super) fn run(command: Command, allowed: &[&str]) -> Result<Finished> {
     let finished = process::run(command, LIMIT)?;
     let problems = check::problems(&finished.lines, allowed);
@@ -75,7 +75,7 @@ pub(super) fn check(lines: &[String], expected: Classes) -> Result<()> {
     )
 }
 
-/// Checks that the lines `kind WHAT: CLASS` are so many, and name classes of that kind alone.
+/// Checks the number of the lines `kind WHAT: CLASS`, and that all classes are the expected ones.
 pub(super) fn check_each(lines: &[String], expected: Classes, count: usize) -> Result<()> {
     let kinds: Vec<&str> = lines
         .iter()
@@ -87,7 +87,7 @@ pub(super) fn check_each(lines: &[String], expected: Classes, count: usize) -> R
             .context("a line of an unknown form")?;
         ensure!(
             expected.are(class),
-            "of the classes {expected:?} was expected, but: {kind}"
+            "expected classes of {expected:?}, but: {kind}"
         );
     }
     ensure!(
@@ -105,6 +105,23 @@ pub(super) fn has(lines: &[String], line: &str) -> Result<()> {
         lines.iter().any(|said| said == line),
         "not printed: {line}, but:\n{}",
         lines.join("\n")
+    );
+    Ok(())
+}
+
+/// Checks that the addon itself, and not a script, printed no line.
+pub(super) fn is_silent(lines: &[String]) -> Result<()> {
+    let own = own_lines(lines);
+    ensure!(own.is_empty(), "the addon printed: {own:?}");
+    Ok(())
+}
+
+/// Checks that the addon printed one line, which contains a text.
+pub(super) fn prints_once(lines: &[String], text: &str) -> Result<()> {
+    let own = own_lines(lines);
+    ensure!(
+        own.len() == 1 && own[0].contains(text),
+        "not one line with \"{text}\": {own:?}"
     );
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Scripts that are saved while the project runs: the new text arrives, renamed.
+//! Scripts that are saved while the project runs: the engine reads the new text, renamed.
 
 use std::fs;
 use std::time::Duration;
@@ -6,14 +6,14 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 
 use super::debugger::{Connection, Debugger};
-use super::{Context, kinds};
+use super::{Context, edit, kinds};
 use crate::check;
 use crate::process::{self, Running};
 use crate::test::fixture::Fixture;
 
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// A debugger has scripts reloaded, one that knows nothing of the addon and one that does; files are changed outside.
+/// A debugger reloads scripts that other programs changed, without and with the addon's message.
 pub(crate) fn reload(context: &Context) -> Result<()> {
     let project = Fixture::named("live")?;
     project.import(context)?;
@@ -27,23 +27,19 @@ pub(crate) fn reload(context: &Context) -> Result<()> {
     said(&mut game, "scene: one OpenSSLUDPServer")?;
 
     let save = |file: &str, from: &str, to: &str| -> Result<()> {
-        let path = project.path().join(file);
-        let text = fs::read_to_string(&path)?;
-        ensure!(text.contains(from));
-        fs::write(&path, text.replace(from, to))?;
-        Ok(())
+        edit::replace(&project.path().join(file), from, to)
     };
     let reload =
         |connection: &mut Connection, path: &str| connection.send("reload_scripts", &[path]);
 
-    // Saved several times, as the engine's own debugger reports it.
+    // Saved several times, with the engine's message.
     for (from, to) in [("one", "two"), ("two", "three"), ("three", "four")] {
         save("talker.gd", &format!("\"{from}"), &format!("\"{to}"))?;
         reload(&mut connection, "res://talker.gd")?;
         said(&mut game, &format!("talker: {to} OpenSSLDTLSServer"))?;
     }
     let packs = packs_of(&project)?;
-    // The start's, the newest, and one more if a file was seen half written, when the project seemed to use no DTLS.
+    // The start's, the newest, and one more if a file was read half written, when the project seemed to use no DTLS.
     ensure!(packs.len() <= 3, "old packs are left: {packs:?}");
 
     // A script built into a scene.
@@ -51,7 +47,7 @@ pub(crate) fn reload(context: &Context) -> Result<()> {
     connection.send("reload_scripts", &["res://main.tscn::GDScript_1"])?;
     said(&mut game, "scene: two OpenSSLUDPServer")?;
 
-    // A script that named none of the classes when the game started: the addon's message tells of it.
+    // A script that named none of the classes when the game started, with the addon's message.
     save(
         "plain.gd",
         "return \"one\"",
@@ -61,7 +57,7 @@ pub(crate) fn reload(context: &Context) -> Result<()> {
     reload(&mut connection, "res://plain.gd")?;
     said(&mut game, "plain: two OpenSSLPacketPeerDTLS")?;
 
-    // A script that names none any more.
+    // A script that no longer names a class.
     save(
         "plain.gd",
         "return \"two \" + PacketPeerDTLS.new().get_class()",
@@ -80,7 +76,7 @@ pub(crate) fn reload(context: &Context) -> Result<()> {
     Ok(())
 }
 
-/// Without a debugger, what is loaded is as it was saved, and so is what a script reads itself a moment later.
+/// Without a debugger, a load gets the saved text, and so does a script that reads it a moment later.
 pub(crate) fn load(context: &Context) -> Result<()> {
     let project = Fixture::named("live")?;
     project.import(context)?;
@@ -98,7 +94,7 @@ pub(crate) fn load(context: &Context) -> Result<()> {
     Ok(())
 }
 
-/// The editor plays the project, and a script is edited and saved in it while the game runs.
+/// The editor runs the project, and a script is edited and saved in the editor meanwhile.
 pub(crate) fn from_the_editor(context: &Context) -> Result<()> {
     let project = Fixture::named("live_editor")?;
     project.import(context)?;

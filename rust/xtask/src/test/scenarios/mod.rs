@@ -12,6 +12,7 @@ mod cost;
 mod debugger;
 mod documented;
 mod drop_in;
+mod edit;
 mod export;
 mod export_packs;
 mod export_platforms;
