@@ -6,18 +6,15 @@
 #[path = "suite/clock.rs"]
 mod clock;
 #[allow(dead_code, reason = "the suite uses the rest")]
-#[path = "suite/dice.rs"]
-mod dice;
-#[allow(dead_code, reason = "the suite uses the rest")]
 #[path = "suite/hellos.rs"]
 mod hellos;
 #[path = "suite/hostile.rs"]
 mod hostile;
+#[allow(dead_code, reason = "the suite uses the rest")]
+#[path = "suite/simulation.rs"]
+mod simulation;
 #[path = "memory/unfinished.rs"]
 mod unfinished;
-#[allow(dead_code, reason = "the suite uses the rest")]
-#[path = "suite/world.rs"]
-mod world;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::ffi::{c_char, c_int, c_void};
@@ -27,7 +24,7 @@ use std::time::Duration;
 use dtls::{RESTART_SILENCE, Session, Status};
 
 use crate::hostile::{Hostile, plain};
-use crate::world::{World, server_context, taken};
+use crate::simulation::{server_context, taken};
 
 /// Bytes that this program and OpenSSL hold, and the most that they held.
 pub(crate) static HELD: AtomicUsize = AtomicUsize::new(0);
@@ -120,7 +117,7 @@ unsafe extern "C" fn free(block: *mut c_void, _file: *const c_char, _line: c_int
 /// before were held at most, and in the end.
 fn bombard(
     session: &mut Session,
-    world_now: std::time::Instant,
+    start: std::time::Instant,
     captured: &[Vec<u8>],
     count: u32,
 ) -> (usize, usize) {
@@ -129,7 +126,7 @@ fn bombard(
     let before = HELD.load(Relaxed);
     let mut peak = 0;
     for number in 0..count {
-        let now = world_now + Duration::from_secs(50) * number / count;
+        let now = start + Duration::from_secs(50) * number / count;
         let datagram = hostile.datagram();
         PEAK.store(HELD.load(Relaxed), Relaxed);
         let strangers = datagram.capacity();
@@ -165,7 +162,7 @@ fn strangers_cannot_make_a_session_hold_more_than_a_few_records() {
     let count = std::env::var("DTLS_DATAGRAMS").map_or(100_000, |text| text.parse().unwrap()) / 5;
 
     let captured: Vec<Vec<u8>> = {
-        let mut other = World::connected();
+        let mut other = simulation::connected();
         other.client.send(b"of another session").unwrap();
         other.settle();
         other
@@ -177,28 +174,30 @@ fn strangers_cannot_make_a_session_hold_more_than_a_few_records() {
     let most: Vec<Vec<u8>> = captured.iter().cloned().chain(greedy()).collect();
     let mut results = Vec::new();
 
-    let mut world = World::new();
-    let now = world.now();
+    let mut simulation = simulation::start();
+    let now = simulation.now();
     results.push((
         "client that waits for a cookie",
-        bombard(&mut world.client, now, &captured, count),
+        bombard(&mut simulation.client, now, &captured, count),
     ));
-    let mut world = World::new();
-    world.run(Duration::from_secs(1), |world| world.server.is_some());
-    world.drop_all_under_way();
-    let now = world.now();
+    let mut simulation = simulation::start();
+    simulation.run(Duration::from_secs(1), |simulation| {
+        simulation.server.session.is_some()
+    });
+    simulation.drop_in_flight();
+    let now = simulation.now();
     results.push((
         "client that waits for the server's flight",
-        bombard(&mut world.client, now, &most, count),
+        bombard(&mut simulation.client, now, &most, count),
     ));
     results.push((
         "server that waits for the client's flight",
-        bombard(world.server(), now, &most, count),
+        bombard(simulation.server.session(), now, &most, count),
     ));
 
-    let mut world = World::connected();
-    let now = world.now();
-    let own: Vec<Vec<u8>> = world
+    let mut simulation = simulation::connected();
+    let now = simulation.now();
+    let own: Vec<Vec<u8>> = simulation
         .sent
         .iter()
         .map(|(_, datagram)| datagram.clone())
@@ -206,30 +205,36 @@ fn strangers_cannot_make_a_session_hold_more_than_a_few_records() {
         .collect();
     results.push((
         "connected client",
-        bombard(&mut world.client, now, &own, count),
+        bombard(&mut simulation.client, now, &own, count),
     ));
     results.push((
         "connected server",
-        bombard(world.server(), now, &own, count),
+        bombard(simulation.server.session(), now, &own, count),
     ));
 
     // Somebody at the client's address has a cookie and begins again: a handshake as any other, beside the session.
     let context = server_context();
     let held_before = HELD.load(Relaxed);
     let first = hellos::Hello::first();
-    let hello = first.with_cookie(&mut world.jar, now).datagram();
-    world.server().offer_restart(&hello, now);
+    let hello = first
+        .with_cookie(&mut simulation.server.jar, now)
+        .datagram();
+    simulation.server.session().offer_restart(&hello, now);
     results.push((
         "connected server with a newcomer that waits",
-        bombard(world.server(), now, &most, count),
+        bombard(simulation.server.session(), now, &most, count),
     ));
     assert!(HELD.load(Relaxed) - held_before < 16_384);
-    world.server().offer_restart(&hello, now);
+    simulation.server.session().offer_restart(&hello, now);
     let now = now + RESTART_SILENCE;
-    world.server().accept_restart(&context, now).unwrap();
-    assert!(world.server().is_restarting());
+    simulation
+        .server
+        .session()
+        .accept_restart(&context, now)
+        .unwrap();
+    assert!(simulation.server.session().is_restarting());
     let begun = HELD.load(Relaxed) - held_before;
-    let shaking_hands = bombard(world.server(), now, &most, count);
+    let shaking_hands = bombard(simulation.server.session(), now, &most, count);
     let most_held = begun + shaking_hands.0;
     println!("newcomer: {begun} bytes as it begins, {most_held} at most");
     // As a handshake without a session beside it.
@@ -242,10 +247,10 @@ fn strangers_cannot_make_a_session_hold_more_than_a_few_records() {
     for (who, (peak, end)) in &results {
         println!("{who}: {count} datagrams, {peak} bytes more at most, {end} in the end");
     }
-    assert_eq!(world.client.status(), Status::Connected);
-    world.client.send(b"still here").unwrap();
-    world.settle();
-    assert_eq!(taken(world.server()), [b"still here"]);
+    assert_eq!(simulation.client.status(), Status::Connected);
+    simulation.client.send(b"still here").unwrap();
+    simulation.settle();
+    assert_eq!(taken(simulation.server.session()), [b"still here"]);
     for (who, (peak, end)) in results {
         // A chain of 32 KB with a bit for each byte, a list of authorities, two record buffers.
         assert!(peak < 120_000, "{who}: {peak} bytes");

@@ -14,7 +14,7 @@ const LATENCY: Duration = Duration::from_millis(20);
 /// One end of a connection, whoever implements it.
 pub trait End {
     /// Takes a datagram that has arrived.
-    fn handle_datagram(&mut self, datagram: Vec<u8>, now: Instant);
+    fn handle_datagram(&mut self, datagram: &[u8], now: Instant);
     /// Does what is due. It is called at the time of [`End::timeout`], and after every datagram.
     fn handle_timeout(&mut self, now: Instant);
     /// When something is next due.
@@ -117,6 +117,16 @@ impl<C: End, S: End> Simulation<C, S> {
         Err(format!("client {client}; server {server}"))
     }
 
+    /// Runs until both are connected.
+    ///
+    /// # Panics
+    /// If they are not within 70 seconds.
+    pub fn run_until_connected(&mut self) {
+        if let Err(states) = self.connect(Duration::from_secs(70)) {
+            panic!("not connected: {states}");
+        }
+    }
+
     /// Lets everything happen that is in flight or due, for so long or until it is `done`.
     pub fn run(&mut self, time: Duration, done: impl Fn(&Self) -> bool) {
         let end = self.now() + time;
@@ -200,8 +210,8 @@ impl<C: End, S: End> Simulation<C, S> {
             && entry.key().0 <= now
         {
             match entry.remove() {
-                (To::Client, datagram) => self.client.handle_datagram(datagram, now),
-                (To::Server, datagram) => self.server.handle_datagram(datagram, now),
+                (To::Client, datagram) => self.client.handle_datagram(&datagram, now),
+                (To::Server, datagram) => self.server.handle_datagram(&datagram, now),
             }
             self.handle_timeouts();
             self.collect();

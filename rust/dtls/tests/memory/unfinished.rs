@@ -9,7 +9,7 @@ use testkit::certificates::{KeyKind, Leaf};
 use crate::HELD;
 use crate::hellos::{Hello, cut, message};
 use crate::hostile::plain;
-use crate::world::{authority, identity};
+use crate::simulation::{authority, identity};
 
 /// A first datagram, and what follows it.
 type Datagrams = (Vec<u8>, Vec<Vec<u8>>);

@@ -4,34 +4,34 @@ use std::time::Duration;
 
 use dtls::{SendError, Status};
 
-use crate::world::{World, taken};
+use crate::simulation::{self, taken};
 
 #[test]
 fn a_client_that_closes_tells_the_server() {
-    let mut world = World::connected();
-    world.client.close();
-    assert_eq!(world.client.status(), Status::Closed);
-    world.settle();
-    assert_eq!(world.server().status(), Status::Closed);
-    assert_eq!(world.server().failure(), None);
+    let mut simulation = simulation::connected();
+    simulation.client.close();
+    assert_eq!(simulation.client.status(), Status::Closed);
+    simulation.settle();
+    assert_eq!(simulation.server.session().status(), Status::Closed);
+    assert_eq!(simulation.server.session().failure(), None);
 }
 
 #[test]
 fn a_server_that_closes_tells_the_client() {
-    let mut world = World::connected();
-    world.server().close();
-    world.settle();
-    assert_eq!(world.client.status(), Status::Closed);
+    let mut simulation = simulation::connected();
+    simulation.server.session().close();
+    simulation.settle();
+    assert_eq!(simulation.client.status(), Status::Closed);
 }
 
 #[test]
 fn packets_sent_before_the_end_can_be_taken_after_it() {
-    let mut world = World::connected();
-    world.client.send(b"last").unwrap();
-    world.client.send(b"words").unwrap();
-    world.client.close();
-    world.settle();
-    let server = world.server();
+    let mut simulation = simulation::connected();
+    simulation.client.send(b"last").unwrap();
+    simulation.client.send(b"words").unwrap();
+    simulation.client.close();
+    simulation.settle();
+    let server = simulation.server.session();
     assert_eq!(server.status(), Status::Connected);
     assert_eq!(server.send(b"too late"), Err(SendError::NotConnected));
     assert_eq!(taken(server), [b"last".to_vec(), b"words".to_vec()]);
@@ -40,18 +40,20 @@ fn packets_sent_before_the_end_can_be_taken_after_it() {
 
 #[test]
 fn closing_twice_or_while_handshaking_says_nothing() {
-    let mut world = World::connected();
-    world.client.close();
-    world.settle();
-    let sent = world.sent.len();
-    world.client.close();
-    world.settle();
-    assert_eq!(world.sent.len(), sent);
+    let mut simulation = simulation::connected();
+    simulation.client.close();
+    simulation.settle();
+    let sent = simulation.sent.len();
+    simulation.client.close();
+    simulation.settle();
+    assert_eq!(simulation.sent.len(), sent);
 
-    let mut world = World::new();
-    world.run(Duration::from_secs(1), |world| world.server.is_some());
-    world.client.close();
-    assert_eq!(world.client.status(), Status::Closed);
-    assert!(!world.client.has_datagrams());
-    assert_eq!(world.client.send(b"no"), Err(SendError::NotConnected));
+    let mut simulation = simulation::start();
+    simulation.run(Duration::from_secs(1), |simulation| {
+        simulation.server.session.is_some()
+    });
+    simulation.client.close();
+    assert_eq!(simulation.client.status(), Status::Closed);
+    assert!(!simulation.client.has_datagrams());
+    assert_eq!(simulation.client.send(b"no"), Err(SendError::NotConnected));
 }

@@ -1,9 +1,10 @@
 //! Keys and certificates that are broken, missing, or not a pair.
 
 use dtls::{ClientContext, ConfigError, Failure, Identity, Roots, ServerContext, Verification};
+use testkit::To;
 use testkit::certificates::Leaf;
 
-use crate::world::{To, World, authority, client_context, identity};
+use crate::simulation::{self, authority, client_context, identity};
 
 #[test]
 fn a_key_and_its_certificate_are_read() {
@@ -37,7 +38,7 @@ fn every_kind_of_key_is_usable_or_refused_by_name() {
     ] {
         let server = authority().issue(&with_key(key)).unwrap();
         let context = ServerContext::new(&identity(&server)).unwrap();
-        World::with(&context, &client_context(), "localhost").run_until_connected();
+        simulation::start_with(&context, &client_context(), "localhost").run_until_connected();
     }
     for (key, name) in [
         (KeyKind::P224, "secp224r1"),
@@ -155,9 +156,9 @@ fn a_serial_number_with_a_zero_too_many_is_read_and_the_certificate_is_sent_as_i
         Verification::DangerousNone,
     ] {
         let client = ClientContext::new(verification).unwrap();
-        let mut world = World::with(&context, &client, "127.0.0.1");
-        world.run_until_connected();
-        let to_client = world.sent.iter().filter(|(to, _)| *to == To::Client);
+        let mut simulation = simulation::start_with(&context, &client, "127.0.0.1");
+        simulation.run_until_connected();
+        let to_client = simulation.sent.iter().filter(|(to, _)| *to == To::Client);
         let sent: Vec<u8> = to_client
             .flat_map(|(_, datagram)| datagram.clone())
             .collect();
@@ -184,16 +185,16 @@ fn a_certificate_with_such_a_serial_number_is_accepted_where_it_is_trusted_and_n
         (&issued, client_context()),
     ] {
         let server = ServerContext::new(&identity(server)).unwrap();
-        let mut world = World::with(&server, &client, "localhost");
-        world.run(std::time::Duration::from_secs(70), |_| false);
-        let failure = world.client.failure();
+        let mut simulation = simulation::start_with(&server, &client, "localhost");
+        simulation.run(std::time::Duration::from_secs(70), |_| false);
+        let failure = simulation.client.failure();
         assert!(
             matches!(failure, Some(Failure::Certificate(_))),
             "{failure:?}"
         );
     }
     let server = ServerContext::new(&identity(&one)).unwrap();
-    World::with(&server, &trusting(&one), "localhost").run_until_connected();
+    simulation::start_with(&server, &trusting(&one), "localhost").run_until_connected();
 }
 
 #[test]

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use dtls::{HANDSHAKE_LIMIT, Identity, ServerContext, Session, Settings, Status};
 use testkit::certificates::{KeyKind, Leaf};
+use testkit::{To, openssl_rng};
 
 use crate::clock;
-use crate::world::{
-    SERVER_NAME, To, World, authority, client_context, identity, server_context, taken,
+use crate::simulation::{
+    self, SERVER_NAME, Simulation, authority, client_context, identity, server_context, taken,
 };
 
 /// A record as it stands on the wire.
@@ -49,8 +50,8 @@ fn pieces(datagram: &[u8]) -> Vec<(u8, u16, Vec<u8>)> {
     records(datagram).into_iter().map(piece).collect()
 }
 
-fn to(world: &World, side: To) -> Vec<Vec<u8>> {
-    let to_it = world.sent.iter().filter(|(to, _)| *to == side);
+fn to(simulation: &Simulation, side: To) -> Vec<Vec<u8>> {
+    let to_it = simulation.sent.iter().filter(|(to, _)| *to == side);
     to_it.map(|(_, datagram)| datagram.clone()).collect()
 }
 
@@ -87,35 +88,37 @@ fn two_intermediates() -> ServerContext {
     ServerContext::new(&identity).unwrap()
 }
 
-/// A world whose server has sent its flight; from then on, nothing arrives.
-fn silent_after_the_servers_flight(context: ServerContext, max_datagram: usize) -> World {
+/// A simulation whose server has sent its flight; from then on, nothing arrives.
+fn silent_after_the_servers_flight(context: ServerContext, max_datagram: usize) -> Simulation {
     let settings = Settings::default().max_datagram(max_datagram).unwrap();
-    let mut world = World::with(
+    let mut simulation = simulation::start_with(
         &context.with_settings(settings),
         &client_context(),
         SERVER_NAME,
     );
-    world.run(Duration::from_secs(1), |world| world.server.is_some());
-    world.faults.lost = 100;
-    world.drop_all_under_way();
-    world
+    simulation.run(Duration::from_secs(1), |simulation| {
+        simulation.server.session.is_some()
+    });
+    simulation.faults.loss = 1.0;
+    simulation.drop_in_flight();
+    simulation
 }
 
 /// Datagrams to the client, as often as the flight of `length` of them was sent.
-fn transmissions(world: &World, length: usize) -> Vec<Vec<Vec<u8>>> {
+fn transmissions(simulation: &Simulation, length: usize) -> Vec<Vec<Vec<u8>>> {
     // The first is the HelloVerifyRequest.
-    let all = to(world, To::Client).split_off(1);
+    let all = to(simulation, To::Client).split_off(1);
     all.chunks(length).map(<[_]>::to_vec).collect()
 }
 
 #[test]
 fn a_flight_that_is_sent_again_has_the_same_pieces_with_new_record_numbers() {
     for size in [256, 500, 548] {
-        let mut world = silent_after_the_servers_flight(big_chain(), size);
-        let length = to(&world, To::Client).len() - 1;
+        let mut simulation = silent_after_the_servers_flight(big_chain(), size);
+        let length = to(&simulation, To::Client).len() - 1;
         assert!(length > 15, "{length}");
-        world.run(Duration::from_secs(11), |_| false);
-        let all = transmissions(&world, length);
+        simulation.run(Duration::from_secs(11), |_| false);
+        let all = transmissions(&simulation, length);
         assert_eq!(all.len(), 8, "{size}");
         let mut highest = None;
         for (index, again) in all.iter().enumerate() {
@@ -143,17 +146,17 @@ fn a_flight_that_is_sent_again_has_the_same_pieces_with_new_record_numbers() {
 /// The client's, which has a sealed message: it is sealed anew, for its number is part of its nonce.
 #[test]
 fn a_finished_message_that_is_sent_again_has_another_number_and_another_seal() {
-    let mut world = World::new();
-    world.run(Duration::from_secs(1), |world| {
-        let server = world.server.as_ref().map(Session::status);
+    let mut simulation = simulation::start();
+    simulation.run(Duration::from_secs(1), |simulation| {
+        let server = simulation.server.session.as_ref().map(Session::status);
         server == Some(Status::Connected)
     });
-    world.faults.lost = 100;
-    world.drop_all_under_way();
+    simulation.faults.loss = 1.0;
+    simulation.drop_in_flight();
     // After 20 seconds without progress it begins anew.
-    world.run(Duration::from_secs(19), |_| false);
+    simulation.run(Duration::from_secs(19), |_| false);
     // The two hellos come first.
-    let flights = to(&world, To::Server).split_off(2);
+    let flights = to(&simulation, To::Server).split_off(2);
     let mut sealed: Vec<Record> = flights
         .iter()
         .flat_map(|datagram| records(datagram))
@@ -173,16 +176,20 @@ fn a_finished_message_that_is_sent_again_has_another_number_and_another_seal() {
 
 /// How long the wall clock is set forward or back before each of the seconds.
 fn run_with_clock(steps: impl Fn(u64) -> Duration) -> Vec<(To, Vec<u8>)> {
-    let mut world = crate::dice::throw(5, World::new);
-    crate::dice::throw(6, || {
+    let mut simulation = openssl_rng::with_seed(5, simulation::start);
+    openssl_rng::with_seed(6, || {
         for second in 0..40 {
-            world.faults.lost = if second % 8 < 6 { 100 } else { 0 };
+            simulation.faults.loss = if second % 8 < 6 { 1.0 } else { 0.0 };
             clock::set(steps(second));
-            world.run(Duration::from_secs(1), |_| false);
+            simulation.run(Duration::from_secs(1), |_| false);
         }
     });
-    assert!(world.both_connected(), "{:?}", world.client.failure());
-    world.sent
+    assert!(
+        simulation.both_connected(),
+        "{:?}",
+        simulation.client.failure()
+    );
+    simulation.sent
 }
 
 #[test]
@@ -209,13 +216,13 @@ fn a_wall_clock_that_is_set_forward_or_back_changes_nothing() {
 #[test]
 fn a_silent_client_that_showed_its_cookie_is_sent_eight_flights_and_no_more() {
     for (context, most_bytes, most_datagrams) in [(p256(), 8_000, 20), (big_chain(), 90_000, 160)] {
-        let mut world = silent_after_the_servers_flight(context, dtls::MAX_DATAGRAM);
-        let cookie_hello = to(&world, To::Server).last().map(Vec::len);
-        let flight = to(&world, To::Client).split_off(1);
+        let mut simulation = silent_after_the_servers_flight(context, dtls::MAX_DATAGRAM);
+        let cookie_hello = to(&simulation, To::Server).last().map(Vec::len);
+        let flight = to(&simulation, To::Client).split_off(1);
         let flight: usize = flight.iter().map(Vec::len).sum();
-        world.run(HANDSHAKE_LIMIT, |_| false);
-        assert_eq!(world.server().status(), Status::Failed);
-        let sent = to(&world, To::Client).split_off(1);
+        simulation.run(HANDSHAKE_LIMIT, |_| false);
+        assert_eq!(simulation.server.session().status(), Status::Failed);
+        let sent = to(&simulation, To::Client).split_off(1);
         let bytes: usize = sent.iter().map(Vec::len).sum();
         println!(
             "for {cookie_hello:?} bytes: {bytes} bytes in {} datagrams, of a flight of {flight}",
@@ -229,31 +236,31 @@ fn a_silent_client_that_showed_its_cookie_is_sent_eight_flights_and_no_more() {
 /// After the eighth, each is worth one flight at most, and that when its time has come.
 #[test]
 fn a_hello_that_is_repeated_is_answered_with_one_flight_at_most() {
-    let mut world = silent_after_the_servers_flight(p256(), dtls::MAX_DATAGRAM);
-    let hello = to(&world, To::Server).pop().unwrap();
-    world.run(Duration::from_secs(20), |_| false);
-    let after = |world: &mut World, hellos: usize| {
-        let before = to(world, To::Client).len();
+    let mut simulation = silent_after_the_servers_flight(p256(), dtls::MAX_DATAGRAM);
+    let hello = to(&simulation, To::Server).pop().unwrap();
+    simulation.run(Duration::from_secs(20), |_| false);
+    let after = |simulation: &mut Simulation, hellos: usize| {
+        let before = to(simulation, To::Client).len();
         for _ in 0..hellos {
-            world.inject(To::Server, &hello);
+            simulation.inject(To::Server, &hello);
         }
-        world.run(Duration::from_millis(6100), |_| false);
+        simulation.run(Duration::from_millis(6100), |_| false);
         // It is in smaller datagrams by now.
-        let sent = to(world, To::Client).split_off(before);
+        let sent = to(simulation, To::Client).split_off(before);
         sent.iter()
             .filter(|it| records(it).iter().any(|it| it.content[0] == 2))
             .count()
     };
-    assert_eq!(after(&mut world, 0), 0);
-    assert_eq!(after(&mut world, 1), 1);
-    assert_eq!(after(&mut world, 1000), 1);
-    assert_eq!(after(&mut world, 0), 0);
+    assert_eq!(after(&mut simulation, 0), 0);
+    assert_eq!(after(&mut simulation, 1), 1);
+    assert_eq!(after(&mut simulation, 1000), 1);
+    assert_eq!(after(&mut simulation, 0), 0);
     // Those who guess have not seen the client's random.
     let mut guessed = hello.clone();
     guessed[13 + 12 + 2 + 5] ^= 1;
-    let now = world.now();
-    world.server().handle_datagram(&guessed, now);
-    assert_eq!(after(&mut world, 0), 0);
+    let now = simulation.now();
+    simulation.server.session().handle_datagram(&guessed, now);
+    assert_eq!(after(&mut simulation, 0), 0);
 }
 
 /// A path that lets no larger datagrams pass and says nothing (RFC 6347 section 4.1.1.1).
@@ -261,12 +268,12 @@ fn a_hello_that_is_repeated_is_answered_with_one_flight_at_most() {
 fn a_path_of_less_than_the_largest_datagram_is_crossed() {
     for path in [548, 1000, 1151] {
         for context in [two_intermediates(), big_chain()] {
-            let mut world = World::with(&context, &client_context(), SERVER_NAME);
-            world.path = path;
-            world.run_until_connected();
-            let took = world.elapsed();
+            let mut simulation = simulation::start_with(&context, &client_context(), SERVER_NAME);
+            simulation.path_mtu = path;
+            simulation.run_until_connected();
+            let took = simulation.elapsed();
             assert!(took < Duration::from_secs(8), "{path}: {took:?}");
-            let last = to(&world, To::Client).pop().unwrap();
+            let last = to(&simulation, To::Client).pop().unwrap();
             assert!(last.len() <= path);
         }
     }
@@ -277,11 +284,11 @@ fn a_path_of_less_than_the_largest_datagram_is_crossed() {
 fn a_small_path_that_loses_datagrams_is_crossed() {
     let context = two_intermediates();
     for seed in 1..=50 {
-        let mut world = World::with(&context, &client_context(), SERVER_NAME);
-        world.seed(seed);
-        world.path = 1000;
-        world.faults.lost = 25;
-        world.run_until_connected();
+        let mut simulation = simulation::start_with(&context, &client_context(), SERVER_NAME);
+        simulation.set_seed(seed);
+        simulation.path_mtu = 1000;
+        simulation.faults.loss = 0.25;
+        simulation.run_until_connected();
     }
 }
 
@@ -289,10 +296,10 @@ fn a_small_path_that_loses_datagrams_is_crossed() {
 #[test]
 fn a_flight_of_several_datagrams_is_cut_once() {
     for size in [548, 1000, dtls::MAX_DATAGRAM, 1500] {
-        let mut world = silent_after_the_servers_flight(big_chain(), size);
-        let length = to(&world, To::Client).len() - 1;
-        world.run(Duration::from_secs(12), |_| false);
-        let all = transmissions(&world, length);
+        let mut simulation = silent_after_the_servers_flight(big_chain(), size);
+        let length = to(&simulation, To::Client).len() - 1;
+        simulation.run(Duration::from_secs(12), |_| false);
+        let all = transmissions(&simulation, length);
         assert_eq!(all.len(), 8, "{size}");
         let shape = |flight: &[Vec<u8>]| -> Vec<_> { flight.iter().map(|it| pieces(it)).collect() };
         for again in &all {
@@ -306,9 +313,9 @@ fn a_flight_of_several_datagrams_is_cut_once() {
 #[test]
 fn a_flight_of_one_datagram_is_cut_at_the_second_retransmission() {
     let context = server(&authority().issue(&Leaf::localhost()).unwrap());
-    let mut world = silent_after_the_servers_flight(context, dtls::MAX_DATAGRAM);
-    world.run(Duration::from_secs(12), |_| false);
-    let sent: Vec<usize> = to(&world, To::Client).iter().map(Vec::len).collect();
+    let mut simulation = silent_after_the_servers_flight(context, dtls::MAX_DATAGRAM);
+    simulation.run(Duration::from_secs(12), |_| false);
+    let sent: Vec<usize> = to(&simulation, To::Client).iter().map(Vec::len).collect();
     let (large, small) = sent[1..].split_at(2);
     assert!(large.iter().all(|it| *it > 1000), "{sent:?}");
     assert!(
@@ -320,17 +327,17 @@ fn a_flight_of_one_datagram_is_cut_at_the_second_retransmission() {
 /// The window of a client that got packets before it got the Finished message.
 #[test]
 fn a_last_flight_that_is_repeated_has_new_record_numbers() {
-    let mut world = World::new();
-    world.run(Duration::from_secs(1), |world| {
-        let server = world.server.as_ref().map(Session::status);
+    let mut simulation = simulation::start();
+    simulation.run(Duration::from_secs(1), |simulation| {
+        let server = simulation.server.session.as_ref().map(Session::status);
         server == Some(Status::Connected)
     });
-    world.drop_all_under_way();
+    simulation.drop_in_flight();
     for number in 0..200_u8 {
-        world.server().send(&[number]).unwrap();
+        simulation.server.session().send(&[number]).unwrap();
     }
-    world.run_until_connected();
-    let sent = to(&world, To::Client);
+    simulation.run_until_connected();
+    let sent = to(&simulation, To::Client);
     let all: Vec<Record> = sent.iter().flat_map(|datagram| records(datagram)).collect();
     let of_type = |kind| -> Vec<(u16, u64)> {
         let records = all.iter().filter(|record| record.content_type == kind);
@@ -345,15 +352,18 @@ fn a_last_flight_that_is_repeated_has_new_record_numbers() {
     let mut finished = of_type(22);
     finished.retain(|(epoch, _)| *epoch == 1);
     assert_eq!(finished, [(1, 0), (1, 201)]);
-    world.server().send(b"after it").unwrap();
-    world.settle();
-    assert_eq!(taken(&mut world.client).pop(), Some(b"after it".to_vec()));
+    simulation.server.session().send(b"after it").unwrap();
+    simulation.settle();
+    assert_eq!(
+        taken(&mut simulation.client).pop(),
+        Some(b"after it".to_vec())
+    );
 }
 
 /// Nothing of the settings is forgotten over the smaller size.
 #[test]
 fn a_size_that_is_set_below_the_smallest_path_stays() {
-    let mut world = silent_after_the_servers_flight(server_context(), 300);
-    world.run(Duration::from_secs(12), |_| false);
-    assert!(to(&world, To::Client).iter().all(|it| it.len() <= 300));
+    let mut simulation = silent_after_the_servers_flight(server_context(), 300);
+    simulation.run(Duration::from_secs(12), |_| false);
+    assert!(to(&simulation, To::Client).iter().all(|it| it.len() <= 300));
 }

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use dtls::{CookieCheck, ServerContext, Session, Settings, Status};
 use testkit::certificates::{KeyKind, Leaf};
+use testkit::{SeededRng, To};
 
 use crate::hellos::{Hello, cut, message};
 use crate::hostile::plain;
-use crate::world::{
-    CLIENT_ADDRESS, SERVER_NAME, To, World, authority, client_context, identity, server_context,
-    taken,
+use crate::simulation::{
+    self, CLIENT_ADDRESS, SERVER_NAME, Simulation, authority, client_context, identity,
+    server_context, taken,
 };
 
 /// The number of a hello's message; `None` for other datagrams.
@@ -38,15 +39,16 @@ fn a_client_connects_whichever_of_its_hellos_is_cut_and_in_whatever_order_it_arr
     for first in [WHOLE, 150, 70, 40] {
         for second in [WHOLE, 150, 100, 70] {
             for (which, order) in ORDERS.into_iter().enumerate() {
-                let mut world = World::new();
-                world.reshape = Some(Box::new(move |datagram| match hello_number(&datagram) {
-                    Some(0) => order(cut(&datagram, first)),
-                    Some(_) => order(cut(&datagram, second)),
-                    None => vec![datagram],
-                }));
-                world.run(Duration::from_secs(3), World::both_connected);
+                let mut simulation = simulation::start();
+                simulation.client.reshape =
+                    Some(Box::new(move |datagram| match hello_number(&datagram) {
+                        Some(0) => order(cut(&datagram, first)),
+                        Some(_) => order(cut(&datagram, second)),
+                        None => vec![datagram],
+                    }));
+                simulation.run(Duration::from_secs(3), Simulation::both_connected);
                 assert!(
-                    world.both_connected(),
+                    simulation.both_connected(),
                     "pieces of {first} and {second}, order {which}"
                 );
             }
@@ -59,21 +61,23 @@ fn a_client_connects_whichever_of_its_hellos_is_cut_and_in_whatever_order_it_arr
 fn a_client_that_was_started_again_gets_in_whatever_becomes_of_its_hellos() {
     for size in [70, 150] {
         for (which, order) in ORDERS.into_iter().enumerate() {
-            let mut world = World::connected();
-            world.reshape = Some(Box::new(move |datagram| match hello_number(&datagram) {
-                Some(_) => order(cut(&datagram, size)),
-                None => vec![datagram],
-            }));
-            let now = world.now();
-            world.client = Session::connect(&client_context(), SERVER_NAME, now).unwrap();
-            world.run(Duration::from_secs(5), |world| {
-                world.client.status() == Status::Connected
+            let mut simulation = simulation::connected();
+            simulation.client.reshape =
+                Some(Box::new(move |datagram| match hello_number(&datagram) {
+                    Some(_) => order(cut(&datagram, size)),
+                    None => vec![datagram],
+                }));
+            let now = simulation.now();
+            simulation.client.session =
+                Session::connect(&client_context(), SERVER_NAME, now).unwrap();
+            simulation.run(Duration::from_secs(5), |simulation| {
+                simulation.client.status() == Status::Connected
             });
             let case = format!("pieces of {size}, order {which}");
-            assert_eq!(world.client.status(), Status::Connected, "{case}");
-            world.client.send(b"again").unwrap();
-            world.settle();
-            assert_eq!(taken(world.server()), [b"again"], "{case}");
+            assert_eq!(simulation.client.status(), Status::Connected, "{case}");
+            simulation.client.send(b"again").unwrap();
+            simulation.settle();
+            assert_eq!(taken(simulation.server.session()), [b"again"], "{case}");
         }
     }
 }
@@ -82,39 +86,47 @@ fn a_client_that_was_started_again_gets_in_whatever_becomes_of_its_hellos() {
 #[test]
 fn a_client_connects_whose_hello_is_cut_at_other_places_each_time() {
     for seed in 1..=50 {
-        let mut world = World::new();
-        let mut draw = World::numbers(seed);
-        world.reshape = Some(Box::new(move |datagram| match hello_number(&datagram) {
+        let mut simulation = simulation::start();
+        let mut rng = SeededRng::new(seed);
+        simulation.client.reshape = Some(Box::new(move |datagram| match hello_number(&datagram) {
             Some(_) => {
-                let mut pieces = cut(&datagram, 70 + draw() as usize % 200);
-                pieces.retain(|_| draw() % 100 < 75);
+                let mut pieces = cut(&datagram, rng.within(70..=269) as usize);
+                pieces.retain(|_| rng.chance(0.75));
                 pieces
             }
             None => vec![datagram],
         }));
-        world.run(Duration::from_secs(60), World::both_connected);
-        assert!(world.both_connected(), "seed {seed}");
+        simulation.run(Duration::from_secs(60), Simulation::both_connected);
+        assert!(simulation.both_connected(), "seed {seed}");
     }
 }
 
 #[test]
 fn fragments_without_the_whole_cookie_are_neither_answered_nor_kept() {
-    let mut world = World::new();
-    let now = world.now();
+    let mut simulation = simulation::start();
+    let now = simulation.now();
     let mut first = Hello::first();
     first.session_id = vec![7; 32];
-    let hello = first.with_cookie(&mut world.jar, now).datagram();
+    let hello = first
+        .with_cookie(&mut simulation.server.jar, now)
+        .datagram();
     // Version, random, session identifier and cookie with their lengths.
     let least = 2 + 32 + 33 + 33;
     let mut pieces = cut(&hello, least);
-    let verified = world.jar.verify_cookie(&pieces[0], CLIENT_ADDRESS, now);
+    let verified = simulation
+        .server
+        .jar
+        .verify_cookie(&pieces[0], CLIENT_ADDRESS, now);
     assert_eq!(verified, Ok(CookieCheck::Verified));
     pieces.remove(0);
     pieces.extend(cut(&hello, least - 1));
     // The first hello's first fragment holds the length of its cookie, which is none.
     pieces.extend(cut(&first.datagram(), 2 + 32 + 33));
     for piece in pieces {
-        let greeting = world.jar.verify_cookie(&piece, CLIENT_ADDRESS, now);
+        let greeting = simulation
+            .server
+            .jar
+            .verify_cookie(&piece, CLIENT_ADDRESS, now);
         assert_eq!(
             greeting,
             Ok(CookieCheck::NotClientHello),
@@ -126,7 +138,7 @@ fn fragments_without_the_whole_cookie_are_neither_answered_nor_kept() {
 
 /// Whether a server answers once it has the last of these, the first of which begins a session.
 fn is_answered(pieces: Vec<Vec<u8>>) -> bool {
-    let now = World::new().now();
+    let now = simulation::start().now();
     let mut pieces = pieces.into_iter();
     let hello = pieces.next().unwrap();
     let mut session = Session::accept(&server_context(), &hello, now).unwrap();
@@ -140,20 +152,29 @@ fn is_answered(pieces: Vec<Vec<u8>>) -> bool {
 #[test]
 fn a_hello_larger_than_a_datagram_is_taken_from_the_start() {
     for key_share in [1216, 2 * 1216, 3500] {
-        let mut world = World::new();
-        let now = world.now();
+        let mut simulation = simulation::start();
+        let now = simulation.now();
         let mut first = Hello::first();
         first.extend(51, &vec![7; key_share]);
         for size in [100, 229, 500, 1100] {
             let pieces = cut(&first.datagram(), size);
-            let greetings = pieces
-                .iter()
-                .map(|piece| world.jar.verify_cookie(piece, CLIENT_ADDRESS, now).unwrap());
+            let greetings = pieces.iter().map(|piece| {
+                simulation
+                    .server
+                    .jar
+                    .verify_cookie(piece, CLIENT_ADDRESS, now)
+                    .unwrap()
+            });
             let answers = greetings.filter(|greeting| *greeting != CookieCheck::NotClientHello);
             assert_eq!(answers.count(), 1, "of {} pieces", pieces.len());
-            let second = first.with_cookie(&mut world.jar, now).datagram();
+            let second = first
+                .with_cookie(&mut simulation.server.jar, now)
+                .datagram();
             let pieces = cut(&second, size);
-            let greeting = world.jar.verify_cookie(&pieces[0], CLIENT_ADDRESS, now);
+            let greeting = simulation
+                .server
+                .jar
+                .verify_cookie(&pieces[0], CLIENT_ADDRESS, now);
             assert_eq!(greeting, Ok(CookieCheck::Verified));
             assert!(is_answered(pieces), "{key_share} bytes in pieces of {size}");
         }
@@ -163,18 +184,22 @@ fn a_hello_larger_than_a_datagram_is_taken_from_the_start() {
 /// What follows the first fragment in its datagram counts.
 #[test]
 fn a_hello_in_fragments_that_share_a_datagram_is_taken() {
-    let mut world = World::new();
-    let now = world.now();
-    let hello = Hello::first().with_cookie(&mut world.jar, now).datagram();
+    let mut simulation = simulation::start();
+    let now = simulation.now();
+    let hello = Hello::first()
+        .with_cookie(&mut simulation.server.jar, now)
+        .datagram();
     assert!(is_answered(vec![cut(&hello, 70).concat()]));
 }
 
 /// Not only once its last fragment has come.
 #[test]
 fn a_hello_in_fragments_is_told_from_another_clients() {
-    let mut world = World::new();
-    let now = world.now();
-    let hello = Hello::first().with_cookie(&mut world.jar, now).datagram();
+    let mut simulation = simulation::start();
+    let now = simulation.now();
+    let hello = Hello::first()
+        .with_cookie(&mut simulation.server.jar, now)
+        .datagram();
     let pieces = cut(&hello, 70);
     let mut session = Session::accept(&server_context(), &pieces[0], now).unwrap();
     let mut other = pieces[0].clone();
@@ -190,14 +215,16 @@ fn a_hello_in_fragments_is_told_from_another_clients() {
 
 #[test]
 fn a_hello_longer_than_4_kilobytes_is_noise() {
-    let mut world = World::new();
-    let now = world.now();
+    let mut simulation = simulation::start();
+    let now = simulation.now();
     for (length, expected) in [(4096, true), (4097, false), (0xff_ffff, false)] {
         let hello = Hello::first().datagram();
         let beginning = message(1, length, 0, 0, &hello[25..]);
-        let greeting = world
-            .jar
-            .verify_cookie(&plain(22, 0, &beginning), CLIENT_ADDRESS, now);
+        let greeting =
+            simulation
+                .server
+                .jar
+                .verify_cookie(&plain(22, 0, &beginning), CLIENT_ADDRESS, now);
         assert_eq!(
             greeting != Ok(CookieCheck::NotClientHello),
             expected,
@@ -223,20 +250,20 @@ fn our_own_hello_is_one_datagram_for_any_name_and_any_limit() {
         let server = authority().issue(&leaf).unwrap();
         let server = ServerContext::new(&identity(&server)).unwrap();
         let settings = Settings::default().max_datagram(256).unwrap();
-        let mut world = World::with(
+        let mut simulation = simulation::start_with(
             &server.with_settings(settings),
             &client_context().with_settings(settings),
             &name,
         );
-        world.run_until_connected();
-        let hellos = world
+        simulation.run_until_connected();
+        let hellos = simulation
             .sent
             .iter()
             .filter(|(to, datagram)| *to == To::Server && hello_number(datagram).is_some());
         let lengths: Vec<usize> = hellos.map(|(_, datagram)| datagram.len()).collect();
         assert_eq!(lengths.len(), 2, "{lengths:?}");
         assert!(lengths[1] <= 230 + length, "{lengths:?}");
-        let others = world
+        let others = simulation
             .sent
             .iter()
             .filter(|(_, it)| hello_number(it).is_none());

@@ -4,13 +4,17 @@ use std::time::Duration;
 
 use dtls::{Failure, HANDSHAKE_LIMIT, MAX_DATAGRAM, ServerContext, Status, openssl_version};
 use testkit::certificates::Leaf;
+use testkit::{Faults, To};
 
-use crate::world::{Faults, To, World, authority, client_context, identity};
+use crate::simulation::{self, Simulation, authority, client_context, identity};
 
 #[test]
 fn both_sides_agree_on_dtls_1_2_and_a_forward_secret_aead_suite() {
-    let mut world = World::connected();
-    for session in [&world.client, world.server.as_ref().unwrap()] {
+    let mut simulation = simulation::connected();
+    for session in [
+        &simulation.client,
+        simulation.server.session.as_ref().unwrap(),
+    ] {
         assert_eq!(session.protocol(), "DTLSv1.2");
         let cipher = session.cipher().unwrap();
         assert!(cipher.starts_with("ECDHE-RSA-"), "{cipher}");
@@ -35,24 +39,28 @@ fn both_sides_agree_on_dtls_1_2_and_a_forward_secret_aead_suite() {
         .strip_prefix("OpenSSL ")
         .and_then(|it| it.chars().next());
     assert!(major.is_some_and(|it| supported.contains(it)), "{version}");
-    assert_eq!(world.server().failure(), None);
+    assert_eq!(simulation.server.session().failure(), None);
 }
 
 /// The client's hello and its repetition with the cookie, the server's HelloVerifyRequest, its
 /// flight with its certificate, the client's flight and the server's last.
 #[test]
 fn a_handshake_takes_six_datagrams_and_none_exceeds_the_link() {
-    let world = World::connected();
-    let to = |side| world.sent.iter().filter(|(to, _)| *to == side).count();
-    assert_eq!(to(To::Server), 3, "{:?}", lengths(&world));
-    assert_eq!(to(To::Client), 3, "{:?}", lengths(&world));
-    let largest = world.sent.iter().map(|(_, datagram)| datagram.len()).max();
-    assert!(largest <= Some(MAX_DATAGRAM), "{:?}", lengths(&world));
+    let simulation = simulation::connected();
+    let to = |side| simulation.sent.iter().filter(|(to, _)| *to == side).count();
+    assert_eq!(to(To::Server), 3, "{:?}", lengths(&simulation));
+    assert_eq!(to(To::Client), 3, "{:?}", lengths(&simulation));
+    let largest = simulation
+        .sent
+        .iter()
+        .map(|(_, datagram)| datagram.len())
+        .max();
+    assert!(largest <= Some(MAX_DATAGRAM), "{:?}", lengths(&simulation));
 }
 
-fn lengths(world: &World) -> Vec<(To, usize)> {
+fn lengths(simulation: &Simulation) -> Vec<(To, usize)> {
     let length = |(to, datagram): &(To, Vec<u8>)| (*to, datagram.len());
-    world.sent.iter().map(length).collect()
+    simulation.sent.iter().map(length).collect()
 }
 
 #[test]
@@ -61,9 +69,9 @@ fn a_flight_larger_than_the_link_is_sent_in_datagrams_that_cross_every_path() {
         .issue_with_big_chain(&Leaf::localhost())
         .unwrap();
     let server = ServerContext::new(&identity(&server)).unwrap();
-    let mut world = World::with(&server, &client_context(), "localhost");
-    world.run_until_connected();
-    let flight: Vec<usize> = lengths(&world)
+    let mut simulation = simulation::start_with(&server, &client_context(), "localhost");
+    simulation.run_until_connected();
+    let flight: Vec<usize> = lengths(&simulation)
         .into_iter()
         .filter(|&(to, _)| to == To::Client)
         .map(|(_, length)| length)
@@ -85,9 +93,9 @@ fn a_chain_of_31_kilobytes_is_taken() {
     };
     let server = authority().issue(&leaf).unwrap();
     let server = ServerContext::new(&identity(&server)).unwrap();
-    let mut world = World::with(&server, &client_context(), "localhost");
-    world.run_until_connected();
-    let sent = lengths(&world).into_iter();
+    let mut simulation = simulation::start_with(&server, &client_context(), "localhost");
+    simulation.run_until_connected();
+    let sent = lengths(&simulation).into_iter();
     let bytes: usize = sent
         .filter(|&(to, _)| to == To::Client)
         .map(|(_, it)| it)
@@ -97,96 +105,106 @@ fn a_chain_of_31_kilobytes_is_taken() {
 
 #[test]
 fn a_hello_that_is_lost_is_sent_again_after_one_second_and_then_after_two() {
-    let mut world = World::new();
-    world.faults.lost = 100;
-    world.run(Duration::from_millis(999), |_| false);
-    assert_eq!(world.sent.len(), 1);
-    world.run(Duration::from_millis(2), |_| false);
-    assert_eq!(world.sent.len(), 2);
-    world.run(Duration::from_millis(1997), |_| false);
-    assert_eq!(world.sent.len(), 2);
-    world.run(Duration::from_millis(4), |_| false);
-    assert_eq!(world.sent.len(), 3);
+    let mut simulation = simulation::start();
+    simulation.faults.loss = 1.0;
+    simulation.run(Duration::from_millis(999), |_| false);
+    assert_eq!(simulation.sent.len(), 1);
+    simulation.run(Duration::from_millis(2), |_| false);
+    assert_eq!(simulation.sent.len(), 2);
+    simulation.run(Duration::from_millis(1997), |_| false);
+    assert_eq!(simulation.sent.len(), 2);
+    simulation.run(Duration::from_millis(4), |_| false);
+    assert_eq!(simulation.sent.len(), 3);
 }
 
 #[test]
 fn a_lost_hello_verify_request_is_answered_again() {
-    let mut world = World::new();
-    world.faults.lost = 100;
+    let mut simulation = simulation::start();
+    simulation.faults.loss = 1.0;
     // The first hello and the answer to it are lost; from the second hello on, nothing is.
-    world.run(Duration::from_millis(999), |_| false);
-    world.faults.lost = 0;
-    world.run_until_connected();
+    simulation.run(Duration::from_millis(999), |_| false);
+    simulation.faults.loss = 0.0;
+    simulation.run_until_connected();
     assert!(
-        world.elapsed() < Duration::from_millis(1300),
+        simulation.elapsed() < Duration::from_millis(1300),
         "{:?}",
-        world.elapsed()
+        simulation.elapsed()
     );
 }
 
 #[test]
 fn a_third_of_all_datagrams_lost_doubled_and_out_of_order_do_not_stop_a_handshake() {
     for seed in 1..=100 {
-        let mut world = World::new();
-        world.seed(seed);
-        world.faults = Faults {
-            lost: 30,
-            doubled: 20,
-            delayed: 50,
+        let mut simulation = simulation::start();
+        simulation.set_seed(seed);
+        simulation.faults = Faults {
+            loss: 0.3,
+            duplication: 0.2,
+            reordering: 0.5,
             ..Faults::default()
         };
-        world.run(HANDSHAKE_LIMIT, World::both_connected);
+        simulation.run(HANDSHAKE_LIMIT, Simulation::both_connected);
         assert!(
-            world.both_connected(),
+            simulation.both_connected(),
             "seed {seed}: client {:?}, server {:?}, after {:?}",
-            world.client.failure(),
-            world.server.as_ref().map(dtls::Session::failure),
-            world.elapsed()
+            simulation.client.failure(),
+            simulation
+                .server
+                .session
+                .as_ref()
+                .map(dtls::Session::failure),
+            simulation.elapsed()
         );
     }
 }
 
 #[test]
 fn a_server_that_never_answers_ends_the_handshake_after_its_limit() {
-    let mut world = World::new();
-    world.faults.lost = 100;
-    world.run(HANDSHAKE_LIMIT - Duration::from_millis(1), |_| false);
-    assert_eq!(world.client.status(), Status::Handshaking);
-    world.run(Duration::from_millis(2), |_| false);
-    assert_eq!(world.client.status(), Status::Failed);
+    let mut simulation = simulation::start();
+    simulation.faults.loss = 1.0;
+    simulation.run(HANDSHAKE_LIMIT - Duration::from_millis(1), |_| false);
+    assert_eq!(simulation.client.status(), Status::Handshaking);
+    simulation.run(Duration::from_millis(2), |_| false);
+    assert_eq!(simulation.client.status(), Status::Failed);
     assert_eq!(
-        world.client.failure(),
+        simulation.client.failure(),
         Some(&Failure::TimedOut(HANDSHAKE_LIMIT))
     );
-    assert_eq!(world.client.timeout(), None);
-    let sent = world.sent.len();
+    assert_eq!(simulation.client.timeout(), None);
+    let sent = simulation.sent.len();
     assert!((36..=44).contains(&sent), "{sent} hellos in a minute");
 }
 
 #[test]
 fn a_client_that_vanishes_after_its_cookie_ends_the_servers_handshake_after_its_limit() {
-    let mut world = World::new();
-    world.run(Duration::from_secs(1), |world| world.server.is_some());
-    world.faults.lost = 100;
-    world.run(HANDSHAKE_LIMIT + Duration::from_secs(1), |_| false);
+    let mut simulation = simulation::start();
+    simulation.run(Duration::from_secs(1), |simulation| {
+        simulation.server.session.is_some()
+    });
+    simulation.faults.loss = 1.0;
+    simulation.run(HANDSHAKE_LIMIT + Duration::from_secs(1), |_| false);
     assert_eq!(
-        world.server().failure(),
+        simulation.server.session().failure(),
         Some(&Failure::TimedOut(HANDSHAKE_LIMIT))
     );
 }
 
 #[test]
 fn a_lost_last_flight_is_sent_again_when_the_client_asks() {
-    let mut world = World::new();
-    world.run(Duration::from_secs(1), |world| {
-        let server = world.server.as_ref().map(dtls::Session::status);
+    let mut simulation = simulation::start();
+    simulation.run(Duration::from_secs(1), |simulation| {
+        let server = simulation
+            .server
+            .session
+            .as_ref()
+            .map(dtls::Session::status);
         server == Some(Status::Connected)
     });
     // The server is done and its last flight gets lost; the client repeats its own.
-    assert_eq!(world.client.status(), Status::Handshaking);
-    world.drop_all_under_way();
-    world.run_until_connected();
-    assert!(world.elapsed() > Duration::from_secs(1));
+    assert_eq!(simulation.client.status(), Status::Handshaking);
+    simulation.drop_in_flight();
+    simulation.run_until_connected();
+    assert!(simulation.elapsed() > Duration::from_secs(1));
 }
 
 /// The fragments of handshake messages in a datagram of epoch 0: message number, offset and content.
@@ -221,14 +239,16 @@ fn what_is_sent_again_is_what_was_sent_first() {
     for size in [256, MAX_DATAGRAM] {
         let settings = dtls::Settings::default().max_datagram(size).unwrap();
         let server = server.clone().with_settings(settings);
-        let mut world = World::with(&server, &client_context(), "localhost");
-        world.run(Duration::from_secs(1), |world| world.server.is_some());
-        world.faults.lost = 100;
-        world.drop_all_under_way();
-        world.run(Duration::from_secs(30), |_| false);
+        let mut simulation = simulation::start_with(&server, &client_context(), "localhost");
+        simulation.run(Duration::from_secs(1), |simulation| {
+            simulation.server.session.is_some()
+        });
+        simulation.faults.loss = 1.0;
+        simulation.drop_in_flight();
+        simulation.run(Duration::from_secs(30), |_| false);
         let mut messages = std::collections::BTreeMap::new();
         let mut bytes = 0;
-        for (_, datagram) in world.sent.iter().filter(|(to, _)| *to == To::Client) {
+        for (_, datagram) in simulation.sent.iter().filter(|(to, _)| *to == To::Client) {
             for (message, offset, content) in fragments(datagram) {
                 for (at, byte) in (offset..).zip(content) {
                     bytes += 1;

@@ -5,7 +5,7 @@ use std::time::Instant;
 use dtls::{CookieCheck, CookieJar};
 
 use crate::hostile::plain;
-use crate::world::CLIENT_ADDRESS;
+use crate::simulation::CLIENT_ADDRESS;
 
 const RECORD_HEADER: usize = 13;
 const MESSAGE_HEADER: usize = 12;

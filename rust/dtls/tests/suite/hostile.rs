@@ -1,24 +1,22 @@
 //! What strangers send: every kind of datagram that has no business in a session.
 
-use crate::world::World;
+use testkit::SeededRng;
 
 /// Makes datagrams, the same ones for the same seed.
-pub(crate) struct Hostile<Numbers> {
-    random: Numbers,
+pub(crate) struct Hostile {
+    rng: SeededRng,
     /// What is sent again, whole or in part: captured from this session or from another.
     pub(crate) captured: Vec<Vec<u8>>,
 }
 
-impl Hostile<()> {
-    pub(crate) fn new(seed: u64) -> Hostile<impl FnMut() -> u64> {
-        Hostile {
-            random: World::numbers(seed),
+impl Hostile {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self {
+            rng: SeededRng::new(seed),
             captured: Vec::new(),
         }
     }
-}
 
-impl<Numbers: FnMut() -> u64> Hostile<Numbers> {
     pub(crate) fn datagram(&mut self) -> Vec<u8> {
         match self.below(12) {
             0 => Vec::new(),
@@ -53,26 +51,23 @@ impl<Numbers: FnMut() -> u64> Hostile<Numbers> {
             }
             _ => {
                 let mut changed = self.captured_one();
-                if !changed.is_empty() {
-                    let bit = self.below(changed.len() as u64 * 8) as usize;
-                    changed[bit / 8] ^= 1 << (bit % 8);
-                }
+                self.rng.flip_bit(&mut changed);
                 changed
             }
         }
     }
 
     fn below(&mut self, end: u64) -> u64 {
-        (self.random)() % end
+        self.rng.below(end)
     }
 
     fn byte(&mut self) -> u8 {
-        (self.random)() as u8
+        self.rng.byte()
     }
 
     fn bytes_below(&mut self, end: u64) -> Vec<u8> {
         let length = self.below(end);
-        (0..length).map(|_| self.byte()).collect()
+        self.rng.bytes(length as usize)
     }
 
     fn captured_one(&mut self) -> Vec<u8> {

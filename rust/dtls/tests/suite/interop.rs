@@ -11,10 +11,11 @@ use openssl::ssl::{
     ErrorCode, Ssl, SslContext, SslContextBuilder, SslMethod, SslOptions, SslStream, SslVerifyMode,
 };
 use openssl::x509::X509;
+use testkit::To;
 use testkit::certificates::{KeyKind, Leaf};
 
 use crate::clock;
-use crate::world::{CLIENT_ADDRESS, SERVER_NAME, client_context, identity, taken};
+use crate::simulation::{self, CLIENT_ADDRESS, SERVER_NAME, client_context, identity, taken};
 
 const SUITES: [(&str, KeyKind); 6] = [
     ("ECDHE-RSA-AES128-GCM-SHA256", KeyKind::Rsa2048),
@@ -106,7 +107,7 @@ impl Pair {
             key,
             ..Leaf::localhost()
         };
-        let server = crate::world::authority().issue(&leaf).unwrap();
+        let server = crate::simulation::authority().issue(&leaf).unwrap();
         let server = dtls::ServerContext::new(&identity(&server)).unwrap();
         let now = Instant::now();
         let mut jar = CookieJar::new(now).unwrap();
@@ -146,7 +147,7 @@ impl Pair {
             key,
             ..Leaf::localhost()
         };
-        let server = crate::world::authority().issue(&leaf).unwrap();
+        let server = crate::simulation::authority().issue(&leaf).unwrap();
         let mut context = their_side(SslMethod::dtls_server(), suite);
         let key = PKey::private_key_from_pem(&server.key_pem().unwrap()).unwrap();
         let certificate = X509::from_pem(&server.certificate_pem().unwrap()).unwrap();
@@ -456,29 +457,30 @@ fn a_servers_packets_that_overtake_its_last_flight_are_kept_for_the_client() {
             key,
             ..Leaf::localhost()
         };
-        let server = crate::world::authority().issue(&leaf).unwrap();
-        let mut world = crate::world::World::with(
+        let server = crate::simulation::authority().issue(&leaf).unwrap();
+        let mut simulation = simulation::start_with(
             &dtls::ServerContext::new(&identity(&server)).unwrap(),
             &client_context(),
             SERVER_NAME,
         );
         let second = std::time::Duration::from_secs(1);
-        world.run(second, |world| {
-            let server = world.server.as_ref().map(Session::status);
+        simulation.run(second, |simulation| {
+            let server = simulation.server.session.as_ref().map(Session::status);
             server == Some(Status::Connected)
         });
-        assert_eq!(world.client.status(), Status::Handshaking, "{suite}");
-        world.server().send(b"first").unwrap();
-        world.server().send(b"second").unwrap();
+        assert_eq!(simulation.client.status(), Status::Handshaking, "{suite}");
+        simulation.server.session().send(b"first").unwrap();
+        simulation.server.session().send(b"second").unwrap();
         let mut sent = Vec::new();
-        world
-            .server()
+        simulation
+            .server
+            .session()
             .drain_datagrams(|datagram| sent.push(datagram.to_vec()));
         for datagram in sent.iter().rev() {
-            world.inject(crate::world::To::Client, datagram);
+            simulation.inject(To::Client, datagram);
         }
-        world.run_until_connected();
-        let got = taken(&mut world.client);
+        simulation.run_until_connected();
+        let got = taken(&mut simulation.client);
         assert_eq!(got, [b"second".to_vec(), b"first".to_vec()]);
     }
 }

@@ -10,9 +10,10 @@ use std::time::Duration;
 
 use dtls::{ClientContext, HANDSHAKE_LIMIT, Identity, ServerContext, Session, Settings};
 use testkit::certificates::{KeyKind, Leaf};
+use testkit::{Faults, SeededRng, To, openssl_rng};
 
-use crate::world::{Faults, SERVER_NAME, To, World, authority, client_context, taken};
-use crate::{clock, dice};
+use crate::clock;
+use crate::simulation::{self, SERVER_NAME, Simulation, authority, client_context, taken};
 
 const SEEDS: u64 = 1000;
 
@@ -40,16 +41,19 @@ static SERVERS: LazyLock<Vec<(Vec<u8>, Vec<u8>)>> = LazyLock::new(|| {
     // All in one place, so that no thread's earlier work shows in them.
     let _ = authority();
     clock::set(clock::BEGINNING);
-    dice::throw(2, make).into_iter().map(pem).collect()
+    openssl_rng::with_seed(2, make)
+        .into_iter()
+        .map(pem)
+        .collect()
 });
 static CLIENT: LazyLock<ClientContext> = LazyLock::new(client_context);
 
 /// What is made once is made before the first seed, with randomness of its own: the certificates, and
 /// what OpenSSL draws when it is first used.
 static READY: LazyLock<()> = LazyLock::new(|| {
-    dice::throw(3, || {
+    openssl_rng::with_seed(3, || {
         for which in 0..5 {
-            World::with(&server(which), &CLIENT, SERVER_NAME).run_until_connected();
+            simulation::start_with(&server(which), &CLIENT, SERVER_NAME).run_until_connected();
         }
     });
 });
@@ -61,38 +65,41 @@ fn server(which: u64) -> ServerContext {
 }
 
 /// A network, two settings and a certificate, all drawn from the seed.
-fn world(seed: u64) -> World {
-    let mut draw = World::numbers(seed);
+fn simulation(seed: u64) -> Simulation {
+    let mut rng = SeededRng::new(seed);
     let mut settings = || {
-        let mtu = 256 + draw() as usize % (1500 - 256 + 1);
+        let mtu = rng.within(256..=1500) as usize;
         Settings::default().max_datagram(mtu).unwrap()
     };
     let (of_client, of_server) = (settings(), settings());
-    let server = server(draw());
-    let mut world = World::with(
+    let server = server(rng.next_u64());
+    let mut simulation = simulation::start_with(
         &server.with_settings(of_server),
         &CLIENT.clone().with_settings(of_client),
         SERVER_NAME,
     );
-    world.seed(seed);
-    world.faults = Faults {
-        lost: 30,
-        doubled: draw() % 30,
-        delayed: draw() % 60,
-        damaged: draw() % 11,
+    simulation.set_seed(seed);
+    let mut percent = |end| rng.below(end) as f64 / 100.0;
+    simulation.faults = Faults {
+        loss: 0.3,
+        duplication: percent(30),
+        reordering: percent(60),
+        // 10 per mille at most.
+        corruption: percent(11) / 10.0,
+        ..Faults::default()
     };
-    world
+    simulation
 }
 
 /// Both sides connect within the limit; gives the time that it took.
-fn shake_hands(world: &mut World) -> Result<Duration, String> {
-    world.run(HANDSHAKE_LIMIT, World::both_connected);
-    if world.both_connected() {
-        return Ok(world.elapsed());
+fn shake_hands(simulation: &mut Simulation) -> Result<Duration, String> {
+    simulation.run(HANDSHAKE_LIMIT, Simulation::both_connected);
+    if simulation.both_connected() {
+        return Ok(simulation.elapsed());
     }
     let told = |session: &Session| (session.status(), session.failure().map(ToString::to_string));
-    let client = told(&world.client);
-    let server = world.server.as_ref().map(told);
+    let client = told(&simulation.client);
+    let server = simulation.server.session.as_ref().map(told);
     Err(format!("client {client:?}, server {server:?}"))
 }
 
@@ -108,23 +115,26 @@ fn packet(from: To, number: u64) -> Vec<u8> {
 }
 
 /// Packets arrive as they were sent or not at all, none twice.
-fn exchange(world: &mut World) -> Result<u64, String> {
+fn exchange(simulation: &mut Simulation) -> Result<u64, String> {
     let mut arrived = [[0; PACKETS as usize]; 2];
     for number in 0..PACKETS {
         let sent = (
-            world.client.send(&packet(To::Client, number)),
-            world.server().send(&packet(To::Server, number)),
+            simulation.client.send(&packet(To::Client, number)),
+            simulation
+                .server
+                .session()
+                .send(&packet(To::Server, number)),
         );
         if sent != (Ok(()), Ok(())) {
             return Err(format!("packet {number}: {sent:?}"));
         }
-        world.run(Duration::from_millis(16), |_| false);
+        simulation.run(Duration::from_millis(16), |_| false);
         if number + 1 == PACKETS {
-            world.settle();
+            simulation.settle();
         }
         let packets = [
-            (To::Server, taken(&mut world.client)),
-            (To::Client, taken(world.server())),
+            (To::Server, taken(&mut simulation.client)),
+            (To::Client, taken(simulation.server.session())),
         ];
         for (from, packets) in packets {
             for got in packets {
@@ -183,10 +193,10 @@ fn seeds() -> Range<u64> {
 fn every_handshake_completes_and_packets_arrive_unaltered_once_or_not_at_all() {
     LazyLock::force(&READY);
     let results = for_each_seed(seeds(), |seed| {
-        dice::throw(seed, || {
-            let mut world = world(seed);
-            let time = shake_hands(&mut world)?;
-            Ok((time, exchange(&mut world)?))
+        openssl_rng::with_seed(seed, || {
+            let mut simulation = simulation(seed);
+            let time = shake_hands(&mut simulation)?;
+            Ok((time, exchange(&mut simulation)?))
         })
     });
     let of: Vec<&Result<(Duration, u64), String>> =
@@ -231,11 +241,11 @@ fn every_handshake_completes_and_packets_arrive_unaltered_once_or_not_at_all() {
 fn a_seed_gives_the_same_datagrams_every_time() {
     LazyLock::force(&READY);
     let run = |seed| {
-        dice::throw(seed, || {
-            let mut world = world(seed);
-            shake_hands(&mut world).unwrap();
-            exchange(&mut world).unwrap();
-            world.sent
+        openssl_rng::with_seed(seed, || {
+            let mut simulation = simulation(seed);
+            shake_hands(&mut simulation).unwrap();
+            exchange(&mut simulation).unwrap();
+            simulation.sent
         })
     };
     for seed in 1..=10 {

@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use dtls::{HANDSHAKE_LIMIT, Status};
+use testkit::{SeededRng, To};
 
 use crate::hellos::message;
 use crate::hostile::{Hostile, plain};
-use crate::world::{To, World, taken};
+use crate::simulation::{self, Simulation, taken};
 
 /// Random bytes, and random bytes that look like records of every type, version and epoch.
-fn noise(world: &mut World) -> Vec<Vec<u8>> {
+fn noise() -> Vec<Vec<u8>> {
+    let mut rng = SeededRng::new(0);
     let mut all = vec![
         Vec::new(),
         vec![0],
@@ -18,8 +20,8 @@ fn noise(world: &mut World) -> Vec<Vec<u8>> {
         vec![0xff; 65_507],
     ];
     for _ in 0..300 {
-        let length = (world.next() % 2000) as usize;
-        all.push((0..length).map(|_| world.next() as u8).collect());
+        let length = rng.index(2000);
+        all.push(rng.bytes(length));
     }
     for content_type in [0, 19, 20, 21, 22, 23, 24, 25, 255] {
         for version in [[254, 253], [254, 255], [254, 252], [3, 3]] {
@@ -30,7 +32,7 @@ fn noise(world: &mut World) -> Vec<Vec<u8>> {
                     record.extend(epoch.to_be_bytes());
                     record.extend([0, 0, 0, 0, 0, 9]);
                     record.extend(length.to_be_bytes());
-                    record.extend((0..length).map(|_| world.next() as u8));
+                    record.extend(rng.bytes(length.into()));
                     all.push(record.clone());
                     // Two records in one datagram, the second one cut short.
                     let whole = record.clone();
@@ -45,30 +47,30 @@ fn noise(world: &mut World) -> Vec<Vec<u8>> {
 
 #[test]
 fn an_established_session_survives_any_datagram() {
-    let mut world = World::connected();
-    for datagram in noise(&mut world) {
-        world.inject(To::Server, &datagram);
-        world.inject(To::Client, &datagram);
+    let mut simulation = simulation::connected();
+    for datagram in noise() {
+        simulation.inject(To::Server, &datagram);
+        simulation.inject(To::Client, &datagram);
     }
-    world.settle();
-    world.client.send(b"still here").unwrap();
-    world.server().send(b"so am I").unwrap();
-    world.settle();
-    assert_eq!(taken(world.server()), [b"still here"]);
-    assert_eq!(taken(&mut world.client), [b"so am I"]);
+    simulation.settle();
+    simulation.client.send(b"still here").unwrap();
+    simulation.server.session().send(b"so am I").unwrap();
+    simulation.settle();
+    assert_eq!(taken(simulation.server.session()), [b"still here"]);
+    assert_eq!(taken(&mut simulation.client), [b"so am I"]);
 }
 
 #[test]
 fn a_handshake_survives_any_datagram_that_is_not_of_its_own_epoch() {
-    let mut world = World::new();
-    for datagram in noise(&mut world) {
-        world.inject(To::Server, &datagram);
-        world.inject(To::Client, &datagram);
+    let mut simulation = simulation::start();
+    for datagram in noise() {
+        simulation.inject(To::Server, &datagram);
+        simulation.inject(To::Client, &datagram);
     }
-    world.run_until_connected();
-    world.client.send(b"made it").unwrap();
-    world.settle();
-    assert_eq!(taken(world.server()), [b"made it"]);
+    simulation.run_until_connected();
+    simulation.client.send(b"made it").unwrap();
+    simulation.settle();
+    assert_eq!(taken(simulation.server.session()), [b"made it"]);
 }
 
 /// Alerts of every level and kind, close_notify among them.
@@ -78,31 +80,31 @@ fn alerts() -> impl Iterator<Item = Vec<u8>> {
 
 #[test]
 fn plain_text_alerts_do_not_end_an_established_session() {
-    let mut world = World::connected();
+    let mut simulation = simulation::connected();
     for alert in alerts() {
-        world.inject(To::Server, &alert);
-        world.inject(To::Client, &alert);
+        simulation.inject(To::Server, &alert);
+        simulation.inject(To::Client, &alert);
     }
-    world.settle();
-    world.client.send(b"unimpressed").unwrap();
-    world.settle();
-    assert_eq!(taken(world.server()), [b"unimpressed"]);
+    simulation.settle();
+    simulation.client.send(b"unimpressed").unwrap();
+    simulation.settle();
+    assert_eq!(taken(simulation.server.session()), [b"unimpressed"]);
 }
 
 #[test]
 fn plain_text_alerts_do_not_end_or_delay_a_handshake() {
-    let mut quiet = World::new();
+    let mut quiet = simulation::start();
     quiet.run_until_connected();
-    let mut world = World::new();
-    while !world.both_connected() {
+    let mut simulation = simulation::start();
+    while !simulation.both_connected() {
         for alert in alerts() {
-            world.inject(To::Server, &alert);
-            world.inject(To::Client, &alert);
+            simulation.inject(To::Server, &alert);
+            simulation.inject(To::Client, &alert);
         }
-        world.run(Duration::from_millis(10), World::both_connected);
-        assert!(world.elapsed() < Duration::from_millis(500));
+        simulation.run(Duration::from_millis(10), Simulation::both_connected);
+        assert!(simulation.elapsed() < Duration::from_millis(500));
     }
-    let delay = world.elapsed().saturating_sub(quiet.elapsed());
+    let delay = simulation.elapsed().saturating_sub(quiet.elapsed());
     assert!(delay < Duration::from_millis(10), "{delay:?}");
 }
 
@@ -110,31 +112,31 @@ fn plain_text_alerts_do_not_end_or_delay_a_handshake() {
 #[test]
 fn an_established_session_survives_strangers_and_delivers_nothing_of_theirs() {
     let other = {
-        let mut other = World::connected();
+        let mut other = simulation::connected();
         other.client.send(b"of another session").unwrap();
-        other.server().send(b"of another session").unwrap();
+        other.server.session().send(b"of another session").unwrap();
         other.settle();
         other.sent
     };
-    let mut world = World::connected();
+    let mut simulation = simulation::connected();
     let mut hostile = Hostile::new(1);
     hostile.captured = other.into_iter().map(|(_, datagram)| datagram).collect();
     for number in 0..100_u8 {
-        world.client.send(&[1, number]).unwrap();
-        world.server().send(&[2, number]).unwrap();
-        world.settle();
+        simulation.client.send(&[1, number]).unwrap();
+        simulation.server.session().send(&[2, number]).unwrap();
+        simulation.settle();
         hostile
             .captured
-            .extend(world.sent.drain(..).map(|(_, datagram)| datagram));
+            .extend(simulation.sent.drain(..).map(|(_, datagram)| datagram));
         for _ in 0..200 {
-            world.inject(To::Server, &hostile.datagram());
-            world.inject(To::Client, &hostile.datagram());
+            simulation.inject(To::Server, &hostile.datagram());
+            simulation.inject(To::Client, &hostile.datagram());
         }
-        world.settle();
-        assert_eq!(taken(world.server()), [[1, number]]);
-        assert_eq!(taken(&mut world.client), [[2, number]]);
+        simulation.settle();
+        assert_eq!(taken(simulation.server.session()), [[1, number]]);
+        assert_eq!(taken(&mut simulation.client), [[2, number]]);
     }
-    assert!(world.both_connected());
+    assert!(simulation.both_connected());
 }
 
 /// Some of what strangers send here fits: a message in the right place with another content. It ends
@@ -142,59 +144,67 @@ fn an_established_session_survives_strangers_and_delivers_nothing_of_theirs() {
 #[test]
 fn a_handshake_among_strangers_completes() {
     for seed in 1..=30 {
-        let mut world = World::new();
+        let mut simulation = simulation::start();
         let mut hostile = Hostile::new(seed);
-        hostile.captured = World::connected()
+        hostile.captured = simulation::connected()
             .sent
             .into_iter()
             .map(|(_, datagram)| datagram)
             .collect();
         for _ in 0..20 {
             for _ in 0..50 {
-                world.inject(To::Server, &hostile.datagram());
-                world.inject(To::Client, &hostile.datagram());
+                simulation.inject(To::Server, &hostile.datagram());
+                simulation.inject(To::Client, &hostile.datagram());
             }
-            world.run(Duration::from_millis(10), |_| false);
+            simulation.run(Duration::from_millis(10), |_| false);
         }
-        world.run(HANDSHAKE_LIMIT, World::both_connected);
+        simulation.run(HANDSHAKE_LIMIT, Simulation::both_connected);
         assert!(
-            world.both_connected(),
+            simulation.both_connected(),
             "seed {seed}: {:?}",
-            world.client.failure()
+            simulation.client.failure()
         );
-        world.client.send(b"got through").unwrap();
-        world.settle();
-        assert_eq!(taken(world.server()), [b"got through"], "seed {seed}");
+        simulation.client.send(b"got through").unwrap();
+        simulation.settle();
+        assert_eq!(
+            taken(simulation.server.session()),
+            [b"got through"],
+            "seed {seed}"
+        );
     }
 }
 
 #[test]
 fn a_session_that_has_ended_answers_nobody() {
-    let mut world = World::connected();
-    world.client.close();
-    world.settle();
+    let mut simulation = simulation::connected();
+    simulation.client.close();
+    simulation.settle();
     let mut hostile = Hostile::new(2);
-    hostile.captured = world.sent.drain(..).map(|(_, datagram)| datagram).collect();
+    hostile.captured = simulation
+        .sent
+        .drain(..)
+        .map(|(_, datagram)| datagram)
+        .collect();
     for _ in 0..2000 {
-        let now = world.now();
+        let now = simulation.now();
         let datagram = hostile.datagram();
-        world.client.handle_datagram(&datagram, now);
-        world.server().handle_datagram(&datagram, now);
+        simulation.client.handle_datagram(&datagram, now);
+        simulation.server.session().handle_datagram(&datagram, now);
     }
-    assert_eq!(world.client.status(), Status::Closed);
-    assert_eq!(world.server().status(), Status::Closed);
-    assert!(!world.client.has_datagrams() && !world.server().has_datagrams());
+    assert_eq!(simulation.client.status(), Status::Closed);
+    assert_eq!(simulation.server.session().status(), Status::Closed);
+    assert!(!simulation.client.has_datagrams() && !simulation.server.session().has_datagrams());
 }
 
 #[test]
 fn a_datagram_is_the_same_after_it_was_handled() {
-    let mut world = World::new();
+    let mut simulation = simulation::start();
     let mut hostile = Hostile::new(3);
     for _ in 0..1000 {
-        let now = world.now();
+        let now = simulation.now();
         let datagram = hostile.datagram();
         let before = datagram.clone();
-        world.client.handle_datagram(&datagram, now);
+        simulation.client.handle_datagram(&datagram, now);
         assert_eq!(datagram, before);
     }
 }
@@ -246,22 +256,22 @@ fn invalid_records(is_between: bool) -> Vec<Vec<u8>> {
 /// RFC 6347 section 4.1.2.7 has the invalid record dropped, not its datagram.
 #[test]
 fn invalid_records_are_dropped_and_valid_ones_around_them_are_not() {
-    let mut world = World::connected();
+    let mut simulation = simulation::connected();
     for is_between in [false, true] {
         for invalid in invalid_records(is_between) {
-            world.client.send(b"before").unwrap();
-            world.client.send(b"after").unwrap();
+            simulation.client.send(b"before").unwrap();
+            simulation.client.send(b"after").unwrap();
             let mut records = Vec::new();
-            world
+            simulation
                 .client
                 .drain_datagrams(|datagram| records.push(datagram.to_vec()));
             let datagram = match is_between {
                 true => [&records[0][..], &invalid, &records[1]].concat(),
                 false => [&records[0][..], &records[1], &invalid].concat(),
             };
-            world.inject(To::Server, &datagram);
-            world.settle();
-            let got = taken(world.server());
+            simulation.inject(To::Server, &datagram);
+            simulation.settle();
+            let got = taken(simulation.server.session());
             assert_eq!(got, [b"before".to_vec(), b"after".to_vec()], "{invalid:?}");
         }
     }
@@ -282,21 +292,21 @@ fn split(mut datagram: &[u8]) -> Vec<Vec<u8>> {
 /// The same in everything that a client sends while it shakes hands.
 #[test]
 fn invalid_records_among_a_handshakes_do_not_stop_or_delay_it() {
-    let mut quiet = World::new();
+    let mut quiet = simulation::start();
     quiet.run_until_connected();
     for is_between in [false, true] {
         for invalid in invalid_records(is_between) {
-            let mut world = World::new();
+            let mut simulation = simulation::start();
             let add = invalid.clone();
-            world.reshape = Some(Box::new(move |datagram| {
+            simulation.client.reshape = Some(Box::new(move |datagram| {
                 let records = match is_between {
                     true => split(&datagram).join(&add[..]),
                     false => [&datagram[..], &add].concat(),
                 };
                 vec![records]
             }));
-            world.run_until_connected();
-            let delay = world.elapsed().saturating_sub(quiet.elapsed());
+            simulation.run_until_connected();
+            let delay = simulation.elapsed().saturating_sub(quiet.elapsed());
             assert!(delay < Duration::from_millis(10), "{invalid:?}: {delay:?}");
         }
     }
@@ -304,18 +314,18 @@ fn invalid_records_among_a_handshakes_do_not_stop_or_delay_it() {
 
 #[test]
 fn datagrams_with_single_bits_changed_are_dropped() {
-    let mut world = World::connected();
-    world.client.send(b"protected").unwrap();
+    let mut simulation = simulation::connected();
+    simulation.client.send(b"protected").unwrap();
     let mut record = Vec::new();
-    world
+    simulation
         .client
         .drain_datagrams(|datagram| record = datagram.to_vec());
     for bit in 0..record.len() * 8 {
         let mut changed = record.clone();
         changed[bit / 8] ^= 1 << (bit % 8);
-        world.inject(To::Server, &changed);
+        simulation.inject(To::Server, &changed);
     }
-    world.inject(To::Server, &record);
-    world.settle();
-    assert_eq!(taken(world.server()), [b"protected"]);
+    simulation.inject(To::Server, &record);
+    simulation.settle();
+    assert_eq!(taken(simulation.server.session()), [b"protected"]);
 }

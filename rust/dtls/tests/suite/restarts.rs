@@ -4,11 +4,12 @@
 use std::time::Duration;
 
 use dtls::{CookieCheck, CookieJar, Failure, HANDSHAKE_LIMIT, RESTART_SILENCE, Session, Status};
+use testkit::{Faults, To};
 
 use crate::hellos;
 use crate::hostile::plain;
-use crate::world::{
-    CLIENT_ADDRESS, Faults, SERVER_NAME, To, World, client_context, server_context, taken,
+use crate::simulation::{
+    self, CLIENT_ADDRESS, SERVER_NAME, Simulation, client_context, server_context, taken,
 };
 
 const SOON: Duration = Duration::from_secs(3);
@@ -16,99 +17,129 @@ const SOON: Duration = Duration::from_secs(3);
 /// The server forgets its secret between the cookie and the hello that brings it.
 #[test]
 fn a_server_that_is_started_anew_before_it_knows_the_client_is_reached() {
-    let mut world = World::new();
-    world.run(Duration::from_secs(1), |world| world.sent.len() == 3);
-    world.jar = CookieJar::new(world.now()).unwrap();
-    world.run(HANDSHAKE_LIMIT, World::both_connected);
-    assert!(world.both_connected(), "{:?}", world.client.failure());
-    assert!(world.elapsed() < SOON, "{:?}", world.elapsed());
+    let mut simulation = simulation::start();
+    simulation.run(Duration::from_secs(1), |simulation| {
+        simulation.sent.len() == 3
+    });
+    simulation.server.jar = CookieJar::new(simulation.now()).unwrap();
+    simulation.run(HANDSHAKE_LIMIT, Simulation::both_connected);
+    assert!(
+        simulation.both_connected(),
+        "{:?}",
+        simulation.client.failure()
+    );
+    assert!(simulation.elapsed() < SOON, "{:?}", simulation.elapsed());
 }
 
 /// As above, but the server had made a session, which is lost with it.
 #[test]
 fn a_server_that_is_started_anew_in_the_midst_of_a_handshake_is_reached() {
-    let mut world = World::new();
-    world.run(Duration::from_secs(1), |world| world.server.is_some());
-    world.drop_all_under_way();
-    world.server = None;
-    world.jar = CookieJar::new(world.now()).unwrap();
-    world.run(HANDSHAKE_LIMIT, World::both_connected);
-    assert!(world.both_connected(), "{:?}", world.client.failure());
-    assert!(world.elapsed() < 2 * SOON, "{:?}", world.elapsed());
+    let mut simulation = simulation::start();
+    simulation.run(Duration::from_secs(1), |simulation| {
+        simulation.server.session.is_some()
+    });
+    simulation.drop_in_flight();
+    simulation.server.session = None;
+    simulation.server.jar = CookieJar::new(simulation.now()).unwrap();
+    simulation.run(HANDSHAKE_LIMIT, Simulation::both_connected);
+    assert!(
+        simulation.both_connected(),
+        "{:?}",
+        simulation.client.failure()
+    );
+    assert!(
+        simulation.elapsed() < 2 * SOON,
+        "{:?}",
+        simulation.elapsed()
+    );
 }
 
 #[test]
 fn a_cookie_made_up_by_a_stranger_costs_but_time() {
-    let mut world = World::new();
+    let mut simulation = simulation::start();
     let mut message = vec![3, 0, 0, 35, 0, 0, 0, 0, 0, 0, 0, 35, 254, 255, 32];
     message.extend([7; 32]);
-    world.inject(To::Client, &plain(22, 0, &message));
-    world.run(HANDSHAKE_LIMIT, World::both_connected);
-    assert!(world.both_connected(), "{:?}", world.client.failure());
-    assert!(world.elapsed() < SOON, "{:?}", world.elapsed());
+    simulation.inject(To::Client, &plain(22, 0, &message));
+    simulation.run(HANDSHAKE_LIMIT, Simulation::both_connected);
+    assert!(
+        simulation.both_connected(),
+        "{:?}",
+        simulation.client.failure()
+    );
+    assert!(simulation.elapsed() < SOON, "{:?}", simulation.elapsed());
 }
 
 /// A server's flight, well formed and in the right place, but of another session.
 fn foreign_flight() -> Vec<u8> {
-    let other = World::connected();
+    let other = simulation::connected();
     let mut flights = other.sent.iter().filter(|(to, _)| *to == To::Client);
     flights.nth(1).expect("the server's flight").1.clone()
 }
 
-fn begin_with_a_foreign_flight(world: &mut World) {
-    world.run(Duration::from_secs(1), |world| world.sent.len() == 3);
-    world.inject(To::Client, &foreign_flight());
-    world.run(HANDSHAKE_LIMIT, World::both_connected);
-    assert!(world.both_connected(), "{:?}", world.client.failure());
+fn begin_with_a_foreign_flight(simulation: &mut Simulation) {
+    simulation.run(Duration::from_secs(1), |simulation| {
+        simulation.sent.len() == 3
+    });
+    simulation.inject(To::Client, &foreign_flight());
+    simulation.run(HANDSHAKE_LIMIT, Simulation::both_connected);
+    assert!(
+        simulation.both_connected(),
+        "{:?}",
+        simulation.client.failure()
+    );
 }
 
 #[test]
 fn a_flight_made_up_by_a_stranger_costs_but_an_attempt() {
-    let mut world = World::new();
-    begin_with_a_foreign_flight(&mut world);
-    assert!(world.elapsed() < SOON, "{:?}", world.elapsed());
+    let mut simulation = simulation::start();
+    begin_with_a_foreign_flight(&mut simulation);
+    assert!(simulation.elapsed() < SOON, "{:?}", simulation.elapsed());
 }
 
 /// As OpenSSL's own server does: its next flight has numbers that the last attempt's had.
 #[test]
 fn a_server_that_numbers_every_flight_alike_is_reached_in_a_second_attempt() {
-    let mut world = World::new();
-    world.numbers_from_one = true;
-    begin_with_a_foreign_flight(&mut world);
-    assert!(world.elapsed() < 3 * SOON, "{:?}", world.elapsed());
+    let mut simulation = simulation::start();
+    simulation.server.numbers_from_one = true;
+    begin_with_a_foreign_flight(&mut simulation);
+    assert!(
+        simulation.elapsed() < 3 * SOON,
+        "{:?}",
+        simulation.elapsed()
+    );
 }
 
 /// A server that has nothing else to say sends its alert again with every hello.
 #[test]
 fn an_alert_that_comes_with_every_attempt_is_believed() {
-    let mut world = World::new();
-    world.faults.lost = 100;
+    let mut simulation = simulation::start();
+    simulation.faults.loss = 1.0;
     for _ in 0..20 {
-        world.inject(To::Client, &plain(21, 1 << 40, &[2, 40]));
-        world.run(Duration::from_millis(500), |_| false);
+        simulation.inject(To::Client, &plain(21, 1 << 40, &[2, 40]));
+        simulation.run(Duration::from_millis(500), |_| false);
     }
-    let failure = world.client.failure();
+    let failure = simulation.client.failure();
     assert!(matches!(failure, Some(Failure::Alert(_))), "{failure:?}");
 }
 
 #[test]
 fn a_client_that_is_started_again_is_told_from_its_own_late_hellos() {
-    let mut world = World::connected();
-    let own: Vec<Vec<u8>> = world
+    let mut simulation = simulation::connected();
+    let own: Vec<Vec<u8>> = simulation
         .sent
         .iter()
         .map(|(_, datagram)| datagram.clone())
         .collect();
     for datagram in &own {
-        assert!(!world.server().is_new_client_hello(datagram));
-        assert!(!world.client.is_new_client_hello(datagram));
+        assert!(!simulation.server.session().is_new_client_hello(datagram));
+        assert!(!simulation.client.is_new_client_hello(datagram));
     }
-    let now = world.now();
+    let now = simulation.now();
     let mut again = Session::connect(&client_context(), SERVER_NAME, now).unwrap();
     let mut hello = Vec::new();
     again.drain_datagrams(|datagram| hello = datagram.to_vec());
-    assert!(world.server().is_new_client_hello(&hello));
-    assert!(!world.client.is_new_client_hello(&hello));
+    assert!(simulation.server.session().is_new_client_hello(&hello));
+    assert!(!simulation.client.is_new_client_hello(&hello));
 }
 
 /// A client that nobody in the simulation polls, on the same address as the one that is connected.
@@ -120,11 +151,12 @@ struct Newcomer {
 
 impl Newcomer {
     /// Someone who reads what is sent to the client's address, and can send from it.
-    fn new(world: &mut World) -> Self {
-        let now = world.now();
+    fn new(simulation: &mut Simulation) -> Self {
+        let now = simulation.now();
         let mut session = Session::connect(&client_context(), SERVER_NAME, now).unwrap();
         let hello = last_datagram(&mut session);
-        let greeting = world
+        let greeting = simulation
+            .server
             .jar
             .verify_cookie(&hello, CLIENT_ADDRESS, now)
             .unwrap();
@@ -144,251 +176,276 @@ fn last_datagram(session: &mut Session) -> Vec<u8> {
 }
 
 /// How many datagrams of a handshake the server has sent since so many were sent in all.
-fn flights_since(world: &World, begin: usize) -> usize {
+fn flights_since(simulation: &Simulation, begin: usize) -> usize {
     let is_flight = |(to, datagram): &&(To, Vec<u8>)| *to == To::Client && datagram[0] == 22;
-    world.sent[begin..].iter().filter(is_flight).count()
+    simulation.sent[begin..].iter().filter(is_flight).count()
 }
 
 /// The client says something, and the server answers.
-fn talk(world: &mut World, text: &[u8]) {
-    world.client.send(text).unwrap();
-    world.settle();
-    assert_eq!(taken(world.server()), [text]);
-    world.server().send(text).unwrap();
-    world.settle();
-    assert_eq!(taken(&mut world.client), [text]);
+fn talk(simulation: &mut Simulation, text: &[u8]) {
+    simulation.client.send(text).unwrap();
+    simulation.settle();
+    assert_eq!(taken(simulation.server.session()), [text]);
+    simulation.server.session().send(text).unwrap();
+    simulation.settle();
+    assert_eq!(taken(&mut simulation.client), [text]);
 }
 
 /// A client's process ends without a goodbye, and another one begins on its address.
-fn start_client_again(world: &mut World) {
-    world.client = Session::connect(&client_context(), SERVER_NAME, world.now()).unwrap();
+fn start_client_again(simulation: &mut Simulation) {
+    simulation.client.session =
+        Session::connect(&client_context(), SERVER_NAME, simulation.now()).unwrap();
 }
 
 #[test]
 fn a_hello_without_a_cookie_changes_nothing_for_an_established_session() {
-    let mut world = World::connected();
-    let now = world.now();
+    let mut simulation = simulation::connected();
+    let now = simulation.now();
     let mut other = Session::connect(&client_context(), SERVER_NAME, now).unwrap();
     let hello = last_datagram(&mut other);
-    let greeting = world
+    let greeting = simulation
+        .server
         .jar
         .verify_cookie(&hello, CLIENT_ADDRESS, now)
         .unwrap();
     assert!(matches!(greeting, CookieCheck::Unverified(_)));
-    world.inject(To::Server, &hello);
-    world.settle();
-    assert_eq!(world.server().timeout(), None, "nothing is under way");
-    talk(&mut world, b"still me");
+    simulation.inject(To::Server, &hello);
+    simulation.settle();
+    assert_eq!(
+        simulation.server.session().timeout(),
+        None,
+        "nothing is under way"
+    );
+    talk(&mut simulation, b"still me");
 }
 
 /// The sender of the hello sees what is sent to the client and sends from its address.
 #[test]
 fn a_hello_with_a_cookie_that_is_not_the_clients_is_not_answered_while_the_client_speaks() {
-    let mut world = World::connected();
-    let begin = world.sent.len();
+    let mut simulation = simulation::connected();
+    let begin = simulation.sent.len();
     for round in 0..20_u8 {
-        let newcomer = Newcomer::new(&mut world);
-        world.inject(To::Server, &newcomer.hello);
-        world.run(Duration::from_millis(500), |_| false);
-        world.client.send(&[round]).unwrap();
-        world.run(Duration::from_millis(500), |_| false);
-        assert_eq!(taken(world.server()), [[round]]);
+        let newcomer = Newcomer::new(&mut simulation);
+        simulation.inject(To::Server, &newcomer.hello);
+        simulation.run(Duration::from_millis(500), |_| false);
+        simulation.client.send(&[round]).unwrap();
+        simulation.run(Duration::from_millis(500), |_| false);
+        assert_eq!(taken(simulation.server.session()), [[round]]);
     }
-    assert_eq!(flights_since(&world, begin), 0);
-    assert_eq!(world.server().timeout(), None, "the newcomer is dropped");
-    assert_eq!(world.restarts, 0);
+    assert_eq!(flights_since(&simulation, begin), 0);
+    assert_eq!(
+        simulation.server.session().timeout(),
+        None,
+        "the newcomer is dropped"
+    );
+    assert_eq!(simulation.server.restarts, 0);
 }
 
 #[test]
 fn a_handshake_beside_the_session_of_a_silent_client_ends_when_the_client_speaks() {
-    let mut world = World::connected();
-    let begin = world.sent.len();
-    let newcomer = Newcomer::new(&mut world);
-    world.inject(To::Server, &newcomer.hello);
-    world.run(RESTART_SILENCE - Duration::from_millis(1), |_| false);
-    assert_eq!(flights_since(&world, begin), 0, "not answered yet");
-    world.run(Duration::from_secs(8), |_| false);
+    let mut simulation = simulation::connected();
+    let begin = simulation.sent.len();
+    let newcomer = Newcomer::new(&mut simulation);
+    simulation.inject(To::Server, &newcomer.hello);
+    simulation.run(RESTART_SILENCE - Duration::from_millis(1), |_| false);
+    assert_eq!(flights_since(&simulation, begin), 0, "not answered yet");
+    simulation.run(Duration::from_secs(8), |_| false);
     assert!(
-        flights_since(&world, begin) > 0,
+        flights_since(&simulation, begin) > 0,
         "answered after the silence"
     );
-    assert!(world.server().is_restarting());
-    assert_eq!(world.server().status(), Status::Connected);
+    assert!(simulation.server.session().is_restarting());
+    assert_eq!(simulation.server.session().status(), Status::Connected);
     assert_eq!(
-        world.client.status(),
+        simulation.client.status(),
         Status::Connected,
         "it ignores the flights"
     );
-    talk(&mut world, b"I was only thinking");
-    assert!(!world.server().is_restarting(), "the newcomer is dropped");
-    assert_eq!(world.server().timeout(), None);
+    talk(&mut simulation, b"I was only thinking");
+    assert!(
+        !simulation.server.session().is_restarting(),
+        "the newcomer is dropped"
+    );
+    assert_eq!(simulation.server.session().timeout(), None);
 
     // What the newcomer sends now belongs to no handshake.
     let Newcomer { mut session, hello } = newcomer;
-    let now = world.now();
-    for (_, datagram) in &world.sent[begin..] {
+    let now = simulation.now();
+    for (_, datagram) in &simulation.sent[begin..] {
         session.handle_datagram(datagram, now);
     }
     let mut flight = Vec::new();
     session.drain_datagrams(|datagram| flight.push(datagram.to_vec()));
     assert_eq!(session.status(), Status::Handshaking);
     for datagram in flight.iter().filter(|datagram| **datagram != hello) {
-        world.inject(To::Server, datagram);
+        simulation.inject(To::Server, datagram);
     }
-    talk(&mut world, b"as before");
-    assert_eq!(world.restarts, 0);
+    talk(&mut simulation, b"as before");
+    assert_eq!(simulation.server.restarts, 0);
 }
 
 #[test]
 fn a_handshake_beside_a_session_that_is_never_finished_is_given_up_and_the_session_stays() {
-    let mut world = World::connected();
-    let newcomer = Newcomer::new(&mut world);
-    world.inject(To::Server, &newcomer.hello);
-    world.run(RESTART_SILENCE + SOON, |_| false);
-    assert!(world.server().is_restarting());
-    world.run(HANDSHAKE_LIMIT, |_| false);
-    assert!(!world.server().is_restarting());
-    assert_eq!(world.server().timeout(), None);
-    talk(&mut world, b"still here");
+    let mut simulation = simulation::connected();
+    let newcomer = Newcomer::new(&mut simulation);
+    simulation.inject(To::Server, &newcomer.hello);
+    simulation.run(RESTART_SILENCE + SOON, |_| false);
+    assert!(simulation.server.session().is_restarting());
+    simulation.run(HANDSHAKE_LIMIT, |_| false);
+    assert!(!simulation.server.session().is_restarting());
+    assert_eq!(simulation.server.session().timeout(), None);
+    talk(&mut simulation, b"still here");
 }
 
 #[test]
 fn hellos_that_differ_begin_one_handshake_a_second_and_start_no_new_wait() {
-    let mut world = World::connected();
-    let begin = world.sent.len();
+    let mut simulation = simulation::connected();
+    let begin = simulation.sent.len();
     let mut hellos = Vec::new();
     for _ in 0..100 {
-        let newcomer = Newcomer::new(&mut world);
-        world.inject(To::Server, &newcomer.hello);
+        let newcomer = Newcomer::new(&mut simulation);
+        simulation.inject(To::Server, &newcomer.hello);
         hellos.push(newcomer.hello);
-        world.run(Duration::from_millis(100), |_| false);
+        simulation.run(Duration::from_millis(100), |_| false);
     }
-    let server_hellos = world.sent[begin..].iter().filter(|(to, datagram)| {
+    let server_hellos = simulation.sent[begin..].iter().filter(|(to, datagram)| {
         *to == To::Client && datagram[0] == 22 && datagram.get(13) == Some(&2)
     });
     // From the second second on, one a second; each is repeated at the most once in its second.
     let count = server_hellos.count();
     assert!((8..=16).contains(&count), "{count}");
-    talk(&mut world, b"still me");
+    talk(&mut simulation, b"still me");
 }
 
 #[test]
 fn a_client_that_is_started_again_is_connected_within_three_seconds_while_the_server_sends() {
-    let mut world = World::connected();
-    world.client.send(b"last words").unwrap();
-    world.settle();
-    start_client_again(&mut world);
-    let begin = world.elapsed();
-    while world.restarts == 0 && world.elapsed() - begin < SOON {
+    let mut simulation = simulation::connected();
+    simulation.client.send(b"last words").unwrap();
+    simulation.settle();
+    start_client_again(&mut simulation);
+    let begin = simulation.elapsed();
+    while simulation.server.restarts == 0 && simulation.elapsed() - begin < SOON {
         // Of the old session, which the client cannot open.
-        world.server().send(&[7; 200]).unwrap();
-        world.run(Duration::from_millis(50), |world| world.restarts > 0);
+        simulation.server.session().send(&[7; 200]).unwrap();
+        simulation.run(Duration::from_millis(50), |simulation| {
+            simulation.server.restarts > 0
+        });
     }
-    assert_eq!(world.restarts, 1);
-    world.run(SOON - (world.elapsed() - begin), World::both_connected);
-    assert!(world.both_connected(), "{:?}", world.client.failure());
-    assert!(
-        world.elapsed() - begin < SOON,
-        "{:?}",
-        world.elapsed() - begin
+    assert_eq!(simulation.server.restarts, 1);
+    simulation.run(
+        SOON - (simulation.elapsed() - begin),
+        Simulation::both_connected,
     );
-    talk(&mut world, b"me again");
+    assert!(
+        simulation.both_connected(),
+        "{:?}",
+        simulation.client.failure()
+    );
+    assert!(
+        simulation.elapsed() - begin < SOON,
+        "{:?}",
+        simulation.elapsed() - begin
+    );
+    talk(&mut simulation, b"me again");
     // And once more, at once.
-    start_client_again(&mut world);
-    world.run(SOON, |world| world.restarts == 2 && world.both_connected());
-    talk(&mut world, b"and again");
+    start_client_again(&mut simulation);
+    simulation.run(SOON, |simulation| {
+        simulation.server.restarts == 2 && simulation.both_connected()
+    });
+    talk(&mut simulation, b"and again");
 }
 
 /// Its hello comes in pieces, of which those behind the first have no cookie.
 #[test]
 fn a_client_that_is_started_again_and_cuts_its_hello_is_connected_within_three_seconds() {
-    let mut world = World::connected();
-    let begin = world.elapsed();
-    start_client_again(&mut world);
-    let now = world.now();
-    let mut newcomer = Newcomer::new(&mut world);
+    let mut simulation = simulation::connected();
+    let begin = simulation.elapsed();
+    start_client_again(&mut simulation);
+    let now = simulation.now();
+    let mut newcomer = Newcomer::new(&mut simulation);
     let pieces = hellos::cut(&newcomer.hello, 80);
     assert!(pieces.len() > 1);
     for piece in &pieces {
-        world.inject(To::Server, piece);
+        simulation.inject(To::Server, piece);
     }
     // The client in the simulation is silent.
-    world.client.close();
-    let sent = world.sent.len();
-    world.run(RESTART_SILENCE, |_| false);
-    world.run(Duration::from_millis(1), |_| false);
+    simulation.client.close();
+    let sent = simulation.sent.len();
+    simulation.run(RESTART_SILENCE, |_| false);
+    simulation.run(Duration::from_millis(1), |_| false);
     for round in [sent, sent + 1] {
-        for (_, datagram) in &world.sent[round..] {
+        for (_, datagram) in &simulation.sent[round..] {
             newcomer.session.handle_datagram(datagram, now);
         }
         newcomer
             .session
-            .drain_datagrams(|datagram| world.inject(To::Server, datagram));
-        world.run(Duration::from_millis(100), |_| false);
+            .drain_datagrams(|datagram| simulation.inject(To::Server, datagram));
+        simulation.run(Duration::from_millis(100), |_| false);
     }
-    assert_eq!(world.restarts, 1);
+    assert_eq!(simulation.server.restarts, 1);
     assert!(
-        world.elapsed() - begin < SOON,
+        simulation.elapsed() - begin < SOON,
         "{:?}",
-        world.elapsed() - begin
+        simulation.elapsed() - begin
     );
 }
 
 #[test]
 fn a_client_that_is_started_again_on_a_bad_network_gets_in() {
     for seed in 0..20 {
-        let mut world = World::connected();
-        world.seed(seed);
-        world.faults = Faults {
-            lost: 20,
-            doubled: 10,
-            delayed: 20,
-            damaged: 1,
+        let mut simulation = simulation::connected();
+        simulation.set_seed(seed);
+        simulation.faults = Faults {
+            loss: 0.2,
+            duplication: 0.1,
+            reordering: 0.2,
+            corruption: 0.001,
+            ..Faults::default()
         };
-        start_client_again(&mut world);
-        world.run(HANDSHAKE_LIMIT, |world| {
-            world.restarts > 0 && world.both_connected()
+        start_client_again(&mut simulation);
+        simulation.run(HANDSHAKE_LIMIT, |simulation| {
+            simulation.server.restarts > 0 && simulation.both_connected()
         });
         assert!(
-            world.both_connected(),
+            simulation.both_connected(),
             "seed {seed}: {:?}",
-            world.client.failure()
+            simulation.client.failure()
         );
-        assert!(world.restarts > 0, "seed {seed}");
-        world.faults = Faults::default();
-        world.settle();
-        talk(&mut world, b"hello again");
+        assert!(simulation.server.restarts > 0, "seed {seed}");
+        simulation.faults = Faults::default();
+        simulation.settle();
+        talk(&mut simulation, b"hello again");
     }
 }
 
 /// A client that began twice, and whose first attempt's hello comes late: its cookie still holds.
 #[test]
 fn a_late_hello_of_an_earlier_attempt_ends_no_session() {
-    let mut world = World::new();
-    let late = Newcomer::new(&mut world);
-    world.run_until_connected();
-    let begin = world.sent.len();
+    let mut simulation = simulation::start();
+    let late = Newcomer::new(&mut simulation);
+    simulation.run_until_connected();
+    let begin = simulation.sent.len();
     for copy in 0..2 {
-        world.inject(To::Server, &late.hello);
-        world.run(Duration::from_secs(1), |_| false);
-        talk(&mut world, &[copy]);
+        simulation.inject(To::Server, &late.hello);
+        simulation.run(Duration::from_secs(1), |_| false);
+        talk(&mut simulation, &[copy]);
     }
-    assert_eq!(flights_since(&world, begin), 0);
-    assert_eq!(world.restarts, 0);
+    assert_eq!(flights_since(&simulation, begin), 0);
+    assert_eq!(simulation.server.restarts, 0);
 }
 
 /// Datagrams of the client's former life that arrive once the new handshake is finished do not undo it.
 #[test]
 fn a_finished_restart_is_not_dropped_for_a_late_record_of_the_old_session() {
-    let mut world = World::connected();
+    let mut simulation = simulation::connected();
     let mut late = Vec::new();
-    world.client.send(b"late").unwrap();
-    world
+    simulation.client.send(b"late").unwrap();
+    simulation
         .client
         .drain_datagrams(|datagram| late = datagram.to_vec());
-    let now = world.now();
-    let mut newcomer = Newcomer::new(&mut world);
-    let mut old = world.server.take().unwrap();
+    let now = simulation.now();
+    let mut newcomer = Newcomer::new(&mut simulation);
+    let mut old = simulation.server.session.take().unwrap();
     old.offer_restart(&newcomer.hello, now);
     assert!(!old.restart_is_due(now + RESTART_SILENCE - Duration::from_millis(1)));
     let now = now + RESTART_SILENCE;

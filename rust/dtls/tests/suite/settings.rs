@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use dtls::{ConfigError, Failure, Settings, Status};
+use testkit::To;
 
-use crate::world::{SERVER_NAME, To, World, client_context, server_context};
+use crate::simulation::{self, SERVER_NAME, Simulation, client_context, server_context};
 
-fn world(of_client: Settings, of_server: Settings) -> World {
+fn simulation(of_client: Settings, of_server: Settings) -> Simulation {
     let server = server_context().with_settings(of_server);
     let client = client_context().with_settings(of_client);
-    World::with(&server, &client, SERVER_NAME)
+    simulation::start_with(&server, &client, SERVER_NAME)
 }
 
 #[test]
@@ -61,8 +62,8 @@ fn every_allowed_value_at_its_bounds_makes_a_session() {
                     .and_then(|settings| settings.handshake_limit(limit))
                     .and_then(|settings| settings.max_datagram(size))
                     .unwrap();
-                let mut world = world(settings, settings);
-                world.run_until_connected();
+                let mut simulation = simulation(settings, settings);
+                simulation.run_until_connected();
             }
         }
     }
@@ -73,12 +74,12 @@ fn the_first_retransmission_comes_when_it_is_set_to() {
     let settings = Settings::default()
         .first_retransmission(Duration::from_millis(250))
         .unwrap();
-    let mut world = world(settings, settings);
-    world.faults.lost = 100;
+    let mut simulation = simulation(settings, settings);
+    simulation.faults.loss = 1.0;
     for (time, sent) in [(249, 1), (251, 2), (749, 2), (751, 3)] {
-        let left = Duration::from_millis(time) - world.elapsed();
-        world.run(left, |_| false);
-        assert_eq!(world.sent.len(), sent, "after {time} ms");
+        let left = Duration::from_millis(time) - simulation.elapsed();
+        simulation.run(left, |_| false);
+        assert_eq!(simulation.sent.len(), sent, "after {time} ms");
     }
 }
 
@@ -88,15 +89,20 @@ fn a_handshake_ends_at_its_limit_on_both_sides() {
     for seconds in [1, 5, 200] {
         let limit = Duration::from_secs(seconds);
         let settings = Settings::default().handshake_limit(limit).unwrap();
-        let mut world = world(settings, settings);
-        world.run(Duration::from_millis(500), |world| world.server.is_some());
-        let begun = world.elapsed();
-        world.faults.lost = 100;
-        world.drop_all_under_way();
-        world.run(limit - begun - Duration::from_millis(1), |_| false);
-        assert_eq!(world.client.status(), Status::Handshaking);
-        world.run(begun + Duration::from_millis(2), |_| false);
-        for session in [&world.client, world.server.as_ref().unwrap()] {
+        let mut simulation = simulation(settings, settings);
+        simulation.run(Duration::from_millis(500), |simulation| {
+            simulation.server.session.is_some()
+        });
+        let begun = simulation.elapsed();
+        simulation.faults.loss = 1.0;
+        simulation.drop_in_flight();
+        simulation.run(limit - begun - Duration::from_millis(1), |_| false);
+        assert_eq!(simulation.client.status(), Status::Handshaking);
+        simulation.run(begun + Duration::from_millis(2), |_| false);
+        for session in [
+            &simulation.client,
+            simulation.server.session.as_ref().unwrap(),
+        ] {
             assert_eq!(session.status(), Status::Failed);
             let failure = session.failure().unwrap();
             assert_eq!(failure, &Failure::TimedOut(limit));
@@ -114,10 +120,10 @@ fn a_handshake_ends_at_its_limit_on_both_sides() {
 fn flights_are_cut_for_the_datagram_that_is_set() {
     for size in [256, 257, 500, 1152, 1500] {
         let settings = Settings::default().max_datagram(size).unwrap();
-        let mut world = world(settings, settings);
-        world.run_until_connected();
+        let mut simulation = simulation(settings, settings);
+        simulation.run_until_connected();
         let largest = |to| {
-            let sent = world.sent.iter().filter(|(whom, _)| *whom == to);
+            let sent = simulation.sent.iter().filter(|(whom, _)| *whom == to);
             sent.map(|(_, datagram)| datagram.len()).max().unwrap()
         };
         assert!(largest(To::Server) <= size && largest(To::Client) <= size);
@@ -132,35 +138,41 @@ fn flights_are_cut_for_the_datagram_that_is_set() {
 
 #[test]
 fn the_last_authenticated_record_is_told_and_no_stranger_changes_that() {
-    let mut world = World::new();
-    assert_eq!(world.client.last_authenticated(), None);
-    world.run_until_connected();
+    let mut simulation = simulation::start();
+    assert_eq!(simulation.client.last_authenticated(), None);
+    simulation.run_until_connected();
     // The server has the client's last flight, the client the server's one latency later.
     let (client, server) = (
-        world.client.last_authenticated(),
-        world.server().last_authenticated(),
+        simulation.client.last_authenticated(),
+        simulation.server.session().last_authenticated(),
     );
-    assert_eq!(client, Some(world.now()));
+    assert_eq!(client, Some(simulation.now()));
     assert!(server.is_some() && server < client);
 
-    world.run(Duration::from_secs(10), |_| false);
+    simulation.run(Duration::from_secs(10), |_| false);
     for datagram in [&[][..], &[23; 13], &crate::hostile::plain(21, 9, &[2, 0])] {
-        world.inject(To::Server, datagram);
-        world.inject(To::Client, datagram);
+        simulation.inject(To::Server, datagram);
+        simulation.inject(To::Client, datagram);
     }
-    let replayed: Vec<_> = world.sent.clone();
+    let replayed: Vec<_> = simulation.sent.clone();
     for (to, datagram) in &replayed {
-        world.inject(*to, datagram);
+        simulation.inject(*to, datagram);
     }
-    world.settle();
-    assert_eq!(world.client.last_authenticated(), client);
-    assert_eq!(world.server().last_authenticated(), server);
+    simulation.settle();
+    assert_eq!(simulation.client.last_authenticated(), client);
+    assert_eq!(simulation.server.session().last_authenticated(), server);
 
-    world.client.send(b"here I am").unwrap();
-    world.run(Duration::from_millis(20), |_| false);
-    assert_eq!(world.server().last_authenticated(), Some(world.now()));
-    assert_eq!(world.client.last_authenticated(), client);
-    world.server().close();
-    world.run(Duration::from_millis(20), |_| false);
-    assert_eq!(world.client.last_authenticated(), Some(world.now()));
+    simulation.client.send(b"here I am").unwrap();
+    simulation.run(Duration::from_millis(20), |_| false);
+    assert_eq!(
+        simulation.server.session().last_authenticated(),
+        Some(simulation.now())
+    );
+    assert_eq!(simulation.client.last_authenticated(), client);
+    simulation.server.session().close();
+    simulation.run(Duration::from_millis(20), |_| false);
+    assert_eq!(
+        simulation.client.last_authenticated(),
+        Some(simulation.now())
+    );
 }

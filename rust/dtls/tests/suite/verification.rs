@@ -5,34 +5,40 @@ use std::time::Duration;
 use dtls::{ClientContext, Failure, Roots, ServerContext, Status, Verification};
 use testkit::certificates::{Authority, Leaf};
 
-use crate::world::{World, authority, client_context, identity, roots, server_context};
+use crate::simulation::{
+    self, Simulation, authority, client_context, identity, roots, server_context,
+};
 
-fn meet(server: &testkit::certificates::Identity, client: &ClientContext, name: &str) -> World {
+fn meet(
+    server: &testkit::certificates::Identity,
+    client: &ClientContext,
+    name: &str,
+) -> Simulation {
     let server = ServerContext::new(&identity(server)).unwrap();
-    let mut world = World::with(&server, client, name);
+    let mut simulation = simulation::start_with(&server, client, name);
     // An alert in plain text is believed after two seconds of silence.
-    world.run(Duration::from_secs(3), |_| false);
-    world
+    simulation.run(Duration::from_secs(3), |_| false);
+    simulation
 }
 
 /// The client refuses the certificate, says why, and the server is told.
-fn assert_refused(world: &mut World, words: &[&str]) {
-    assert_eq!(world.client.status(), Status::Failed);
-    let Some(failure @ Failure::Certificate(_)) = world.client.failure() else {
-        panic!("{:?}", world.client.failure());
+fn assert_refused(simulation: &mut Simulation, words: &[&str]) {
+    assert_eq!(simulation.client.status(), Status::Failed);
+    let Some(failure @ Failure::Certificate(_)) = simulation.client.failure() else {
+        panic!("{:?}", simulation.client.failure());
     };
     let text = failure.to_string();
     for word in words {
         assert!(text.contains(word), "{word} is not in: {text}");
     }
-    let told = world.server().failure();
+    let told = simulation.server.session().failure();
     assert!(matches!(told, Some(Failure::Alert(_))), "{told:?}");
 }
 
 #[test]
 fn a_good_chain_and_name_are_accepted() {
-    let world = World::connected();
-    assert!(world.both_connected());
+    let simulation = simulation::connected();
+    assert!(simulation.both_connected());
 }
 
 #[test]
@@ -70,8 +76,8 @@ fn an_ip_address_as_common_name_is_accepted_in_any_spelling() {
         for host in hosts {
             assert!(meet(&server, &client, host).both_connected(), "{host}");
         }
-        let mut world = meet(&server, &client, "127.0.0.2");
-        assert_refused(&mut world, &["but for", "127.0.0.2", name]);
+        let mut simulation = meet(&server, &client, "127.0.0.2");
+        assert_refused(&mut simulation, &["but for", "127.0.0.2", name]);
 
         let issued = authority().issue(&leaf).unwrap();
         assert!(meet(&issued, &client_context(), hosts[0]).both_connected());
@@ -86,8 +92,8 @@ fn an_ip_address_as_dns_name_is_accepted() {
     };
     let server = authority().issue(&leaf).unwrap();
     assert!(meet(&server, &client_context(), "192.0.2.1").both_connected());
-    let mut world = meet(&server, &client_context(), "192.0.2.2");
-    assert_refused(&mut world, &["but for localhost, 192.0.2.1:"]);
+    let mut simulation = meet(&server, &client_context(), "192.0.2.2");
+    assert_refused(&mut simulation, &["but for localhost, 192.0.2.1:"]);
 }
 
 /// What is accepted of an address that is written as text loosens nothing else.
@@ -113,8 +119,11 @@ fn an_ip_address_as_text_is_refused_where_it_is_not_the_host() {
     ];
     for leaf in leaves {
         let server = authority().issue(&leaf).unwrap();
-        let mut world = meet(&server, &client_context(), "127.0.0.1");
-        assert_refused(&mut world, &["it was not issued for \"127.0.0.1\" but for"]);
+        let mut simulation = meet(&server, &client_context(), "127.0.0.1");
+        assert_refused(
+            &mut simulation,
+            &["it was not issued for \"127.0.0.1\" but for"],
+        );
     }
 }
 
@@ -125,15 +134,15 @@ fn an_accepted_address_leaves_the_rest_of_the_verification_as_it_is() {
     let unknown = other.issue(&leaf).unwrap();
     let self_signed = testkit::certificates::Identity::self_signed(&leaf).unwrap();
     for server in [unknown, self_signed] {
-        let mut world = meet(&server, &client_context(), "127.0.0.1");
-        assert_refused(&mut world, &["trusted chain"]);
+        let mut simulation = meet(&server, &client_context(), "127.0.0.1");
+        assert_refused(&mut simulation, &["trusted chain"]);
     }
     let expired = authority().issue(&leaf.clone().expired()).unwrap();
-    let mut world = meet(&expired, &client_context(), "127.0.0.1");
-    assert_refused(&mut world, &["expired", "renew"]);
+    let mut simulation = meet(&expired, &client_context(), "127.0.0.1");
+    assert_refused(&mut simulation, &["expired", "renew"]);
     let early = authority().issue(&leaf.not_yet_valid()).unwrap();
-    let mut world = meet(&early, &client_context(), "127.0.0.1");
-    assert_refused(&mut world, &["not yet valid"]);
+    let mut simulation = meet(&early, &client_context(), "127.0.0.1");
+    assert_refused(&mut simulation, &["not yet valid"]);
 }
 
 /// An authority that may issue for one network alone: its constraints do not reach addresses that are texts.
@@ -148,8 +157,8 @@ fn an_address_as_text_is_refused_under_an_authority_with_constraints() {
         .unwrap();
     let as_dns = constrained.issue(&Leaf::named("10.1.2.3")).unwrap();
     for server in [as_text, as_dns] {
-        let mut world = meet(&server, &client_context(), "10.1.2.3");
-        assert_refused(&mut world, &["not issued for"]);
+        let mut simulation = meet(&server, &client_context(), "10.1.2.3");
+        assert_refused(&mut simulation, &["not issued for"]);
     }
     let proper = Leaf {
         ips: vec![[10, 1, 2, 3].into()],
@@ -167,12 +176,12 @@ fn a_mismatch_lists_the_names_of_the_certificate_within_bounds() {
         ..Leaf::named("Z\u{fc}rich \u{1f3ae}\u{7}")
     };
     let server = authority().issue(&leaf).unwrap();
-    let mut world = meet(&server, &client_context(), "localhost");
+    let mut simulation = meet(&server, &client_context(), "localhost");
     assert_refused(
-        &mut world,
+        &mut simulation,
         &["CN=Z\u{fc}rich \u{1f3ae}\\u{7}", "name\\u{1b}[31m\\n0, "],
     );
-    let text = world.client.failure().unwrap().to_string();
+    let text = simulation.client.failure().unwrap().to_string();
     assert!(text.chars().count() < 700, "{text}");
     assert!(!text.contains(char::is_control), "{text}");
 
@@ -181,24 +190,24 @@ fn a_mismatch_lists_the_names_of_the_certificate_within_bounds() {
         ..without_alternative_names("")
     };
     let server = authority().issue(&nameless).unwrap();
-    let mut world = meet(&server, &client_context(), "localhost");
-    assert_refused(&mut world, &["nor for any other host"]);
+    let mut simulation = meet(&server, &client_context(), "localhost");
+    assert_refused(&mut simulation, &["nor for any other host"]);
 }
 
 #[test]
 fn another_name_is_refused_as_a_mismatch() {
     let server = authority().issue(&Leaf::localhost()).unwrap();
     for name in ["game.example", "192.0.2.1"] {
-        let mut world = meet(&server, &client_context(), name);
+        let mut simulation = meet(&server, &client_context(), name);
         assert_refused(
-            &mut world,
+            &mut simulation,
             &[
                 name,
                 "for localhost, 127.0.0.1, ::1: connect",
                 "common name override",
             ],
         );
-        let Some(Failure::Certificate(certificate)) = world.client.failure() else {
+        let Some(Failure::Certificate(certificate)) = simulation.client.failure() else {
             unreachable!()
         };
         assert!(certificate.is_name_mismatch());
@@ -216,8 +225,8 @@ fn another_name_is_accepted_where_names_are_not_verified() {
 fn an_unknown_authority_is_refused_unless_nothing_is_verified() {
     let other = Authority::new("Other root").unwrap();
     let server = other.issue(&Leaf::localhost()).unwrap();
-    let mut world = meet(&server, &client_context(), "localhost");
-    assert_refused(&mut world, &["trusted chain"]);
+    let mut simulation = meet(&server, &client_context(), "localhost");
+    assert_refused(&mut simulation, &["trusted chain"]);
 
     let any_name = ClientContext::new(Verification::DangerousAnyName(roots())).unwrap();
     assert_refused(
@@ -232,8 +241,8 @@ fn an_unknown_authority_is_refused_unless_nothing_is_verified() {
 #[test]
 fn a_self_signed_certificate_is_accepted_where_it_is_trusted_itself() {
     let server = testkit::certificates::Identity::self_signed(&Leaf::localhost()).unwrap();
-    let mut world = meet(&server, &client_context(), "localhost");
-    assert_refused(&mut world, &["self-signed", "trusted chain"]);
+    let mut simulation = meet(&server, &client_context(), "localhost");
+    assert_refused(&mut simulation, &["self-signed", "trusted chain"]);
 
     let trusted = Roots::from_pem(&server.certificate_pem().unwrap()).unwrap();
     let client = ClientContext::new(Verification::Full(trusted)).unwrap();
@@ -243,14 +252,14 @@ fn a_self_signed_certificate_is_accepted_where_it_is_trusted_itself() {
 #[test]
 fn dates_are_verified() {
     let expired = authority().issue(&Leaf::localhost().expired()).unwrap();
-    let mut world = meet(&expired, &client_context(), "localhost");
-    assert_refused(&mut world, &["expired", "renew"]);
+    let mut simulation = meet(&expired, &client_context(), "localhost");
+    assert_refused(&mut simulation, &["expired", "renew"]);
 
     let early = authority()
         .issue(&Leaf::localhost().not_yet_valid())
         .unwrap();
-    let mut world = meet(&early, &client_context(), "localhost");
-    assert_refused(&mut world, &["not yet valid", "clock"]);
+    let mut simulation = meet(&early, &client_context(), "localhost");
+    assert_refused(&mut simulation, &["not yet valid", "clock"]);
 }
 
 #[test]
@@ -260,8 +269,9 @@ fn a_name_is_needed_where_names_are_verified() {
         assert!(session.is_err(), "{name:?}");
     }
     assert!(
-        World::with(&server_context(), &client_context(), "localhost")
+        simulation::start_with(&server_context(), &client_context(), "localhost")
             .server
+            .session
             .is_none()
     );
 }
@@ -269,22 +279,22 @@ fn a_name_is_needed_where_names_are_verified() {
 /// As of a server whose certificate no parser of OpenSSL's reads, with every attempt.
 #[test]
 fn a_certificate_that_cannot_be_read_is_said_to_be_the_cause() {
-    let mut world = World::with(&server_context(), &client_context(), "localhost");
+    let mut simulation = simulation::start_with(&server_context(), &client_context(), "localhost");
     // The version, and behind it the serial number, which is an integer.
     let (version, integer) = ([0xa0, 3, 2, 1, 2, 2], 5);
     for _ in 0..3_000 {
-        world.change_under_way(|_, datagram| {
+        simulation.change_in_flight(|_, datagram| {
             let mut parts = datagram.windows(version.len());
             if let Some(at) = parts.position(|part| part == version) {
                 datagram[at + integer] = 3;
             }
         });
-        world.run(Duration::from_millis(10), |_| false);
-        if world.client.status() != Status::Handshaking {
+        simulation.run(Duration::from_millis(10), |_| false);
+        if simulation.client.status() != Status::Handshaking {
             break;
         }
     }
-    let failure = world.client.failure();
+    let failure = simulation.client.failure();
     let Some(failure @ Failure::CertificateUnreadable(_)) = failure else {
         panic!("{failure:?}");
     };

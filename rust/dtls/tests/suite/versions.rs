@@ -2,7 +2,7 @@
 
 use dtls::{CookieCheck, Session};
 
-use crate::world::{CLIENT_ADDRESS, World, server_context};
+use crate::simulation::{self, CLIENT_ADDRESS, server_context};
 
 const RECORD: usize = 13;
 const MESSAGE: usize = 12;
@@ -49,10 +49,11 @@ fn with_dtls_1_3(mut hello: Vec<u8>) -> Vec<u8> {
 
 #[test]
 fn a_client_that_has_dtls_1_3_as_well_gets_1_2() {
-    let mut world = World::new();
-    let now = world.now();
-    let first = with_dtls_1_3(drained(&mut world.client).remove(0));
-    let CookieCheck::Unverified(request) = world
+    let mut simulation = simulation::start();
+    let now = simulation.now();
+    let first = with_dtls_1_3(drained(&mut simulation.client).remove(0));
+    let CookieCheck::Unverified(request) = simulation
+        .server
         .jar
         .verify_cookie(&first, CLIENT_ADDRESS, now)
         .unwrap()
@@ -60,9 +61,12 @@ fn a_client_that_has_dtls_1_3_as_well_gets_1_2() {
         panic!("a first hello has no cookie");
     };
     let request = request.as_bytes().to_vec();
-    world.client.handle_datagram(&request, now);
-    let second = with_dtls_1_3(drained(&mut world.client).remove(0));
-    let greeting = world.jar.verify_cookie(&second, CLIENT_ADDRESS, now);
+    simulation.client.handle_datagram(&request, now);
+    let second = with_dtls_1_3(drained(&mut simulation.client).remove(0));
+    let greeting = simulation
+        .server
+        .jar
+        .verify_cookie(&second, CLIENT_ADDRESS, now);
     assert_eq!(greeting, Ok(CookieCheck::Verified));
 
     let mut server = Session::accept(&server_context(), &second, now).unwrap();
