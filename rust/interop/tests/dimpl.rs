@@ -1,34 +1,29 @@
-//! dimpl joins the pieces of a handshake message by their exact places: a flight that is sent again in other pieces
-//! than the first time does not fit together with what has arrived (RFC 6347 section 4.2.2 asks for the same pieces).
+//! Sessions against dimpl over a simulated network that loses datagrams.
+//!
+//! dimpl joins the fragments of a handshake message only at their exact offsets: it cannot join those of a flight that is
+//! retransmitted in other fragments than the first time (RFC 6347 section 4.2.2 asks for the same ones).
 
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use dimpl::{Config, Dtls, DtlsCertificate, Output};
-use dtls::{ClientContext, Identity, Roots, ServerContext, Session, Settings, Verification};
-use interop::{End, Faults, Network};
-use testkit::certificates::{Authority, KeyKind, Leaf};
-
-use crate::clock;
-use crate::ours;
+use dtls::{ClientContext, Identity, Roots, ServerContext, Settings, Verification};
+use testkit::certificates::{self, Authority, KeyKind, Leaf};
+use testkit::simulation::{End, Simulation};
 
 const SEEDS: std::ops::RangeInclusive<u64> = 1..=20;
 const LIMIT: Duration = Duration::from_secs(60);
-const LOSS: Faults = Faults {
-    lost: 25,
-    doubled: 0,
-    delayed: 0,
-};
+const LOSS: f64 = 0.25;
 const PACKETS: u64 = 20;
 
 static AUTHORITY: LazyLock<Authority> = LazyLock::new(|| Authority::new("Test root").unwrap());
 /// dimpl verifies no chain and knows no RSA; the server's certificates fill several datagrams.
-static SERVER: LazyLock<testkit::certificates::Identity> = LazyLock::new(|| {
+static SERVER: LazyLock<certificates::Identity> = LazyLock::new(|| {
     let intermediate = AUTHORITY.padded_intermediate("Test intermediate", 700);
     intermediate.unwrap().issue(&leaf()).unwrap()
 });
-/// What dimpl shows as a server: it sends no intermediates.
-static THEIRS: LazyLock<testkit::certificates::Identity> =
+/// What dimpl sends as a server: it sends no intermediates.
+static DIMPL: LazyLock<certificates::Identity> =
     LazyLock::new(|| AUTHORITY.issue(&leaf()).unwrap());
 
 /// Large for its many names: dimpl cannot read an extension under the arc for examples.
@@ -42,8 +37,8 @@ fn leaf() -> Leaf {
     leaf
 }
 
-/// dimpl as an end of a network.
-struct Theirs {
+/// dimpl as an end of a simulation.
+struct DimplEnd {
     dtls: Dtls,
     now: Instant,
     timeout: Option<Instant>,
@@ -53,9 +48,9 @@ struct Theirs {
     failure: Option<String>,
 }
 
-impl Theirs {
+impl DimplEnd {
     fn new(
-        identity: &testkit::certificates::Identity,
+        identity: &certificates::Identity,
         is_client: bool,
         mtu: usize,
         seed: u64,
@@ -77,7 +72,7 @@ impl Theirs {
         };
         let mut dtls = Dtls::new_12(Arc::new(config), certificate, now);
         dtls.set_active(is_client);
-        let mut theirs = Self {
+        let mut end = Self {
             dtls,
             now,
             timeout: None,
@@ -86,18 +81,18 @@ impl Theirs {
             is_connected: false,
             failure: None,
         };
-        theirs.handle_timeout(now);
-        theirs
+        end.handle_timeout(now);
+        end
     }
 
-    /// Takes everything that it has to say.
+    /// Takes all of its output.
     fn poll(&mut self) {
         let mut buffer = vec![0; 16_384];
         loop {
             match self.dtls.poll_output(&mut buffer) {
                 Output::Packet(datagram) => self.datagrams.push(datagram.to_vec()),
                 Output::Timeout(at) => {
-                    // Far ahead where nothing is due.
+                    // Far in the future when nothing is due.
                     self.timeout = Some(at).filter(|&at| at > self.now);
                     return;
                 }
@@ -109,7 +104,7 @@ impl Theirs {
         }
     }
 
-    fn note<T>(&mut self, result: Result<T, dimpl::Error>) {
+    fn record<T>(&mut self, result: Result<T, dimpl::Error>) {
         if let Err(error) = result {
             self.failure.get_or_insert(format!("dimpl: {error}"));
         }
@@ -119,12 +114,12 @@ impl Theirs {
     }
 }
 
-impl End for Theirs {
+impl End for DimplEnd {
     fn handle_datagram(&mut self, datagram: &[u8], now: Instant) {
         self.now = now;
         if self.failure.is_none() {
             let result = self.dtls.handle_packet(datagram);
-            self.note(result);
+            self.record(result);
         }
     }
 
@@ -132,7 +127,7 @@ impl End for Theirs {
         self.now = now;
         if self.failure.is_none() {
             let result = self.dtls.handle_timeout(now);
-            self.note(result);
+            self.record(result);
         }
     }
 
@@ -140,7 +135,7 @@ impl End for Theirs {
         self.timeout.filter(|_| self.failure.is_none())
     }
 
-    fn datagrams(&mut self) -> Vec<Vec<u8>> {
+    fn take_datagrams(&mut self) -> Vec<Vec<u8>> {
         std::mem::take(&mut self.datagrams)
     }
 
@@ -148,22 +143,21 @@ impl End for Theirs {
         self.is_connected && self.failure.is_none()
     }
 
-    fn failure(&self) -> Option<String> {
-        self.failure.clone()
+    fn state(&self) -> String {
+        match &self.failure {
+            Some(failure) => failure.clone(),
+            None => format!("dimpl: connected: {}", self.is_connected),
+        }
     }
 
     fn send(&mut self, packet: &[u8]) {
         let result = self.dtls.send_application_data(packet);
-        self.note(result);
+        self.record(result);
     }
 
-    fn packets(&mut self) -> Vec<Vec<u8>> {
+    fn take_packets(&mut self) -> Vec<Vec<u8>> {
         std::mem::take(&mut self.packets)
     }
-}
-
-fn set_clock(since: Duration) {
-    clock::set(clock::BEGINNING + since);
 }
 
 /// Datagrams of 300 to 1,200 bytes at most, drawn from the seed.
@@ -171,52 +165,60 @@ fn mtu(seed: u64) -> usize {
     300 + (seed * 7919 % 901) as usize
 }
 
-fn our_client(seed: u64, now: Instant) -> ours::Client {
+fn our_client(seed: u64, now: Instant) -> interop::Client {
     let roots = Roots::from_pem(&AUTHORITY.certificate_pem().unwrap()).unwrap();
     let settings = Settings::default().max_datagram(mtu(seed)).unwrap();
     let context = ClientContext::new(Verification::Full(roots))
         .unwrap()
         .with_settings(settings);
-    ours::Client(Session::connect(&context, "localhost", now).unwrap())
+    interop::Client::new(&context, "localhost", now)
 }
 
-fn our_server(seed: u64, now: Instant) -> ours::Server {
+fn our_server(seed: u64, now: Instant) -> interop::Server {
     let key = SERVER.key_pem().unwrap();
     let chain = SERVER.chain_pem().unwrap();
     let settings = Settings::default().max_datagram(mtu(seed)).unwrap();
     let context = ServerContext::new(&Identity::from_pem(&key, &chain, None).unwrap())
         .unwrap()
         .with_settings(settings);
-    ours::Server::new(context, now)
+    interop::Server::new(context, now)
 }
 
-/// Packets arrive as they were sent or not at all; gives how many arrived.
-fn exchange(network: &mut Network<'_>) -> usize {
+/// Connects both and sends packets both ways, which arrive unaltered or not at all; gives the time of the handshake and how
+/// many packets arrived.
+fn connect_and_exchange<C: End, S: End>(
+    client: C,
+    server: S,
+    seed: u64,
+    now: Instant,
+) -> Result<(Duration, usize), String> {
+    let mut simulation = Simulation::new(client, server, now);
+    simulation.set_seed(seed);
+    simulation.faults.loss = LOSS;
+    let time = simulation.connect(LIMIT)?;
     let mut arrived = 0;
     for number in 0..PACKETS {
         let packet =
             |from: usize| vec![(number as usize * 2 + from) as u8; 40 + number as usize * 10];
-        for from in 0..2 {
-            network.end(from).send(&packet(from));
-        }
-        network.run(Duration::from_millis(100), |_| false);
-        for from in 0..2 {
-            let got = network.end(1 - from).packets();
-            assert!(
-                got.iter().all(|got| *got == packet(from)),
-                "packet {number}"
-            );
+        simulation.client.send(&packet(0));
+        simulation.server.send(&packet(1));
+        simulation.run(Duration::from_millis(100), |_| false);
+        for (from, got) in [
+            (0, simulation.server.take_packets()),
+            (1, simulation.client.take_packets()),
+        ] {
+            let is_unaltered = got.iter().all(|got| *got == packet(from));
+            assert!(is_unaltered, "packet {number}");
             arrived += got.len();
         }
     }
-    arrived
+    Ok((time, arrived))
 }
 
-/// Runs every seed, and says of each that failed why.
+/// Runs every seed; a failure names the seeds that failed, and why.
 fn check(connect: impl Fn(u64, Instant) -> Result<(Duration, usize), String>) {
     let (mut failures, mut slowest, mut arrived) = (Vec::new(), Duration::ZERO, 0);
     for seed in SEEDS {
-        clock::set(clock::BEGINNING);
         match connect(seed, Instant::now()) {
             Ok((time, packets)) => {
                 slowest = slowest.max(time);
@@ -241,23 +243,15 @@ fn check(connect: impl Fn(u64, Instant) -> Result<(Duration, usize), String>) {
 #[test]
 fn dimpls_client_connects_to_our_server_over_a_bad_link() {
     check(|seed, now| {
-        let mut client = Theirs::new(&THEIRS, true, 1150, seed, now);
-        let mut server = our_server(seed, now);
-        let ends: [&mut dyn End; 2] = [&mut client, &mut server];
-        let mut network = Network::new(ends, LOSS, seed, now, set_clock);
-        let time = network.connect(LIMIT)?;
-        Ok((time, exchange(&mut network)))
+        let client = DimplEnd::new(&DIMPL, true, 1150, seed, now);
+        connect_and_exchange(client, our_server(seed, now), seed, now)
     });
 }
 
 #[test]
 fn our_client_connects_to_dimpls_server_over_a_bad_link() {
     check(|seed, now| {
-        let mut client = our_client(seed, now);
-        let mut server = Theirs::new(&THEIRS, false, mtu(seed), seed, now);
-        let ends: [&mut dyn End; 2] = [&mut client, &mut server];
-        let mut network = Network::new(ends, LOSS, seed, now, set_clock);
-        let time = network.connect(LIMIT)?;
-        Ok((time, exchange(&mut network)))
+        let server = DimplEnd::new(&DIMPL, false, mtu(seed), seed, now);
+        connect_and_exchange(our_client(seed, now), server, seed, now)
     });
 }
