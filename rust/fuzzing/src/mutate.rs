@@ -1,6 +1,6 @@
-//! Changes to an input, such as fuzzers make, from a seed of one's own.
+//! Changes to an input, as fuzzers make them, that a number repeats.
 
-use crate::random::next;
+use testkit::SeededRng;
 
 /// Values at which lengths and counters turn.
 const ODD_BYTES: [u8; 8] = [0, 1, 12, 13, 127, 128, 254, 255];
@@ -10,7 +10,7 @@ const LONGEST: usize = 16_384;
 /// Makes one input after another from a set of seeds.
 pub struct Mutator<'a> {
     seeds: &'a [Vec<u8>],
-    state: u64,
+    rng: SeededRng,
 }
 
 impl<'a> Mutator<'a> {
@@ -22,7 +22,7 @@ impl<'a> Mutator<'a> {
         assert!(!seeds.is_empty(), "there are seeds");
         Self {
             seeds,
-            state: number,
+            rng: SeededRng::new(number),
         }
     }
 
@@ -42,7 +42,7 @@ impl<'a> Mutator<'a> {
     }
 
     fn below(&mut self, end: usize) -> usize {
-        (next(&mut self.state) % end.max(1) as u64) as usize
+        self.rng.index(end)
     }
 
     fn change(&mut self, input: &mut Vec<u8>) {

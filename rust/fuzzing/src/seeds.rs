@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use dtls::{RESTART_SILENCE, Status};
-use testkit::certificates::{Authority, KeyKind, Leaf};
+use testkit::To;
+use testkit::certificates::{self, Authority, KeyKind, Leaf};
 
 use crate::credentials::{CERTIFICATE, KEY};
 use crate::steps::Step;
-use crate::targets::network::{Network, To, event};
+use crate::targets::network::{Network, event};
 use crate::targets::{pem, renamer};
 
 /// A seed: the target's name, its own, and its bytes.
@@ -348,7 +349,7 @@ fn credentials(seeds: &mut Vec<Seed>) -> Result<()> {
         let identity = authority.issue(&leaf)?;
         push(name, &identity.key_pem()?, &identity.chain_pem()?);
     }
-    let padded = testkit::certificates::Identity::self_signed(&Leaf {
+    let padded = certificates::Identity::self_signed(&Leaf {
         key: KeyKind::P256,
         has_padded_serial: true,
         ..Leaf::localhost()

@@ -2,9 +2,11 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::LazyLock;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use dtls::{CookieCheck, CookieJar, MAX_DATAGRAM, PACKET_QUEUE_BYTES, SendError, Session, Status};
+
+use testkit::Clock;
 
 use crate::random::Stream;
 use crate::{credentials, random};
@@ -12,7 +14,7 @@ use crate::{credentials, random};
 pub(crate) const CLIENT_ADDRESS: SocketAddr =
     SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7)), 40_000);
 
-/// The same moment for all runs of a process; only differences from it matter.
+/// When every run begins; only differences from it matter.
 static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 /// Where a datagram that begins with a hello has the lower byte of the message's number.
@@ -24,27 +26,13 @@ const MOST_DUE: usize = 8;
 /// How many datagrams answer one at most once there is a connection: a server's last flight.
 const MOST_ANSWERS: usize = 2;
 
-/// Simulated time.
-#[derive(Clone, Copy)]
-pub(crate) struct Time(Duration);
-
-impl Time {
-    /// Begins a run: time, and random numbers, start anew.
-    pub(crate) fn begin() -> Self {
-        // Made before the numbers start, so that it makes no difference which run makes them.
-        credentials::server_context();
-        credentials::client_context();
-        random::restart();
-        Self(Duration::ZERO)
-    }
-
-    pub(crate) fn now(self) -> Instant {
-        *START + self.0
-    }
-
-    pub(crate) fn pass(&mut self, by: Duration) {
-        self.0 += by;
-    }
+/// Begins a run: the clock and the random numbers start from the beginning.
+pub(crate) fn begin_run() -> Clock {
+    // Made before the numbers start, so that it makes no difference which run makes them.
+    credentials::server_context();
+    credentials::client_context();
+    random::restart();
+    Clock::new(*START)
 }
 
 /// One end of a conversation. What it promises whatever it is given is asserted after each call.
@@ -60,12 +48,12 @@ pub(crate) struct Side {
 }
 
 impl Side {
-    pub(crate) fn client(time: Time) -> Self {
+    pub(crate) fn client(clock: Clock) -> Self {
         random::select(Stream::Client);
         let session = Session::connect(
             credentials::client_context(),
             credentials::SERVER_NAME,
-            time.now(),
+            clock.now(),
         );
         Self {
             stream: Stream::Client,
@@ -76,12 +64,12 @@ impl Side {
         }
     }
 
-    pub(crate) fn server(time: Time) -> Self {
+    pub(crate) fn server(clock: Clock) -> Self {
         random::select(Stream::Server);
         Self {
             stream: Stream::Server,
             session: None,
-            jar: Some(CookieJar::new(time.now()).expect("a jar is made")),
+            jar: Some(CookieJar::new(clock.now()).expect("a jar is made")),
             answers: Vec::new(),
             ended: false,
         }
@@ -92,7 +80,7 @@ impl Side {
     }
 
     /// Takes one datagram from the network.
-    pub(crate) fn handle(&mut self, datagram: &[u8], time: Time) {
+    pub(crate) fn handle(&mut self, datagram: &[u8], clock: Clock) {
         random::select(self.stream);
         match (&mut self.session, &mut self.jar) {
             (Some(session), Some(jar))
@@ -101,11 +89,11 @@ impl Side {
             {
                 // Anyone who owns an address has a cookie for any hello, as in `begin_with`; a second one has a cookie.
                 let is_second = datagram.get(MESSAGE_NUMBER) == Some(&1);
-                match jar.verify_cookie(datagram, CLIENT_ADDRESS, time.now()) {
+                match jar.verify_cookie(datagram, CLIENT_ADDRESS, clock.now()) {
                     Ok(CookieCheck::Unverified(request)) if !is_second => {
                         self.answers.push(request.as_bytes().to_vec());
                     }
-                    _ => session.offer_restart(datagram, time.now()),
+                    _ => session.offer_restart(datagram, clock.now()),
                 }
             }
             (Some(session), _) => {
@@ -113,7 +101,7 @@ impl Side {
                 let was_connected =
                     session.status() == Status::Connected && !session.is_restarting();
                 let before = self.answers.len();
-                session.handle_datagram(datagram, time.now());
+                session.handle_datagram(datagram, clock.now());
                 if was_connected {
                     session.drain_datagrams(|datagram| self.answers.push(datagram.to_vec()));
                     let count = self.answers.len() - before;
@@ -121,14 +109,14 @@ impl Side {
                 }
             }
             (None, Some(jar)) => {
-                let greeting = jar.verify_cookie(datagram, CLIENT_ADDRESS, time.now());
+                let greeting = jar.verify_cookie(datagram, CLIENT_ADDRESS, clock.now());
                 match greeting.expect("a cookie is computed") {
                     CookieCheck::NotClientHello => {}
                     CookieCheck::Unverified(request) => {
                         assert!(request.as_bytes().len() <= datagram.len());
                         self.answers.push(request.as_bytes().to_vec());
                     }
-                    CookieCheck::Verified => self.begin_with(datagram, time),
+                    CookieCheck::Verified => self.begin_with(datagram, clock),
                 }
             }
             (None, None) => {}
@@ -153,9 +141,9 @@ impl Side {
     }
 
     /// Begins a server's session with a hello as if its cookie held. Anyone who owns an address gets one for any hello.
-    pub(crate) fn begin_with(&mut self, hello: &[u8], time: Time) {
+    pub(crate) fn begin_with(&mut self, hello: &[u8], clock: Clock) {
         random::select(self.stream);
-        self.session = Session::accept(credentials::server_context(), hello, time.now()).ok();
+        self.session = Session::accept(credentials::server_context(), hello, clock.now()).ok();
         self.check();
     }
 
@@ -164,20 +152,20 @@ impl Side {
     }
 
     /// Does what is due by now.
-    pub(crate) fn look_at_clock(&mut self, time: Time) {
+    pub(crate) fn handle_timeouts(&mut self, clock: Clock) {
         random::select(self.stream);
-        let is_due = |session: &Session| session.timeout().is_some_and(|at| at <= time.now());
+        let is_due = |session: &Session| session.timeout().is_some_and(|at| at <= clock.now());
         if let Some(session) = &mut self.session {
             // Several things may be due at once.
             for _ in 0..MOST_DUE {
-                if session.restart_is_due(time.now()) {
+                if session.restart_is_due(clock.now()) {
                     let context = credentials::server_context();
                     // OpenSSL may refuse the hello; the session stays all the same.
-                    let _ = session.accept_restart(context, time.now());
+                    let _ = session.accept_restart(context, clock.now());
                     assert_eq!(session.status(), Status::Connected);
                 }
                 if is_due(session) {
-                    session.handle_timeout(time.now());
+                    session.handle_timeout(clock.now());
                 }
             }
             assert!(!session.is_restarted(), "a datagram finishes a handshake");

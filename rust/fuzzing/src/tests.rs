@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 #[cfg(unix)]
-use crate::sides::{Side, Time};
+use crate::sides::{self, Side};
 use crate::targets::{client, server};
 use crate::{TARGETS, seeds};
 
@@ -85,13 +85,13 @@ fn no_seed_breaks_a_promise_and_every_target_has_some() {
 
 #[test]
 fn time_is_simulated() {
-    let mut time = Time::begin();
-    let mut client = Side::client(time);
+    let mut clock = sides::begin_run();
+    let mut client = Side::client(clock);
     assert_eq!(client.datagrams().len(), 1);
-    client.look_at_clock(time);
+    client.handle_timeouts(clock);
     assert!(client.datagrams().is_empty());
-    time.pass(Duration::from_secs(2));
-    client.look_at_clock(time);
+    clock.advance(Duration::from_secs(2));
+    client.handle_timeouts(clock);
     assert_eq!(client.datagrams().len(), 1, "the hello is sent again");
 }
 

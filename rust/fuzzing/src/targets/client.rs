@@ -1,6 +1,6 @@
 //! A client's session, fed datagrams.
 
-use crate::sides::{Side, Time};
+use crate::sides::{self, Side};
 use crate::steps::Bytes;
 
 pub(crate) fn run(input: &[u8]) {
@@ -9,8 +9,8 @@ pub(crate) fn run(input: &[u8]) {
 
 /// The packets that the client took.
 pub(crate) fn talk(input: &[u8]) -> Vec<Vec<u8>> {
-    let mut time = Time::begin();
-    let mut side = Side::client(time);
+    let mut clock = sides::begin_run();
+    let mut side = Side::client(clock);
     assert!(!side.datagrams().is_empty(), "a client speaks first");
-    super::walk(&mut side, &mut time, &mut Bytes(input))
+    super::walk(&mut side, &mut clock, &mut Bytes(input))
 }

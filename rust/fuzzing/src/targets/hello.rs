@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use dtls::{CookieCheck, CookieJar};
 
 use crate::random::{self, Stream};
-use crate::sides::{CLIENT_ADDRESS, Time};
+use crate::sides::{self, CLIENT_ADDRESS};
 
 const ELSEWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 8)), 40_000);
 
@@ -21,14 +21,14 @@ const HEADERS: usize = 25;
 const LONGEST: usize = 4096;
 
 pub(crate) fn run(datagram: &[u8]) {
-    let time = Time::begin();
+    let clock = sides::begin_run();
     random::select(Stream::Server);
     // Made once: its answers depend on nothing that came before, which this relies on and so tests.
     static JAR: Mutex<Option<CookieJar>> = Mutex::new(None);
     let mut jar = JAR.lock().unwrap_or_else(PoisonError::into_inner);
-    let jar = jar.get_or_insert_with(|| CookieJar::new(time.now()).expect("a jar is made"));
+    let jar = jar.get_or_insert_with(|| CookieJar::new(clock.now()).expect("a jar is made"));
     let mut greet = |datagram: &[u8], client| {
-        jar.verify_cookie(datagram, client, time.now())
+        jar.verify_cookie(datagram, client, clock.now())
             .expect("a cookie is computed")
     };
     match greet(datagram, CLIENT_ADDRESS) {

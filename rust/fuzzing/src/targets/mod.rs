@@ -7,24 +7,26 @@ pub(crate) mod server;
 
 use std::time::Duration;
 
-use crate::sides::{Side, Time};
+use testkit::Clock;
+
+use crate::sides::Side;
 use crate::steps::{Bytes, Step};
 
 /// Steps beyond this many only take time.
 const MOST_STEPS: usize = 400;
 
 /// Lets one side go through the steps; returns what it took.
-fn walk(side: &mut Side, time: &mut Time, input: &mut Bytes<'_>) -> Vec<Vec<u8>> {
+fn walk(side: &mut Side, clock: &mut Clock, input: &mut Bytes<'_>) -> Vec<Vec<u8>> {
     let mut taken = Vec::new();
     for _ in 0..MOST_STEPS {
         let Some(step) = Step::read(input) else {
             break;
         };
         match step {
-            Step::Datagram(datagram) => side.handle(datagram, *time),
+            Step::Datagram(datagram) => side.handle(datagram, *clock),
             Step::Wait(by) => {
-                time.pass(by);
-                side.look_at_clock(*time);
+                clock.advance(by);
+                side.handle_timeouts(*clock);
             }
             Step::Send(length) => {
                 side.send(&vec![b'x'; length]);
@@ -35,8 +37,8 @@ fn walk(side: &mut Side, time: &mut Time, input: &mut Bytes<'_>) -> Vec<Vec<u8>>
         side.datagrams();
     }
     // Nothing lives on past its time.
-    time.pass(Duration::from_secs(61));
-    side.look_at_clock(*time);
+    clock.advance(Duration::from_secs(61));
+    side.handle_timeouts(*clock);
     assert_ne!(side.status(), Some(dtls::Status::Handshaking));
     taken
 }

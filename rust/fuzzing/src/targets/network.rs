@@ -4,9 +4,10 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use dtls::Status;
+use testkit::{Clock, To};
 
 use crate::packets::Ledger;
-use crate::sides::{Side, Time};
+use crate::sides::{self, Side};
 use crate::steps::Bytes;
 
 /// Events beyond this many only take time.
@@ -14,27 +15,9 @@ const MOST_EVENTS: usize = 300;
 /// Datagrams that a network carries at once and remembers.
 const MOST_DATAGRAMS: usize = 200;
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum To {
-    Client,
-    Server,
-}
-
-impl To {
-    fn other(self) -> Self {
-        match self {
-            Self::Client => Self::Server,
-            Self::Server => Self::Client,
-        }
-    }
-
-    fn of(byte: u8) -> Self {
-        if byte & 1 == 0 {
-            Self::Client
-        } else {
-            Self::Server
-        }
-    }
+/// The receiver that a byte of the input names.
+fn receiver(byte: u8) -> To {
+    if byte & 1 == 0 { To::Client } else { To::Server }
 }
 
 /// One event in eight bytes at most; all others carry the datagram that is under way longest.
@@ -61,7 +44,7 @@ pub(crate) mod event {
 pub(crate) struct Network {
     pub(crate) client: Side,
     pub(crate) server: Side,
-    pub(crate) time: Time,
+    pub(crate) clock: Clock,
     pub(crate) under_way: VecDeque<(To, Vec<u8>)>,
     /// Every datagram that arrived, as it was sent.
     pub(crate) history: Vec<(To, Vec<u8>)>,
@@ -71,11 +54,11 @@ pub(crate) struct Network {
 
 impl Network {
     pub(crate) fn new() -> Self {
-        let time = Time::begin();
+        let clock = sides::begin_run();
         let mut network = Self {
-            client: Side::client(time),
-            server: Side::server(time),
-            time,
+            client: Side::client(clock),
+            server: Side::server(clock),
+            clock,
             under_way: VecDeque::new(),
             history: Vec::new(),
             to_client: Ledger::default(),
@@ -106,8 +89,8 @@ impl Network {
     }
 
     fn deliver(&mut self, to: To, datagram: &[u8]) {
-        let time = self.time;
-        self.side(to).handle(datagram, time);
+        let clock = self.clock;
+        self.side(to).handle(datagram, clock);
         self.collect();
     }
 
@@ -132,16 +115,16 @@ impl Network {
     }
 
     pub(crate) fn wait(&mut self, by: Duration) {
-        self.time.pass(by);
-        let time = self.time;
-        self.client.look_at_clock(time);
-        self.server.look_at_clock(time);
+        self.clock.advance(by);
+        let clock = self.clock;
+        self.client.handle_timeouts(clock);
+        self.server.handle_timeouts(clock);
         self.collect();
     }
 
     /// The client's program ends without a goodbye, and another one begins at its address.
     pub(crate) fn start_client_again(&mut self) {
-        self.client = Side::client(self.time);
+        self.client = Side::client(self.clock);
         self.collect();
     }
 
@@ -218,22 +201,22 @@ impl Network {
                 }
             }
             event::INJECT => {
-                let to = To::of(input.byte());
+                let to = receiver(input.byte());
                 let datagram = input.string();
                 self.deliver(to, datagram);
             }
             event::WAIT => self.wait(Duration::from_millis(100) * u32::from(input.byte())),
             event::SEND => {
-                let to = To::of(input.byte());
+                let to = receiver(input.byte());
                 let length = input.number();
                 self.send(to, length);
             }
             event::TAKE => {
-                let at = To::of(input.byte());
+                let at = receiver(input.byte());
                 self.take(at);
             }
             event::CLOSE => {
-                let at = To::of(input.byte());
+                let at = receiver(input.byte());
                 self.side(at).close();
                 self.collect();
             }
