@@ -367,13 +367,12 @@ impl std::fmt::Display for Phase {
 
 impl Players {
     fn join(trust: &Trust, server: SocketAddr, count: usize) -> Result<Self> {
-        let mut buffer = Vec::new();
         let mut players = Vec::new();
         for _ in 0..count {
             let mut client = Client::begin(trust, server)?;
             wait_until("a player's handshake", Duration::from_secs(30), || {
-                client.poll(&mut buffer, |_| {});
-                Ok(client.status() == dtls::Status::Connected)
+                client.poll(|_| {});
+                Ok(client.status() == endpoint::Status::Connected)
             })?;
             players.push(Player {
                 client,
@@ -390,7 +389,6 @@ impl Players {
     fn play(&mut self, is_over: impl Fn(Duration) -> bool) -> Result<Phase> {
         let began = Instant::now();
         let mut phase = Phase::default();
-        let mut buffer = Vec::new();
         let mut ended: Option<Instant> = None;
         for player in &mut self.0 {
             player.waiting.clear();
@@ -402,13 +400,13 @@ impl Players {
             }
             for player in &mut self.0 {
                 let waiting = &mut player.waiting;
-                player.client.poll(&mut buffer, |_| {
+                player.client.poll(|_| {
                     if let Some(sent) = waiting.pop_front() {
                         phase.latencies.push(sent.elapsed());
                     }
                 });
                 ensure!(
-                    player.client.status() == dtls::Status::Connected,
+                    player.client.status() == endpoint::Status::Connected,
                     "a player lost its session: {}",
                     player.client.failure()
                 );

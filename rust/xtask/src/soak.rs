@@ -227,7 +227,6 @@ impl Crowd {
             .collect();
         let mut next_look = began;
         let mut next_word = began + Duration::from_secs(60);
-        let mut buffer = Vec::new();
         loop {
             let now = Instant::now();
             let is_over = now >= began + plan.length;
@@ -237,7 +236,7 @@ impl Crowd {
             }
             let seats = std::mem::take(&mut self.seats);
             for seat in seats {
-                let seat = self.step(seat, is_over, &mut buffer)?;
+                let seat = self.step(seat, is_over)?;
                 self.seats.push(seat);
             }
             self.bury()?;
@@ -262,20 +261,20 @@ impl Crowd {
         Ok(memory)
     }
 
-    fn step(&mut self, seat: Seat, is_over: bool, buffer: &mut Vec<u8>) -> Result<Seat> {
+    fn step(&mut self, seat: Seat, is_over: bool) -> Result<Seat> {
         let now = Instant::now();
         Ok(match seat {
             Seat::Away { until } if now >= until && !is_over => {
                 Seat::Connecting(Box::new(Client::begin(&self.trust, self.entrance)?))
             }
             Seat::Away { until } => Seat::Away { until },
-            Seat::Connecting(client) => self.connect(client, buffer)?,
+            Seat::Connecting(client) => self.connect(client)?,
             Seat::Talking {
                 mut talk,
                 until,
                 mut next,
             } => {
-                talk.listen(buffer)?;
+                talk.listen()?;
                 if is_over || now >= until {
                     if talk.crashes && !is_over {
                         return Ok(self.leave(talk));
@@ -290,7 +289,7 @@ impl Crowd {
                 Seat::Talking { talk, until, next }
             }
             Seat::Settling { mut talk, since } => {
-                talk.listen(buffer)?;
+                talk.listen()?;
                 if talk.is_settled() || self.is_excused(&mut talk, since)? {
                     talk.client.close();
                     return Ok(self.leave(talk));
@@ -348,10 +347,10 @@ impl Crowd {
         Ok(true)
     }
 
-    fn connect(&mut self, mut client: Box<Client>, buffer: &mut Vec<u8>) -> Result<Seat> {
-        client.poll(buffer, |_| {});
+    fn connect(&mut self, mut client: Box<Client>) -> Result<Seat> {
+        client.poll(|_| {});
         match client.status() {
-            dtls::Status::Handshaking => {
+            endpoint::Status::Handshaking => {
                 let time = client.began().elapsed();
                 ensure!(
                     time < CONNECT_LIMIT,
@@ -360,7 +359,7 @@ impl Crowd {
                 );
                 Ok(Seat::Connecting(client))
             }
-            dtls::Status::Connected => {
+            endpoint::Status::Connected => {
                 let now = Instant::now();
                 let flow = self
                     .link
@@ -459,10 +458,10 @@ impl Totals {
 
 impl Talk {
     /// Takes what has come.
-    fn listen(&mut self, buffer: &mut Vec<u8>) -> Result<()> {
+    fn listen(&mut self) -> Result<()> {
         let (seen, received) = (&mut self.seen, &mut self.received);
         let mut problem = None;
-        self.client.poll(buffer, |bytes| {
+        self.client.poll(|bytes| {
             *received += 1;
             match packet::read(bytes) {
                 Some((sender, number)) if sender == self.number => {
@@ -478,7 +477,7 @@ impl Talk {
             bail!(problem);
         }
         ensure!(
-            self.client.status() == dtls::Status::Connected,
+            self.client.status() == endpoint::Status::Connected,
             "a client lost its session: {:?}, {}",
             self.client.status(),
             self.client.failure()

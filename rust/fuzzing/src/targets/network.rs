@@ -17,7 +17,11 @@ const MOST_DATAGRAMS: usize = 200;
 
 /// The receiver that a byte of the input names.
 fn receiver(byte: u8) -> To {
-    if byte & 1 == 0 { To::Client } else { To::Server }
+    if byte & 1 == 0 {
+        To::Client
+    } else {
+        To::Server
+    }
 }
 
 /// One event in eight bytes at most; all others carry the datagram that is under way longest.

@@ -1,14 +1,14 @@
 //! A DTLS client on a socket of its own, quick to make, so that hundreds run in one thread.
 
-use std::io::ErrorKind;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
-use dtls::{ClientContext, Roots, Session, Status, Verification};
-use testkit::relay::MAX_UDP_PAYLOAD;
+use anyhow::{Context, Result, anyhow, bail};
+use dtls::{ClientContext, Roots, Verification};
+use endpoint::{Connection, Event, Receive, Status, Transport};
 
-/// Whom clients trust; made once.
+/// The authorities that clients trust, read once.
 #[derive(Clone)]
 pub(crate) struct Trust(ClientContext);
 
@@ -20,33 +20,39 @@ impl Trust {
     }
 }
 
-/// A client, connected or on the way there.
+/// A client that is connecting or connected. One that is dropped without [`Client::close`] sends no close_notify, as one
+/// that crashed.
 pub(crate) struct Client {
-    socket: UdpSocket,
-    session: Session,
+    peer: Arc<udp::Peer>,
+    connection: Connection,
+    /// Why the connection has ended.
+    end: Option<Event>,
     began: Instant,
 }
 
 impl Client {
     /// Begins to connect to a server whose certificate is for `localhost`.
     pub(crate) fn begin(trust: &Trust, server: SocketAddr) -> Result<Self> {
-        let socket = UdpSocket::bind((server_side(server), 0))?;
-        socket.set_nonblocking(true)?;
-        socket.connect(server)?;
+        let peer = Arc::new(udp::Peer::new());
+        peer.set_blocking(false);
+        peer.connect(server.ip(), server.port())
+            .map_err(|error| anyhow!("a client has no socket: {error:?}"))?;
+        let mut connection = Connection::default();
         let began = Instant::now();
-        let session = Session::connect(&trust.0, "localhost", began)?;
-        let mut client = Self {
-            socket,
-            session,
+        let transport: Arc<dyn Transport> = peer.clone();
+        connection.connect(transport, &trust.0, "localhost", began)?;
+        Ok(Self {
+            peer,
+            connection,
+            end: None,
             began,
-        };
-        client.flush();
-        Ok(client)
+        })
     }
 
-    /// Its own address.
+    /// Its own address, as a server on this machine sees it.
     pub(crate) fn address(&self) -> Result<SocketAddr> {
-        self.socket.local_addr().context("a client's own address")
+        let remote = self.peer.remote().context("a client without a server")?;
+        Ok(SocketAddr::new(remote.ip(), self.peer.local_port()))
     }
 
     /// When it began to connect.
@@ -54,64 +60,58 @@ impl Client {
         self.began
     }
 
-    /// Where its session stands.
+    /// The status of its connection.
     pub(crate) fn status(&self) -> Status {
-        self.session.status()
+        self.connection.status()
     }
 
-    /// Why its session failed, in words.
+    /// Why its connection has ended.
     pub(crate) fn failure(&self) -> String {
-        self.session
-            .failure()
-            .map_or_else(|| "no reason".to_owned(), ToString::to_string)
+        match &self.end {
+            Some(Event::Failed { failure, .. }) => failure.to_string(),
+            Some(event) => format!("{event:?}"),
+            None => "no reason".to_owned(),
+        }
     }
 
-    /// Takes what has arrived, hands over the packets in it, and sends what is due.
-    pub(crate) fn poll(&mut self, buffer: &mut Vec<u8>, mut each: impl FnMut(&[u8])) {
+    /// Takes what has arrived, passes on the packets, and sends what is due.
+    pub(crate) fn poll(&mut self, mut each: impl FnMut(&[u8])) {
         let now = Instant::now();
-        loop {
-            buffer.resize(MAX_UDP_PAYLOAD, 0);
-            match self.socket.recv(buffer) {
-                Ok(size) => {
-                    buffer.truncate(size);
-                    self.session.handle_datagram(buffer, now);
-                }
-                // An answer of the system's to an earlier datagram: its port is closed, for now.
-                Err(error) if error.kind() == ErrorKind::ConnectionRefused => continue,
-                Err(_) => break,
+        let event = self.connection.poll(now);
+        self.record(event);
+        while self.connection.packet_count() > 0 {
+            match self.connection.receive(now, &mut each) {
+                Receive::Packet((), event) => self.record(event),
+                Receive::Ended(event) => return self.record(event),
+                Receive::NotConnected => return,
             }
-            while self.session.next_packet(&mut each).is_some() {}
         }
-        if self.session.timeout().is_some_and(|at| now >= at) {
-            self.session.handle_timeout(now);
-        }
-        self.flush();
     }
 
     /// Sends one packet.
     pub(crate) fn send(&mut self, packet: &[u8]) -> Result<()> {
-        if let Err(error) = self.session.send(packet) {
-            bail!("a packet could not be sent: {error}");
+        if let Err(error) = self.connection.send(packet, Instant::now()) {
+            bail!("a packet could not be sent: {error:?}");
         }
-        self.flush();
         Ok(())
     }
 
-    /// Says goodbye. A client that is dropped without it is gone without a word, as one that crashed.
+    /// Closes the connection with a close_notify.
     pub(crate) fn close(&mut self) {
-        self.session.close();
-        self.flush();
+        self.connection.disconnect(Instant::now());
     }
 
-    fn flush(&mut self) {
-        let socket = &self.socket;
-        // What the network does not take is lost, as on its way.
-        self.session.drain_datagrams(|datagram| {
-            let _ = socket.send(datagram);
-        });
+    fn record(&mut self, event: Option<Event>) {
+        match event {
+            None | Some(Event::Established { .. }) => {}
+            Some(event) => self.end = Some(event),
+        }
     }
 }
 
-fn server_side(server: SocketAddr) -> &'static str {
-    if server.is_ipv4() { "0.0.0.0" } else { "::" }
+impl Drop for Client {
+    fn drop(&mut self) {
+        // The connection, which is dropped after this, would send a close_notify.
+        self.peer.close();
+    }
 }
