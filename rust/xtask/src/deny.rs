@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 
-use crate::{godot, library, process, workspace};
+use crate::files::on_path;
+use crate::{library, process, workspace};
 
 /// The release that is built where none is installed.
 const VERSION: &str = "0.20.2";
@@ -57,7 +58,7 @@ fn command(program: &PathBuf, arguments: &[&str]) -> Command {
 
 /// cargo-deny: the one on PATH, else one built into `target/tools`.
 fn obtain() -> Result<PathBuf> {
-    if let Some(program) = godot::on_path("cargo-deny") {
+    if let Some(program) = on_path("cargo-deny") {
         return Ok(program);
     }
     let tools = workspace::root().join("target/tools");

@@ -1,8 +1,8 @@
-//! Small file operations that leave a whole file or none.
+//! Files and folders: written whole or not at all, copied, and programs found on PATH.
 
 use std::fs;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
@@ -85,4 +85,24 @@ pub(crate) fn copy_folder(from: &Path, to: &Path, skip: &dyn Fn(&str) -> bool) -
         }
     }
     Ok(())
+}
+
+/// The program of that name in the folders of PATH.
+pub(crate) fn on_path(name: &str) -> Option<PathBuf> {
+    let file = format!("{name}{}", std::env::consts::EXE_SUFFIX);
+    std::env::split_paths(&std::env::var_os("PATH")?)
+        .map(|folder| folder.join(&file))
+        .find(|program| is_program(program))
+}
+
+#[cfg(unix)]
+fn is_program(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    path.metadata()
+        .is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0)
+}
+
+#[cfg(not(unix))]
+fn is_program(path: &Path) -> bool {
+    path.is_file()
 }

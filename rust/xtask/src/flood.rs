@@ -13,14 +13,14 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail, ensure};
 use testkit::SeededRng;
 
+use crate::environment::{Context, prepare};
+use crate::fixture::Fixture;
 use crate::network::client::{Client, Trust};
 use crate::network::godot::{ensure_no_problem, wait_until};
 use crate::network::ports::{self, dropped_by_the_system};
 use crate::network::{self, memory};
 use crate::process::{self, Running};
-use crate::test::Context;
-use crate::test::fixture::Fixture;
-use crate::{library, test, workspace};
+use crate::{library, workspace};
 
 /// Where a ClientHello's record has its random number: behind the headers of record (13 bytes) and message (12), and
 /// the version (RFC 6347 section 4.2.2).
@@ -87,7 +87,7 @@ pub(crate) fn run(hellos: u64, addresses: u64, rate: Option<u64>) -> Result<Exit
         rate,
         ..Plan::full(network::fresh_seed())
     };
-    let context = test::prepare(library::Profile::Release)?;
+    let context = prepare(library::Profile::Release)?;
     workspace::step(&format!(
         "{} first hellos from {} addresses",
         plan.hellos, plan.addresses

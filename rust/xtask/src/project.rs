@@ -8,19 +8,10 @@ use anyhow::{Result, bail};
 use tempfile::TempDir;
 
 use crate::files::{self, Access};
-use crate::godot::{Godot, Version};
+use crate::godot::{Godot, Version, private_folders};
 use crate::{check, process, workspace};
 
 const IMPORT_LIMIT: Duration = Duration::from_secs(180);
-
-/// Where Godot keeps settings, `user://` and caches on Linux, turned to folders below `base`.
-pub(crate) fn private_folders(base: &Path) -> [(&'static str, PathBuf); 3] {
-    [
-        ("XDG_CONFIG_HOME", base.join("config")),
-        ("XDG_DATA_HOME", base.join("data")),
-        ("XDG_CACHE_HOME", base.join("cache")),
-    ]
-}
 
 /// A Godot with empty settings folders of its own, which go when this goes.
 pub(crate) struct Headless {

@@ -12,13 +12,14 @@ use anyhow::{Context as _, Result, bail, ensure};
 use testkit::relay::{Flow, Relay, Traffic};
 use testkit::{Faults, SeededRng};
 
-use crate::bench::raise_file_limit;
+use crate::environment::prepare;
 use crate::network::client::{Client, Trust};
 use crate::network::godot::{self, Classes, Server};
 use crate::network::ports::dropped_by_the_system;
 use crate::network::{self, packet};
+use crate::process::raise_file_limit;
 use crate::project::Headless;
-use crate::{library, test, workspace};
+use crate::{library, workspace};
 
 /// Seconds after which the server drops a client that says nothing: longer than a client takes to learn that it is
 /// connected when the server's last flight is lost, and lost again when it is repeated after 1, 3, 7 and 13 seconds.
@@ -81,7 +82,7 @@ impl Plan {
 
 /// `cargo xtask soak [--minutes N] [--seed S]`.
 pub(crate) fn run(minutes: u64, seed: Option<u64>) -> Result<ExitCode> {
-    let context = test::prepare(library::Profile::Release)?;
+    let context = prepare(library::Profile::Release)?;
     let seed = seed.unwrap_or_else(network::fresh_seed);
     workspace::step(&format!("Soaking for {minutes} minutes, seed {seed}"));
     let plan = Plan::minutes(minutes, seed);

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
+use crate::files::on_path;
 use crate::{godot, process};
 
 /// OpenSSL's command-line tool, 3.0 or newer: the one on PATH, else Debian's, fetched with Godot.
 pub(crate) fn openssl_cli() -> Result<PathBuf> {
-    if let Some(program) = godot::on_path("openssl") {
+    if let Some(program) = on_path("openssl") {
         let mut command = Command::new(&program);
         command.arg("version");
         let finished = process::run(command, Duration::from_secs(30))?;
@@ -34,7 +35,7 @@ pub(crate) struct GnuTls {
 /// # Errors
 /// Names what is missing where they can be neither found nor fetched.
 pub(crate) fn gnutls() -> Result<GnuTls> {
-    let [client, server] = godot::GNUTLS_PROGRAMS.map(godot::on_path);
+    let [client, server] = godot::GNUTLS_PROGRAMS.map(on_path);
     if let (Some(client), Some(server)) = (client, server) {
         return Ok(GnuTls { client, server });
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Result, bail, ensure};
 
 use crate::files::{self, Access};
+use crate::process::raise_file_limit;
 use crate::project::Headless;
 use crate::{certificates, check, library, process, workspace};
 
@@ -100,20 +101,3 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     }
     Ok(ExitCode::SUCCESS)
 }
-
-/// Asks for as many open files as may be: each client has a socket, and many systems allow a program 1,024 unless it
-/// asks for more.
-#[cfg(unix)]
-pub(crate) fn raise_file_limit() {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let maximum = getrlimit(Resource::Nofile).maximum;
-    let raised = Rlimit {
-        current: maximum,
-        maximum,
-    };
-    // Without it, the benchmark says which sample could not be taken.
-    let _ = setrlimit(Resource::Nofile, raised);
-}
-
-#[cfg(not(unix))]
-pub(crate) fn raise_file_limit() {}

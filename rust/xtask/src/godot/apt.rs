@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-use super::on_path;
+use crate::files::on_path;
 use crate::{process, workspace};
 
 /// The Debian release whose Godot is used: the first with a Godot 4.4 or newer.

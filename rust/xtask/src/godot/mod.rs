@@ -1,29 +1,19 @@
 //! Getting a Godot: the one that is named, the one on PATH, or Debian's, fetched.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::time::Duration;
+use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
-use crate::{process, workspace};
+use crate::files::on_path;
+use crate::workspace;
 
 mod apt;
 mod cache;
 mod patch;
-mod version;
+mod program;
 
 pub(crate) use cache::{GNUTLS_PROGRAMS, gnutls, programs, release_template};
-pub(crate) use version::Version;
-
-/// A Godot that can run the addon.
-#[derive(Clone)]
-pub(crate) struct Godot {
-    /// The editor build's program; it also runs projects.
-    pub(crate) program: PathBuf,
-    /// Its version, 4.4 or newer.
-    pub(crate) version: Version,
-}
+pub(crate) use program::{Godot, Version, private_folders};
 
 /// Finds a Godot, or fetches one. Tells what it does if that takes time.
 pub(crate) fn obtain() -> Result<Godot> {
@@ -35,7 +25,7 @@ pub(crate) fn obtain() -> Result<Godot> {
         let Some(program) = on_path(name) else {
             continue;
         };
-        match ask(&program) {
+        match Version::of(&program) {
             Ok(version) if version.is_new_enough() => return Ok(Godot { program, version }),
             Ok(version) => too_old.push(format!("{} is {version}", program.display())),
             Err(error) => too_old.push(format!("{error:#}")),
@@ -48,7 +38,7 @@ pub(crate) fn obtain() -> Result<Godot> {
         "no Godot 4.4 or newer is on PATH and none could be fetched; install one (godotengine.org) and put it on PATH or name it in GODOT4_BIN",
     )?;
     Ok(Godot {
-        version: ask(&programs.godot)?,
+        version: Version::of(&programs.godot)?,
         program: programs.godot,
     })
 }
@@ -62,7 +52,7 @@ fn named(program: &Path) -> Result<Godot> {
     } else {
         std::path::absolute(program)?
     };
-    let version = ask(&program).context("GODOT4_BIN cannot be used")?;
+    let version = Version::of(&program).context("GODOT4_BIN cannot be used")?;
     if !version.is_new_enough() {
         bail!(
             "GODOT4_BIN cannot be used: {} is {version}, and 4.4 or newer is needed",
@@ -70,41 +60,4 @@ fn named(program: &Path) -> Result<Godot> {
         );
     }
     Ok(Godot { program, version })
-}
-
-/// The version of the Godot at `program`.
-pub(crate) fn ask(program: &Path) -> Result<Version> {
-    let mut command = Command::new(program);
-    command.arg("--version");
-    let finished = process::run(command, Duration::from_secs(30))?;
-    if !finished.succeeded() {
-        bail!(
-            "{} --version: {}\n{}",
-            program.display(),
-            finished.end(),
-            finished.tail()
-        );
-    }
-    Version::parse(&finished.lines)
-        .with_context(|| format!("{} does not tell a version of Godot", program.display()))
-}
-
-/// The program of that name in the folders of PATH.
-pub(crate) fn on_path(name: &str) -> Option<PathBuf> {
-    let file = format!("{name}{}", std::env::consts::EXE_SUFFIX);
-    std::env::split_paths(&std::env::var_os("PATH")?)
-        .map(|folder| folder.join(&file))
-        .find(|program| is_program(program))
-}
-
-#[cfg(unix)]
-fn is_program(path: &Path) -> bool {
-    use std::os::unix::fs::PermissionsExt;
-    path.metadata()
-        .is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0)
-}
-
-#[cfg(not(unix))]
-fn is_program(path: &Path) -> bool {
-    path.is_file()
 }

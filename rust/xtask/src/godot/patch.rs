@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-use super::ask;
+use super::program::{Version, private_folders};
 use crate::process::{self, Finished};
 
 const LIMIT: Duration = Duration::from_secs(120);
@@ -73,7 +73,7 @@ pub(crate) fn verify_libraries(root: &Path, programs: &[&str]) -> Result<()> {
 pub(crate) fn verify(root: &Path, programs: &[&str]) -> Result<()> {
     verify_libraries(root, programs)?;
     let godot = root.join("usr/bin/godot");
-    ask(&godot)?;
+    Version::of(&godot)?;
     let project = tempfile::tempdir()?;
     fs::write(project.path().join("project.godot"), "config_version=5\n")?;
     let script = "extends SceneTree\nfunc _init():\n\tprint(OS.get_executable_path())\n\tquit()\n";
@@ -82,7 +82,7 @@ pub(crate) fn verify(root: &Path, programs: &[&str]) -> Result<()> {
     command
         .args(["--headless", "--script", "main.gd", "--path"])
         .arg(project.path());
-    for (variable, folder) in crate::project::private_folders(project.path()) {
+    for (variable, folder) in private_folders(project.path()) {
         command.env(variable, folder);
     }
     let finished = succeed(command)?;

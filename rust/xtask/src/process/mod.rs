@@ -12,7 +12,7 @@ mod lines;
 mod tie;
 
 use lines::Lines;
-pub(crate) use tie::become_program;
+pub(crate) use tie::{become_program, raise_file_limit};
 
 /// How long the output of a program that has ended may still take to arrive.
 const LAST_WORDS: Duration = Duration::from_secs(2);

@@ -1,4 +1,4 @@
-//! What differs between systems: ending a program with all it started, and with us.
+//! What differs between systems: ending a program with all it started, and with us; how many files may be open.
 
 use std::process::{Child, Command, ExitCode};
 
@@ -59,3 +59,20 @@ pub(crate) fn become_program(mut command: Command) -> Result<ExitCode> {
     let code = status.code().and_then(|code| u8::try_from(code).ok());
     Ok(code.map_or(ExitCode::FAILURE, Into::into))
 }
+
+/// Asks for as many open files as may be: each client has a socket, and many systems allow a program 1,024 unless it
+/// asks for more.
+#[cfg(unix)]
+pub(crate) fn raise_file_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    let raised = Rlimit {
+        current: maximum,
+        maximum,
+    };
+    // Where this fails, opening a socket fails later, with an error of its own.
+    let _ = setrlimit(Resource::Nofile, raised);
+}
+
+#[cfg(not(unix))]
+pub(crate) fn raise_file_limit() {}

@@ -1,122 +1,143 @@
-//! The Rust tests of all packages: cargo builds them, we run them, so that one that hangs is ended and named.
+//! The Rust tests of all packages: by cargo-nextest where it is installed, else by `cargo test`
+//! (docs/decisions/test-runner.md).
 
-use std::path::{Path, PathBuf};
+use std::fs;
 use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-use super::Tally;
-use crate::{library, process};
+use super::tally::Tally;
+use crate::{library, process, workspace};
 
 /// For building everything from nothing.
 const BUILD_LIMIT: Duration = Duration::from_secs(60 * 60);
-/// For the tests of one file or crate.
-const RUN_LIMIT: Duration = Duration::from_secs(5 * 60);
+/// For all tests together; .config/nextest.toml has a limit for each.
+const RUN_LIMIT: Duration = Duration::from_secs(30 * 60);
+
+/// What `cargo nextest` and `cargo test` build and run.
+const SELECTION: &[&str] = &["--workspace", "--lib", "--bins", "--tests"];
 
 /// Builds and runs them, shows what they print, and adds them up.
-pub(crate) fn run(filters: &[String], tally: &mut Tally) -> Result<()> {
-    for program in build()? {
-        println!("\n{}", program.name);
-        let mut command = Command::new(&program.path);
-        // As cargo runs them.
-        command.current_dir(&program.package);
-        command.env("CARGO_MANIFEST_DIR", &program.package);
-        command.args(filters);
-        run_and_count(&program.name, command, RUN_LIMIT, tally)?;
+pub(super) fn run(filters: &[String], tally: &mut Tally) -> Result<()> {
+    let mut build = library::cargo();
+    build.arg("test").args(SELECTION).arg("--no-run");
+    let built = process::start(build, None)?.follow(BUILD_LIMIT, |line| println!("{line}"))?;
+    if !built.succeeded() {
+        bail!("the Rust tests did not build: {}", built.end());
+    }
+    if has_nextest()? {
+        run_nextest(filters, tally)?;
+    } else {
+        workspace::step(
+            "cargo-nextest is not installed: `cargo test` runs the tests, and ends all if one hangs",
+        );
+        let mut command = library::cargo();
+        command.arg("test").args(SELECTION).arg("--no-fail-fast");
+        command.arg("--").args(filters);
+        run_libtest("Rust tests", command, RUN_LIMIT, tally)?;
     }
     let mut command = library::cargo();
     command.args(["test", "--workspace", "--doc", "--no-fail-fast", "--"]);
     command.args(filters);
-    run_and_count("examples in documentation", command, BUILD_LIMIT, tally)
+    run_libtest("examples in documentation", command, BUILD_LIMIT, tally)
 }
 
-fn run_and_count(name: &str, command: Command, limit: Duration, tally: &mut Tally) -> Result<()> {
-    let finished = process::start(command, None)?.follow(limit, |line| println!("{line}"))?;
-    let counts = Counts::read(&finished.lines);
-    tally.passed += counts.passed;
-    for test in &counts.failed {
-        tally.fail(format!("{name}: {test}"));
+fn has_nextest() -> Result<bool> {
+    let mut command = library::cargo();
+    command.args(["nextest", "--version"]);
+    Ok(process::run(command, Duration::from_secs(60))?.succeeded())
+}
+
+/// Each test runs in a process of its own: one that hangs is ended and named, with what it printed.
+fn run_nextest(filters: &[String], tally: &mut Tally) -> Result<()> {
+    let report = workspace::root().join("target/nextest/default/junit.xml");
+    if report.exists() {
+        fs::remove_file(&report)?;
     }
-    if !finished.succeeded() && counts.failed.is_empty() {
-        let last = finished.lines.last().map_or("", String::as_str);
-        tally.fail(format!("{name}: {}; its last line: {last}", finished.end()));
-    }
+    let mut command = library::cargo();
+    command.arg("nextest").arg("run").args(SELECTION);
+    command.arg("--no-tests=pass").args(filters);
+    let finished = process::start(command, None)?.follow(RUN_LIMIT, |line| println!("{line}"))?;
+    // Without tests to run there is no report.
+    let results = match fs::read_to_string(&report) {
+        Ok(text) => Results::read_junit(&text).context("nextest's report")?,
+        Err(_) => Results::default(),
+    };
+    results.add_to(tally, "Rust tests", &finished);
     Ok(())
 }
 
-/// A program made of tests.
-#[derive(Debug, Eq, PartialEq)]
-struct Program {
-    /// The package and, inside it, the file or crate.
-    name: String,
-    path: PathBuf,
-    /// The package's folder.
-    package: PathBuf,
-}
-
-fn build() -> Result<Vec<Program>> {
-    let mut command = library::cargo();
-    command.args(["test", "--workspace", "--no-run"]);
-    let mut programs = Vec::new();
-    library::follow_build(command, |message| programs.extend(program(message)))
-        .context("the Rust tests")?;
-    if programs.is_empty() {
-        bail!("cargo named no Rust tests");
-    }
-    programs.sort_by(|one, other| one.name.cmp(&other.name));
-    Ok(programs)
-}
-
-/// The test program that this message of cargo's tells of, if it does.
-fn program(message: &serde_json::Value) -> Option<Program> {
-    if message["reason"] != "compiler-artifact" || message["profile"]["test"] != true {
-        return None;
-    }
-    let path = PathBuf::from(message["executable"].as_str()?);
-    let package = Path::new(message["manifest_path"].as_str()?)
-        .parent()?
-        .to_path_buf();
-    let folder = package.file_name()?.to_string_lossy().into_owned();
-    let target = message["target"]["name"].as_str()?;
-    let kind = message["target"]["kind"][0].as_str()?;
-    let name = if kind == "test" {
-        format!("{folder}/{target}")
-    } else {
-        folder
-    };
-    Some(Program {
-        name,
-        path,
-        package,
-    })
+fn run_libtest(name: &str, command: Command, limit: Duration, tally: &mut Tally) -> Result<()> {
+    let finished = process::start(command, None)?.follow(limit, |line| println!("{line}"))?;
+    Results::read_libtest(&finished.lines).add_to(tally, name, &finished);
+    Ok(())
 }
 
 #[derive(Debug, Default, Eq, PartialEq)]
-struct Counts {
+struct Results {
     passed: usize,
     failed: Vec<String>,
 }
 
-impl Counts {
-    fn read(lines: &[String]) -> Self {
-        let mut counts = Self::default();
+impl Results {
+    fn add_to(self, tally: &mut Tally, name: &str, finished: &process::Finished) {
+        tally.pass(self.passed);
+        if !finished.succeeded() && self.failed.is_empty() {
+            // The last line names a test of libtest's that hangs.
+            let last = finished.lines.last().map_or("", String::as_str);
+            tally.fail(format!("{name}: {}; its last line: {last}", finished.end()));
+        }
+        for test in self.failed {
+            tally.fail(format!("{name}: {test}"));
+        }
+    }
+
+    /// Reads a JUnit report: a failed test's `testcase` has a line for the failure after it.
+    fn read_junit(text: &str) -> Option<Self> {
+        let mut results = Self::default();
+        let mut tests = 0;
+        let mut lines = text.lines().map(str::trim).peekable();
+        while let Some(line) = lines.next() {
+            if line.starts_with("<testsuites ") {
+                tests = attribute(line, "tests")?.parse().ok()?;
+            } else if line.starts_with("<testcase ")
+                && let Some(next) = lines.peek()
+                && (next.starts_with("<failure") || next.starts_with("<error"))
+            {
+                let kind = attribute(next, "type").unwrap_or("failed");
+                let (program, name) = (attribute(line, "classname")?, attribute(line, "name")?);
+                results.failed.push(format!("{program} {name}: {kind}"));
+            }
+        }
+        results.passed = usize::checked_sub(tests, results.failed.len())?;
+        Some(results)
+    }
+
+    /// Reads the lines `test NAME ... FAILED` and `test result: ...`.
+    fn read_libtest(lines: &[String]) -> Self {
+        let mut results = Self::default();
         let mut failed = 0;
         for line in lines {
             if let Some(result) = line.strip_prefix("test result: ") {
-                counts.passed += number_before(result, " passed");
+                results.passed += number_before(result, " passed");
                 failed += number_before(result, " failed");
-            } else if let Some(name) = failed_test(line) {
-                counts.failed.push(name.to_owned());
+            } else if let Some(name) = line.strip_prefix("test ")
+                && let Some(name) = name.strip_suffix(" ... FAILED")
+            {
+                results.failed.push(name.to_owned());
             }
         }
-        for _ in counts.failed.len()..failed {
-            counts
-                .failed
-                .push("a test whose name was not told".to_owned());
+        for _ in results.failed.len()..failed {
+            results.failed.push("a test without a name".to_owned());
         }
-        counts
+        results
     }
+}
+
+fn attribute<'a>(tag: &'a str, name: &str) -> Option<&'a str> {
+    let (_, value) = tag.split_once(&format!(" {name}=\""))?;
+    value.split('"').next()
 }
 
 fn number_before(text: &str, word: &str) -> usize {
@@ -128,32 +149,45 @@ fn number_before(text: &str, word: &str) -> usize {
         .unwrap_or(0)
 }
 
-/// Reads `test NAME ... FAILED`.
-fn failed_test(line: &str) -> Option<&str> {
-    line.strip_prefix("test ")?.strip_suffix(" ... FAILED")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn lines(text: &str) -> Vec<String> {
-        text.lines().map(str::to_owned).collect()
+    #[test]
+    fn libtests_results_are_added_up() {
+        let output = "test a::works ... ok
+test a::breaks ... FAILED
+test result: FAILED. 12 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s
+test result: ok. 3 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s";
+        let lines: Vec<String> = output.lines().map(str::to_owned).collect();
+        let results = Results::read_libtest(&lines);
+        assert_eq!(results.passed, 15);
+        assert_eq!(results.failed, ["a::breaks", "a test without a name"]);
     }
 
     #[test]
-    fn results_are_added_up() {
-        let counts = Counts::read(&lines(
-            "test a::works ... ok
-test a::breaks ... FAILED
-test result: FAILED. 12 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s
-test result: ok. 3 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s",
-        ));
-        assert_eq!(counts.passed, 15);
-        assert_eq!(
-            counts.failed,
-            ["a::breaks", "a test whose name was not told"]
-        );
+    fn nextests_report_is_read() {
+        let report = r#"<testsuites name="nextest-run" tests="4" skipped="0" failures="2" errors="0">
+    <testsuite name="udp::rounds" tests="4" skipped="0" errors="0" failures="2">
+        <testcase name="good" classname="udp" time="0.012"/>
+        <testcase name="printed" classname="udp" time="0.012">
+            <system-out>fine</system-out>
+        </testcase>
+        <testcase name="bad" classname="udp::rounds" time="0.304">
+            <failure message="panicked" type="test failure with exit code 101">a
+ b</failure>
+        </testcase>
+        <testcase name="hang" classname="udp::rounds" time="2.004">
+            <failure type="test timeout"/>
+        </testcase>"#;
+        let results = Results::read_junit(report).unwrap();
+        assert_eq!(results.passed, 2);
+        let failed = [
+            "udp::rounds bad: test failure with exit code 101",
+            "udp::rounds hang: test timeout",
+        ];
+        assert_eq!(results.failed, failed);
+        assert_eq!(Results::read_junit("<testsuites tests="), None);
     }
 
     #[test]
@@ -166,36 +200,11 @@ test result: ok. 3 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; fini
             let mut command = Command::new("sh");
             command.args(["-c", script]);
             let mut tally = Tally::default();
-            run_and_count("p", command, Duration::from_secs(2), &mut tally).unwrap();
-            assert_eq!(tally.failures.len(), 1);
-            assert!(tally.failures[0].contains(reason), "{}", tally.failures[0]);
+            run_libtest("p", command, Duration::from_secs(2), &mut tally).unwrap();
+            let [failure] = tally.failures() else {
+                panic!("{:?}", tally.failures());
+            };
+            assert!(failure.contains(reason), "{failure}");
         }
-    }
-
-    #[test]
-    fn test_programs_are_found_among_cargos_messages() {
-        let message = |executable: serde_json::Value, test: bool, kind: &str| {
-            serde_json::json!({
-                "reason": "compiler-artifact",
-                "manifest_path": "/w/rust/udp/Cargo.toml",
-                "target": { "name": "rounds", "kind": [kind] },
-                "profile": { "test": test },
-                "executable": executable,
-            })
-        };
-        let found = program(&message("/t/rounds-1".into(), true, "test")).unwrap();
-        assert_eq!(found.name, "udp/rounds");
-        assert_eq!(found.package, Path::new("/w/rust/udp"));
-        assert_eq!(
-            program(&message("/t/udp-1".into(), true, "lib"))
-                .unwrap()
-                .name,
-            "udp"
-        );
-        assert_eq!(program(&message("/t/udp".into(), false, "bin")), None);
-        assert_eq!(
-            program(&message(serde_json::Value::Null, true, "lib")),
-            None
-        );
     }
 }

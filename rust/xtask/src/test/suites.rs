@@ -5,21 +5,22 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::{Context, Tally, is_selected};
+use super::tally::Tally;
+use crate::project::Headless;
 use crate::{check, process, workspace};
 
 /// For a suite without a line `const TIME_LIMIT := SECONDS`.
 const TIME_LIMIT: u64 = 120;
 
 /// One file of tests.
-pub(crate) struct Suite {
+pub(super) struct Suite {
     /// The file's name without its ending.
-    pub(crate) name: String,
+    pub(super) name: String,
     limit: Duration,
 }
 
-/// The suites that the filters select.
-pub(crate) fn find(filters: &[String]) -> Result<Vec<Suite>> {
+/// All suites, in the order of their names.
+pub(super) fn all() -> Result<Vec<Suite>> {
     let mut suites = Vec::new();
     for entry in fs::read_dir(workspace::godot_project().join("tests"))? {
         let path = entry?.path();
@@ -30,7 +31,7 @@ pub(crate) fn find(filters: &[String]) -> Result<Vec<Suite>> {
             .into_owned();
         let is_suite =
             name.starts_with("test_") && path.extension().is_some_and(|ending| ending == "gd");
-        if is_suite && is_selected(&name, filters) {
+        if is_suite {
             let limit = Duration::from_secs(time_limit(&fs::read_to_string(&path)?));
             suites.push(Suite { name, limit });
         }
@@ -50,8 +51,8 @@ fn time_limit(source: &str) -> u64 {
 
 impl Suite {
     /// Runs it, shows what it prints, and adds up its tests.
-    pub(crate) fn run(&self, context: &Context, tally: &mut Tally) -> Result<()> {
-        let mut command = context.godot.command(&workspace::godot_project());
+    pub(super) fn run(&self, godot: &Headless, tally: &mut Tally) -> Result<()> {
+        let mut command = godot.command(&workspace::godot_project());
         command.args(["res://tests/runner.tscn", "--"]);
         command.arg(format!("res://tests/{}.gd", self.name));
         let finished =
@@ -70,7 +71,7 @@ impl Suite {
                 .failures
                 .push(format!("{}: {}", self.name, finished.end()));
         }
-        tally.passed += report.passed;
+        tally.pass(report.passed);
         for failure in report.failures {
             tally.fail(failure);
         }

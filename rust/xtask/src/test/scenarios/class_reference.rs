@@ -5,9 +5,9 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 
 use super::Context;
+use crate::fixture::Fixture;
 use crate::process;
 use crate::project::list_the_addon;
-use crate::test::fixture::Fixture;
 
 /// The names of the classes, each with something that only its reference says.
 const CLASSES: [(&str, &str); 6] = [

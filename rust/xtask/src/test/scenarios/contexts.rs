@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 
 use super::Context;
-use crate::test::fixture::Fixture;
+use crate::fixture::Fixture;
 use crate::{check, process};
 
 /// Connects clients of three kinds several times, each time with options made anew.

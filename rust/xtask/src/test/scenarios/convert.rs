@@ -9,8 +9,8 @@ use anyhow::{Context as _, Result, ensure};
 
 use super::Context;
 use super::kinds::{self, Classes};
+use crate::fixture::Fixture;
 use crate::process::{self, Finished};
-use crate::test::fixture::Fixture;
 
 const CONVERT: [&str; 2] = ["-s", "res://addons/openssl_dtls/convert.gd"];
 const LIMIT: Duration = Duration::from_secs(60);

@@ -10,7 +10,7 @@ use anyhow::{Result, ensure};
 
 use super::drop_in::turn_off;
 use super::{Context, kinds};
-use crate::test::fixture::Fixture;
+use crate::fixture::Fixture;
 
 const SCRIPTS: usize = 2000;
 /// Bytes of each script: 10 MB in all.

@@ -10,8 +10,8 @@ use testkit::relay::Relay;
 
 use super::Context;
 use crate::documented_pair::{DOCUMENTED_PORT, DocumentedPair, Ending};
+use crate::fixture::Fixture;
 use crate::network::records::{self, Record};
-use crate::test::fixture::Fixture;
 use crate::workspace;
 
 /// SHA-256 of the scripts as they were documented.

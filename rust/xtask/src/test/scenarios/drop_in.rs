@@ -9,8 +9,8 @@ use super::Context;
 use super::edit;
 use super::kinds::{self, Classes};
 use crate::files;
+use crate::fixture::Fixture;
 use crate::process;
-use crate::test::fixture::Fixture;
 
 /// Every kind of GDScript runs on OpenSSL, and with the drop-in off on the engine's classes.
 pub(crate) fn every_kind(context: &Context) -> Result<()> {

@@ -10,8 +10,8 @@ use super::Context;
 use super::drop_in::turn_off;
 use super::edit;
 use super::kinds::{self, Classes};
+use crate::fixture::Fixture;
 use crate::godot;
-use crate::test::fixture::Fixture;
 
 /// The parts of an export preset that the scenarios vary.
 #[derive(Clone, Copy)]

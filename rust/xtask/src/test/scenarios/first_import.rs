@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 
 use super::Context;
-use crate::test::fixture::Fixture;
+use crate::fixture::Fixture;
 use crate::{check, process};
 
 /// A headless editor that finds the addon for the first time registers it and ends without a crash.

@@ -9,9 +9,9 @@ use anyhow::{Context as _, Result};
 
 use super::Context;
 use super::openssl_cli::{end_well, free_port, start_godot, still_runs};
+use crate::fixture::Fixture;
 use crate::network::ports;
 use crate::process;
-use crate::test::fixture::Fixture;
 use crate::tools;
 
 const LIMIT: Duration = Duration::from_secs(20);

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 
 use super::{Context, kinds};
-use crate::test::fixture::Fixture;
+use crate::fixture::Fixture;
 use crate::{check, process};
 
 /// Each script of the fixture, which texts its errors may have, and how many objects it drops.

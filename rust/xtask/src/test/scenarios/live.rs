@@ -8,8 +8,8 @@ use anyhow::{Result, ensure};
 use super::debugger::{Connection, Debugger};
 use super::{Context, edit, kinds};
 use crate::check;
+use crate::fixture::Fixture;
 use crate::process::{self, Running};
-use crate::test::fixture::Fixture;
 
 const LIMIT: Duration = Duration::from_secs(30);
 

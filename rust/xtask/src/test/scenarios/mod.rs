@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::{Context, is_selected};
+use crate::environment::Context;
 
 mod bad_link;
 mod class_reference;
@@ -39,7 +39,8 @@ mod typed;
 /// A scenario; its failure says what was not as it should be.
 pub(crate) type Scenario = fn(&Context) -> Result<()>;
 
-const SCENARIOS: &[(&str, Scenario)] = &[
+/// Every scenario with its name, in the order in which they run.
+pub(crate) const ALL: &[(&str, Scenario)] = &[
     ("documented_pair_equals_shared", documented::equals_shared),
     ("documented_pair_runs", documented::runs),
     ("documented_pair_on_the_wire", documented::on_the_wire),
@@ -209,12 +210,3 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ("players_do_not_notice_a_flood_of_hellos", flood::short),
     ("a_soak_leaves_nothing_behind", soak::two_minutes),
 ];
-
-/// The scenarios that the filters select. They run one after another: the documented port is taken by one alone.
-pub(crate) fn find(filters: &[String]) -> Vec<(&'static str, Scenario)> {
-    SCENARIOS
-        .iter()
-        .filter(|(name, _)| is_selected(name, filters))
-        .copied()
-        .collect()
-}

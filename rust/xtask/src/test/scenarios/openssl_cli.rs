@@ -7,9 +7,9 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 
 use super::Context;
+use crate::fixture::Fixture;
 use crate::network::ports;
 use crate::process::{self, Running};
-use crate::test::fixture::Fixture;
 use crate::{check, tools};
 
 const LIMIT: Duration = Duration::from_secs(20);

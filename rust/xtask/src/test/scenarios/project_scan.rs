@@ -8,7 +8,7 @@ use anyhow::{Result, ensure};
 use super::Context;
 use super::drop_in::turn_off;
 use super::kinds::{self, Classes};
-use crate::test::fixture::Fixture;
+use crate::fixture::Fixture;
 
 const MAIN: &str = "extends Node\nfunc _ready() -> void:\n\tprint(\"kind main: \", DTLSServer.new().get_class())\n\tget_tree().quit()\n";
 

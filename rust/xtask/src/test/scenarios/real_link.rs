@@ -11,8 +11,9 @@ use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;
 
 use super::Context;
+use crate::files::on_path;
 use crate::network::godot::{Classes, command, ensure_no_problem};
-use crate::{godot, process};
+use crate::process;
 
 const LIMIT: Duration = Duration::from_secs(90);
 const PORT: u16 = 4000;
@@ -185,7 +186,7 @@ impl Tools {
 /// A program on the path, or where Debian keeps root's.
 fn tool(name: &str, package: &str) -> Result<PathBuf> {
     let roots = Path::new("/usr/sbin").join(name);
-    godot::on_path(name)
+    on_path(name)
         .or_else(|| roots.exists().then_some(roots))
         .with_context(|| {
             format!("`{name}` is missing: install {package} (Debian: apt install {package})")

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 
 use super::{Context, kinds};
-use crate::test::fixture::Fixture;
+use crate::fixture::Fixture;
 use crate::{check, process};
 
 /// Objects of every class live, two of them talk, and a thread that used the library is still to end.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 
 use super::Context;
-use crate::test::fixture::Fixture;
+use crate::fixture::Fixture;
 use crate::{check, process, tools, workspace};
 
 const LIMIT: Duration = Duration::from_secs(60);

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result, ensure};
 use tempfile::TempDir;
 
-use super::Context;
+use crate::environment::Context;
 use crate::{files, workspace};
 
 /// A project that goes when this goes.

@@ -1,9 +1,34 @@
-//! Godot's version, as `--version` prints it.
+//! A Godot program: its version, and the folders that it writes to.
 
 use std::fmt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+use crate::process;
 
 /// The oldest Godot that the addon runs on.
 pub(crate) const OLDEST: (u32, u32) = (4, 4);
+
+/// A Godot that can run the addon.
+#[derive(Clone)]
+pub(crate) struct Godot {
+    /// The editor build's program; it also runs projects.
+    pub(crate) program: PathBuf,
+    /// Its version, 4.4 or newer.
+    pub(crate) version: Version,
+}
+
+/// The variables that say where Godot keeps settings, `user://` and caches on Linux, set to folders below `base`.
+pub(crate) fn private_folders(base: &Path) -> [(&'static str, PathBuf); 3] {
+    [
+        ("XDG_CONFIG_HOME", base.join("config")),
+        ("XDG_DATA_HOME", base.join("data")),
+        ("XDG_CACHE_HOME", base.join("cache")),
+    ]
+}
 
 /// A version such as `4.6.3.stable.official.7d41c59c4`.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -14,6 +39,26 @@ pub(crate) struct Version {
 }
 
 impl Version {
+    /// Runs `program --version`.
+    ///
+    /// # Errors
+    /// When the program fails, or prints no version of Godot.
+    pub(crate) fn of(program: &Path) -> Result<Self> {
+        let mut command = Command::new(program);
+        command.arg("--version");
+        let finished = process::run(command, Duration::from_secs(30))?;
+        if !finished.succeeded() {
+            bail!(
+                "{} --version: {}\n{}",
+                program.display(),
+                finished.end(),
+                finished.tail()
+            );
+        }
+        Self::parse(&finished.lines)
+            .with_context(|| format!("{} does not print a version of Godot", program.display()))
+    }
+
     /// Reads what `godot --version` printed; other lines may stand around it.
     pub(crate) fn parse(output: &[String]) -> Option<Self> {
         output.iter().find_map(|line| {
