@@ -11,6 +11,7 @@ mod convert;
 mod cost;
 mod debugger;
 mod documented;
+mod documents;
 mod drop_in;
 mod edit;
 mod export;
@@ -68,6 +69,7 @@ pub(crate) const ALL: &[(&str, Scenario)] = &[
         "gnutls_serv_fragments_for_small_datagrams",
         foreign_tools::gnutls_servers,
     ),
+    ("documents_name_what_exists", documents::name_what_exists),
     ("the_readme_echoes", snippets::readme_echoes),
     ("the_guide_echoes", snippets::guide_echoes),
     ("a_typed_pair_runs_on_openssl", typed::runs),
