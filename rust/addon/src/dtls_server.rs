@@ -12,10 +12,11 @@ use once_cell::sync::Lazy;
 use crate::events;
 use crate::ffi::calls;
 use crate::ffi::catch_panic::catch_panic;
+use crate::is_class::is_class;
 use crate::packet_peer_dtls::OpenSslPacketPeerDtls;
 use crate::report::mistake;
 use crate::state;
-use crate::timeouts::{self, Timeout};
+use crate::timeouts::{self, Timeout, WithTimeouts};
 use crate::tls::contexts;
 use crate::tls::options::Unusable;
 use crate::transports::UdpTransport;
@@ -115,29 +116,24 @@ impl Default for ServerState {
     }
 }
 
-impl OpenSslDtlsServer {
+impl WithTimeouts for ServerState {
+    const CLASS: &'static str = "DTLSServer";
+
     fn timeouts(&self) -> Timeouts {
-        state::of_value(self).server.timeouts()
+        self.server.timeouts()
     }
 
-    fn set_timeout(&self, timeout: Timeout, seconds: f64) {
-        let state = state::of_value(self);
-        timeout.set("DTLSServer", seconds, self.timeouts(), |timeouts| {
-            state.server.set_timeouts(timeouts);
-        });
+    fn set_timeouts(&self, timeouts: Timeouts) {
+        self.server.set_timeouts(timeouts);
     }
 }
 
 state::stateful!(OpenSslDtlsServer: ServerState);
 
+is_class!(OpenSslDtlsServer mirrors "DTLSServer");
+
 #[godot_api]
 impl OpenSslDtlsServer {
-    /// As [method Object.is_class], and [code]true[/code] for the engine's class [code]"DTLSServer"[/code] as well, which this one mirrors. Through a variable that is typed as [Object] or another class of the engine, the engine's own method is called, which does not know of that.
-    #[func(gd_self)]
-    fn is_class(this: Gd<Self>, class: GString) -> bool {
-        class == "DTLSServer" || this.upcast::<Object>().is_class(&class)
-    }
-
     /// Prepares the server. [param server_options] come from [method OpenSSLTLSOptions.server] or from the engine's [method TLSOptions.server].
     ///
     /// Returns [constant OK], [constant ERR_ALREADY_IN_USE] if the server was set up before, or [constant ERR_INVALID_PARAMETER] for options that are no server's, or whose key and certificate are missing, broken, not a pair, or of a kind that no client could connect with; a printed line says which. A certificate whose issuer is not in the chain behind it is taken, with a warning, since clients may trust the issuer itself.
@@ -295,52 +291,49 @@ impl OpenSslDtlsServer {
     /// Sets [member handshake_timeout].
     #[func]
     fn set_handshake_timeout(&self, seconds: f64) {
-        self.set_timeout(Timeout::Handshake, seconds);
+        Timeout::Handshake.set(&*state::of_value(self), seconds);
     }
 
     /// Returns [member handshake_timeout].
     #[func]
     fn get_handshake_timeout(&self) -> f64 {
-        Timeout::Handshake.of(&self.timeouts())
+        Timeout::Handshake.get(&*state::of_value(self))
     }
 
     /// Sets [member retransmission_timeout].
     #[func]
     fn set_retransmission_timeout(&self, seconds: f64) {
-        self.set_timeout(Timeout::Retransmission, seconds);
+        Timeout::Retransmission.set(&*state::of_value(self), seconds);
     }
 
     /// Returns [member retransmission_timeout].
     #[func]
     fn get_retransmission_timeout(&self) -> f64 {
-        Timeout::Retransmission.of(&self.timeouts())
+        Timeout::Retransmission.get(&*state::of_value(self))
     }
 
     /// Sets [member idle_timeout].
     #[func]
     fn set_idle_timeout(&self, seconds: f64) {
-        self.set_timeout(Timeout::Idle, seconds);
+        Timeout::Idle.set(&*state::of_value(self), seconds);
     }
 
     /// Returns [member idle_timeout].
     #[func]
     fn get_idle_timeout(&self) -> f64 {
-        Timeout::Idle.of(&self.timeouts())
+        Timeout::Idle.get(&*state::of_value(self))
     }
 
     /// Sets [member max_datagram].
     #[func]
     fn set_max_datagram(&self, bytes: i32) {
-        let state = state::of_value(self);
-        timeouts::set_max_datagram("DTLSServer", bytes, self.timeouts(), |timeouts| {
-            state.server.set_timeouts(timeouts);
-        });
+        timeouts::set_max_datagram(&*state::of_value(self), bytes);
     }
 
     /// Returns [member max_datagram].
     #[func]
     fn get_max_datagram(&self) -> i32 {
-        timeouts::max_datagram(&self.timeouts())
+        timeouts::max_datagram(&*state::of_value(self))
     }
 
     /// Returns the version of the OpenSSL library inside the addon, such as [code]OpenSSL 4.0.3 29 Sep 2026[/code].

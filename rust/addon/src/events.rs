@@ -4,10 +4,12 @@ use std::net::SocketAddr;
 
 use endpoint::{Break, DropCause, Event, Side};
 
-use crate::report;
+use crate::{logger, report};
 
-/// Prints events. To be called while nothing is locked: a printed line can call a script's logger.
+/// Prints events, and what was logged before. To be called while nothing is locked: a printed line can call a script's
+/// logger.
 pub(crate) fn print(events: impl IntoIterator<Item = Event>) {
+    logger::print_waiting();
     events.into_iter().for_each(print_one);
 }
 

@@ -10,6 +10,8 @@ mod dtls_server;
 mod events;
 mod ffi;
 mod hot;
+mod is_class;
+mod logger;
 mod packet_peer_dtls;
 mod packet_peer_udp;
 mod report;
@@ -61,6 +63,7 @@ unsafe impl ExtensionLibrary for OpenSslDtls {
         match stage {
             InitStage::Scene => {
                 ffi::catch_panic::install_hook();
+                logger::install();
                 packet_peer_dtls::register_status();
                 packet_peer_dtls::hot::register();
                 udp_server::hot::register();
@@ -78,6 +81,7 @@ unsafe impl ExtensionLibrary for OpenSslDtls {
         if stage == InitStage::Scene {
             drop_in::end();
             dtls_server::end_threads();
+            logger::print_waiting();
             tls::contexts::forget_all();
         }
     }

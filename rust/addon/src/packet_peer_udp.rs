@@ -12,6 +12,7 @@ use crate::address;
 use crate::codes::{code, error_code};
 use crate::ffi::catch_panic::catch_panic;
 use crate::ffi::{packet_memory, packet_ptr};
+use crate::is_class::is_class;
 use crate::report::mistake;
 use crate::state;
 
@@ -93,14 +94,10 @@ fn port_in(range: std::ops::RangeInclusive<i64>, port: i64, what: &str) -> Optio
     None
 }
 
+is_class!(OpenSslPacketPeerUdp mirrors "PacketPeerUDP");
+
 #[godot_api]
 impl OpenSslPacketPeerUdp {
-    /// As [method Object.is_class], and [code]true[/code] for the engine's class [code]"PacketPeerUDP"[/code] as well, which this one mirrors. Through a variable that is typed as [Object] or another class of the engine, the engine's own method is called, which does not know of that.
-    #[func(gd_self)]
-    fn is_class(this: Gd<Self>, class: GString) -> bool {
-        class == "PacketPeerUDP" || this.upcast::<Object>().is_class(&class)
-    }
-
     /// Binds the socket to a local port, so that it receives packets from anyone. [param port] 0 lets the system choose one, see [method get_local_port].
     ///
     /// [param bind_address] is [code]"*"[/code] for every address of the machine (IPv4 and IPv6), or one address; a link-local one with its interface, as in [code]"fe80::1%eth0"[/code]. [param recv_buf_size] is the size of the queue of received packets, in bytes.

@@ -5,10 +5,13 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use godot::global::{godot_error, godot_print, godot_warn};
+use log::Level;
 use once_cell::sync::Lazy;
 
+use crate::logger;
+
 /// Prints a mistake of the script's: what was called, and what is wrong with it. While nothing is locked;
-/// from a `#[func]` that takes `&self`, by way of [`calls::after`](crate::calls::after).
+/// from a `#[func]` that takes `&self`, by way of [`calls::after`](crate::ffi::calls::after).
 pub(crate) fn mistake(what: &str, why: impl std::fmt::Display) {
     godot_error!("{what}: {why}.");
 }
@@ -34,7 +37,7 @@ pub(crate) fn limited(what: impl std::fmt::Display) {
     }
 }
 
-/// Prints an established session's protocol and cipher, where `OPENSSL_DTLS_LOG` is set.
+/// Prints an established session's protocol and cipher, if `OPENSSL_DTLS_LOG` asks for `info`.
 pub(crate) fn established(protocol: &str, cipher: &str, remote: Option<SocketAddr>) {
     log(|| {
         let remote = remote.map_or_else(|| "unknown".to_owned(), |remote| remote.to_string());
@@ -43,17 +46,15 @@ pub(crate) fn established(protocol: &str, cipher: &str, remote: Option<SocketAdd
     });
 }
 
-/// Prints that keys, certificates and roots were read for a client's or a server's options, where
-/// `OPENSSL_DTLS_LOG` is set: this costs milliseconds, and is done once for many connections.
+/// Prints that keys, certificates and roots were read for a client's or a server's options, if
+/// `OPENSSL_DTLS_LOG` asks for `info`: this costs milliseconds, and is done once for many connections.
 pub(crate) fn made_context(side: &str) {
     log(|| format!("context made for a {side}"));
 }
 
+/// To be called while nothing is locked.
 fn log(what: impl FnOnce() -> String) {
-    static WANTED: Lazy<bool> = Lazy::new(|| {
-        std::env::var_os("OPENSSL_DTLS_LOG").is_some_and(|value| !value.is_empty() && value != "0")
-    });
-    if *WANTED {
+    if logger::is_enabled(Level::Info) {
         godot_print!("OpenSSL DTLS: {}", what());
     }
 }

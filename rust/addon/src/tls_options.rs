@@ -4,6 +4,7 @@ use godot::classes::{CryptoKey, X509Certificate};
 use godot::prelude::*;
 
 use crate::ffi::optional::Optional;
+use crate::is_class::is_class;
 use crate::report::mistake;
 use crate::tls::options::Options;
 use crate::tls::pem::{self, Credential};
@@ -47,14 +48,10 @@ impl OpenSslTlsOptions {
     }
 }
 
+is_class!(OpenSslTlsOptions mirrors "TLSOptions");
+
 #[godot_api]
 impl OpenSslTlsOptions {
-    /// As [method Object.is_class], and [code]true[/code] for the engine's class [code]"TLSOptions"[/code] as well, which this one mirrors. Through a variable that is typed as [Object] or another class of the engine, the engine's own method is called, which does not know of that.
-    #[func(gd_self)]
-    fn is_class(this: Gd<Self>, class: GString) -> bool {
-        class == "TLSOptions" || this.upcast::<Object>().is_class(&class)
-    }
-
     /// Options of a client that verifies the server's certificate and its host name.
     ///
     /// [param trusted_chain] holds the authorities to trust, or the server's own certificate, as an [X509Certificate], PEM text or a path; without it, the system's authorities are trusted. [param common_name_override] is the name that the certificate must be for, where that is not the host name connected to. Names are compared as RFC 6125 says; an IP address may also be written as the certificate's common name, if it has no alternative names, or as a DNS name.

@@ -15,6 +15,7 @@ use godot::global::{Error, godot_error};
 use godot::meta::Element;
 use godot::obj::{Gd, GodotClass};
 
+use crate::logger;
 use crate::report::mistake;
 use crate::status::Status;
 
@@ -78,12 +79,13 @@ pub(crate) fn catch_panic<R: AfterPanic>(what: &str, body: impl FnOnce() -> R) -
     })
 }
 
-/// Runs a method that catches its panics itself, and prints their messages after it.
+/// Runs a method that catches its panics itself, and prints their messages, and what was logged, after it.
 pub(crate) fn print_after(method: impl FnOnce()) {
     let body = Body::enter();
     method();
     drop(body);
     print_messages();
+    logger::print_waiting();
 }
 
 fn print_messages() {

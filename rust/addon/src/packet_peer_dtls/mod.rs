@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use endpoint::{ConnectError, Receive, SendError, SharedConnection, Timeouts};
+use endpoint::{ConnectError, Receive, SendError, SharedConnection};
 use godot::classes::{IPacketPeerExtension, PacketPeerExtension};
 use godot::global::Error;
 use godot::meta::conv::RawPtr;
@@ -14,6 +14,7 @@ use crate::events;
 use crate::ffi::catch_panic::catch_panic;
 use crate::ffi::optional::Optional;
 use crate::ffi::{packet_memory, packet_ptr};
+use crate::is_class::is_class;
 use crate::report::mistake;
 use crate::state;
 use crate::status::Status;
@@ -57,27 +58,10 @@ pub(crate) struct OpenSslPacketPeerDtls {
 
 state::stateful!(OpenSslPacketPeerDtls: SharedConnection, SharedConnection::forget_owner);
 
-impl OpenSslPacketPeerDtls {
-    fn timeouts(&self) -> Timeouts {
-        state::of_value(self).timeouts()
-    }
-
-    fn set_timeout(&self, timeout: Timeout, seconds: f64) {
-        let state = state::of_value(self);
-        timeout.set("PacketPeerDTLS", seconds, self.timeouts(), |timeouts| {
-            state.set_timeouts(timeouts);
-        });
-    }
-}
+is_class!(OpenSslPacketPeerDtls mirrors "PacketPeerDTLS");
 
 #[godot_api]
 impl OpenSslPacketPeerDtls {
-    /// As [method Object.is_class], and [code]true[/code] for the engine's class [code]"PacketPeerDTLS"[/code] as well, which this one mirrors. Through a variable that is typed as [Object] or another class of the engine, the engine's own method is called, which does not know of that.
-    #[func(gd_self)]
-    fn is_class(this: Gd<Self>, class: GString) -> bool {
-        class == "PacketPeerDTLS" || this.upcast::<Object>().is_class(&class)
-    }
-
     /// Connects to a server through a UDP peer that is connected to it. The handshake goes on in [method poll].
     ///
     /// With a [String] (the engine's form), [param hostname] is the name that the server's certificate must be for, and [param client_options] are a client's options, of either class; without them the certificate must come from an authority that the system trusts.
@@ -118,52 +102,49 @@ impl OpenSslPacketPeerDtls {
     /// Sets [member handshake_timeout].
     #[func]
     fn set_handshake_timeout(&self, seconds: f64) {
-        self.set_timeout(Timeout::Handshake, seconds);
+        Timeout::Handshake.set(&*state::of_value(self), seconds);
     }
 
     /// Returns [member handshake_timeout].
     #[func]
     fn get_handshake_timeout(&self) -> f64 {
-        Timeout::Handshake.of(&self.timeouts())
+        Timeout::Handshake.get(&*state::of_value(self))
     }
 
     /// Sets [member retransmission_timeout].
     #[func]
     fn set_retransmission_timeout(&self, seconds: f64) {
-        self.set_timeout(Timeout::Retransmission, seconds);
+        Timeout::Retransmission.set(&*state::of_value(self), seconds);
     }
 
     /// Returns [member retransmission_timeout].
     #[func]
     fn get_retransmission_timeout(&self) -> f64 {
-        Timeout::Retransmission.of(&self.timeouts())
+        Timeout::Retransmission.get(&*state::of_value(self))
     }
 
     /// Sets [member idle_timeout].
     #[func]
     fn set_idle_timeout(&self, seconds: f64) {
-        self.set_timeout(Timeout::Idle, seconds);
+        Timeout::Idle.set(&*state::of_value(self), seconds);
     }
 
     /// Returns [member idle_timeout].
     #[func]
     fn get_idle_timeout(&self) -> f64 {
-        Timeout::Idle.of(&self.timeouts())
+        Timeout::Idle.get(&*state::of_value(self))
     }
 
     /// Sets [member max_datagram].
     #[func]
     fn set_max_datagram(&self, bytes: i32) {
-        let state = state::of_value(self);
-        timeouts::set_max_datagram("PacketPeerDTLS", bytes, self.timeouts(), |timeouts| {
-            state.set_timeouts(timeouts);
-        });
+        timeouts::set_max_datagram(&*state::of_value(self), bytes);
     }
 
     /// Returns [member max_datagram].
     #[func]
     fn get_max_datagram(&self) -> i32 {
-        timeouts::max_datagram(&self.timeouts())
+        timeouts::max_datagram(&*state::of_value(self))
     }
 
     /// Returns how long ago the other side was heard last, in seconds: since the last packet, or other sealed message, that it alone can have sent. 0 without a connection.

@@ -7,6 +7,7 @@ use crate::address;
 use crate::codes::code;
 use crate::ffi::calls;
 use crate::ffi::catch_panic::catch_panic;
+use crate::is_class::is_class;
 use crate::packet_peer_udp::OpenSslPacketPeerUdp;
 use crate::report::mistake;
 use crate::state;
@@ -37,14 +38,10 @@ pub(crate) struct OpenSslUdpServer {
 
 state::stateful!(OpenSslUdpServer: udp::Listener);
 
+is_class!(OpenSslUdpServer mirrors "UDPServer");
+
 #[godot_api]
 impl OpenSslUdpServer {
-    /// As [method Object.is_class], and [code]true[/code] for the engine's class [code]"UDPServer"[/code] as well, which this one mirrors. Through a variable that is typed as [Object] or another class of the engine, the engine's own method is called, which does not know of that.
-    #[func(gd_self)]
-    fn is_class(this: Gd<Self>, class: GString) -> bool {
-        class == "UDPServer" || this.upcast::<Object>().is_class(&class)
-    }
-
     /// Starts listening on a port. [param port] 0 lets the system choose one, see [method get_local_port].
     ///
     /// [param bind_address] is [code]"*"[/code] for every address of the machine (IPv4 and IPv6), or one address; a link-local one with its interface, as in [code]"fe80::1%eth0"[/code].

@@ -25,6 +25,7 @@ mod hostile_link;
 mod kinds;
 mod letting_go;
 mod live;
+mod logging;
 mod openssl_cli;
 mod package;
 mod project_scan;
@@ -76,6 +77,10 @@ pub(crate) const ALL: &[(&str, Scenario)] = &[
     (
         "contexts_are_made_once_for_many_connections",
         contexts::are_made_once,
+    ),
+    (
+        "handshakes_are_logged_if_asked_for",
+        logging::prints_what_is_asked_for,
     ),
     ("sessions_survive_a_bad_link", bad_link::survives),
     #[cfg(unix)]
