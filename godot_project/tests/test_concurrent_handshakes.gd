@@ -129,7 +129,7 @@ func test_a_panic_on_a_handshake_thread_ends_one_peer_and_is_reported() -> void:
 	_clients.resize(FEW_CLIENTS)
 	check(await _until_taken(FEW_CLIENTS), "all are taken")
 	expect_error("DTLSServer: it failed in a way that it should not")
-	expect_error("panics.rs")
+	expect_error("fail_point.rs")
 	OS.set_environment("OPENSSL_DTLS_PANIC", "on a thread of the handshake pool")
 	var is_one_gone := await until(func() -> bool:
 		_step()

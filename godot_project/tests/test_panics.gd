@@ -14,7 +14,7 @@ var _impl := Implementation.new(true)
 
 ## Calls while a place panics; returns what the call returned.
 func _panicking(place: String, call: Callable) -> Variant:
-	expect_error("panics.rs")
+	expect_error("fail_point.rs")
 	if place.contains("("):
 		expect_error("%s: it failed in a way that it should not" % place)
 	OS.set_environment("OPENSSL_DTLS_PANIC", place)
