@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use crate::scoped::ScopedIp;
 
-/// What to bind: the engine's `"*"`, or one address.
+/// Which address to bind: the engine's `"*"`, or one address.
 ///
 /// `Ip(0.0.0.0)` is every IPv4 address and `Ip(::)` every IPv6 address, without the other family (class reference of
 /// `PacketPeerUDP.bind`).
@@ -19,15 +19,15 @@ pub enum BindAddress {
 }
 
 impl BindAddress {
-    /// Whether it is every address of a family or of both.
-    pub(crate) fn is_every(self) -> bool {
+    /// Whether it is a wildcard: all addresses of a family or of both.
+    pub(crate) fn is_wildcard(self) -> bool {
         match self.one() {
             None => true,
             Some(one) => one.ip().to_canonical().is_unspecified(),
         }
     }
 
-    /// The address, unless it is every one of both families.
+    /// The address; `None` for all of both families.
     pub(crate) fn one(self) -> Option<ScopedIp> {
         match self {
             BindAddress::Any => None,

@@ -1,59 +1,50 @@
-//! Why an operation was refused.
+//! Why an operation failed.
 
-/// Why an operation was refused; each variant is the engine's `Error` code of the same name.
+/// Why an operation failed. Each variant is the engine's `Error` code of the same name.
 ///
-/// The comments say which situation the engine reports with it (`core/io/packet_peer_udp.cpp`, `core/io/udp_server.cpp`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The comments say when the engine returns it (`core/io/packet_peer_udp.cpp`, `core/io/udp_server.cpp`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// The socket is already open (`ERR_ALREADY_IN_USE`).
+    #[error("the socket is already open")]
     AlreadyInUse,
-    /// A port or address that cannot be meant: port 0 as a destination, an IPv6 group on an IPv4 socket, an interface
-    /// that does not exist (`ERR_INVALID_PARAMETER`).
+    /// An invalid argument: port 0 as a destination, an IPv6 group on an IPv4 socket, an interface that does not exist
+    /// (`ERR_INVALID_PARAMETER`).
+    #[error("invalid address, port or interface")]
     InvalidParameter,
     /// Not open, or no destination set (`ERR_UNCONFIGURED`).
+    #[error("not open, or no destination set")]
     Unconfigured,
     /// Nothing queued; or the address or port cannot be bound (`ERR_UNAVAILABLE`).
+    #[error("nothing to receive, or the address cannot be bound")]
     Unavailable,
     /// The socket's send buffer is full; try again later (`ERR_BUSY`).
+    #[error("the send buffer is full")]
     Busy,
-    /// The peer belongs to a listener, or is connected, and this would change that (`ERR_LOCKED`).
+    /// The socket was accepted, or is connected, and this would change that (`ERR_LOCKED`).
+    #[error("the peer belongs to a listener or is connected")]
     Locked,
     /// The system gave no socket to bind (`ERR_CANT_CREATE`).
+    #[error("the system gave no socket to bind")]
     CantCreate,
     /// The system gave no socket to connect (`ERR_CANT_OPEN`).
+    #[error("the system gave no socket to connect")]
     CantOpen,
     /// For callers that resolve host names; never returned by this crate (`ERR_CANT_RESOLVE`).
+    #[error("the host name could not be resolved")]
     CantResolve,
     /// For callers that allocate; never returned by this crate (`ERR_OUT_OF_MEMORY`).
+    #[error("out of memory")]
     OutOfMemory,
-    /// Nobody listens at the destination: an earlier datagram on a connected socket came back (an ICMP answer; the engine
-    /// has `FAILED` for it).
+    /// No socket has the destination port: an earlier datagram of a connected socket was answered with an ICMP error (the
+    /// engine returns `FAILED`).
+    #[error("nobody listens at the destination")]
     Refused,
     /// The datagram is larger than the system sends (`FAILED`): over 65,507 bytes for IPv4, or larger than the send buffer
-    /// where that could not be made as large.
+    /// where the system limits that to less.
+    #[error("the datagram is larger than the system sends")]
     TooLarge,
-    /// The system refused: out of reach, socket closed (`FAILED`).
+    /// The system refused: destination out of reach, socket closed (`FAILED`).
+    #[error("the system refused the operation")]
     Failed,
 }
-
-impl std::fmt::Display for Error {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Error::AlreadyInUse => "the socket is already open",
-            Error::InvalidParameter => "invalid address, port or interface",
-            Error::Unconfigured => "not open, or no destination set",
-            Error::Unavailable => "nothing to receive, or the address cannot be bound",
-            Error::Busy => "the send buffer is full",
-            Error::Locked => "the peer belongs to a listener or is connected",
-            Error::CantCreate => "the system gave no socket to bind",
-            Error::CantOpen => "the system gave no socket to connect",
-            Error::CantResolve => "the host name could not be resolved",
-            Error::OutOfMemory => "out of memory",
-            Error::Refused => "nobody listens at the destination",
-            Error::TooLarge => "the datagram is larger than the system sends",
-            Error::Failed => "the system refused the operation",
-        })
-    }
-}
-
-impl std::error::Error for Error {}

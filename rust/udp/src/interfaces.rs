@@ -12,7 +12,7 @@ pub(crate) fn ipv4_of(name: &str) -> Option<Ipv4Addr> {
     })
 }
 
-/// The index of an interface with this name. (On Unix `if-addrs` leaves out those that have link-local addresses alone.)
+/// The index of the interface with this name. (On Unix, `if-addrs` omits those that have link-local addresses only.)
 pub(crate) fn index_of(name: &str) -> Option<u32> {
     #[cfg(unix)]
     return nix::net::if_::if_nametoindex(name).ok();
@@ -27,8 +27,8 @@ fn interfaces(name: &str) -> impl Iterator<Item = Interface> {
         .filter(move |interface| has_name(interface, name))
 }
 
-/// On Windows `IP.get_local_interfaces()` gives the adapter's GUID as name and its readable one as "friendly"; both
-/// are taken here.
+/// On Windows `IP.get_local_interfaces()` returns the adapter's GUID as `name` and its readable name as `friendly`; both
+/// are accepted here.
 fn has_name(interface: &Interface, name: &str) -> bool {
     #[cfg(windows)]
     if interface.adapter_name == name {

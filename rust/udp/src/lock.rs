@@ -1,4 +1,4 @@
-//! Locking that outlives a panic elsewhere: every critical section here leaves its data whole.
+//! Locks that ignore poisoning: no critical section of this crate leaves its data inconsistent on a panic.
 
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
@@ -6,7 +6,7 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// As [`lock`]; `None` if somebody holds it.
+/// As [`lock`]; `None` if it is locked.
 pub(crate) fn try_lock<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
     match mutex.try_lock() {
         Ok(guard) => Some(guard),

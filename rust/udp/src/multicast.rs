@@ -13,14 +13,13 @@ pub(crate) enum Membership {
     Leave,
 }
 
-/// Changes one membership of `socket`.
+/// Joins or leaves one group.
 ///
-/// IPv4 needs an interface with an IPv4 address. IPv6 goes by index; a name that no interface has, the empty one
-/// included, means the system's default, as in the engine.
+/// IPv4 needs an interface with an IPv4 address. For IPv6, a name that no interface has, the empty one included,
+/// means the system's default, as in the engine.
 ///
 /// # Errors
-/// [`Error::InvalidParameter`]: the group is of a family that the socket does not have, or (IPv4) there is no such
-/// interface. [`Error::Failed`]: the system refused, as it does for a second join and for an address that is no group.
+/// [`Error::InvalidParameter`]: the group is not of the socket's family, or (IPv4) there is no such interface. [`Error::Failed`]: the system refused, as it does for a second join and for an address that is no group.
 pub(crate) fn change(
     socket: &Socket,
     group: IpAddr,

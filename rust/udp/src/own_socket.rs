@@ -1,4 +1,4 @@
-//! A socket that belongs to one peer, with what was read from it ahead of the script.
+//! The socket of a `DatagramSocket` that is not accepted, and its queue.
 
 use std::io::ErrorKind;
 use std::net::SocketAddr;
@@ -13,10 +13,10 @@ use crate::socket::Socket;
 pub(crate) struct OwnSocket {
     pub(crate) socket: Arc<Socket>,
     pub(crate) inbox: Inbox,
-    /// The connected remote, as the kernel names it.
+    /// The connected remote, as the kernel reports it.
     connected_to: Option<SocketAddr>,
-    /// It was connected before anybody could send to it, so that the kernel has nothing from anybody but the remote, and
-    /// need not say who sent.
+    /// It was connected before it was bound, so the kernel's buffer has datagrams of the remote only, and reading need not
+    /// ask for the sender.
     receives_from_remote_only: bool,
 }
 
@@ -34,7 +34,7 @@ impl OwnSocket {
         self.connected_to.is_some()
     }
 
-    /// Connects, and forgets what came before: it was not from this remote.
+    /// Connects, and discards what was queued: it was not from this remote.
     pub(crate) fn connect(&mut self, remote: SocketAddr) -> Result<(), Error> {
         let was_unbound = self.socket.local_port() == 0;
         self.connected_to = Some(self.socket.connect(remote)?);
@@ -50,16 +50,15 @@ impl OwnSocket {
         }
     }
 
-    /// Moves what the kernel holds into the inbox, at most [`MAX_DATAGRAMS_PER_POLL`] datagrams.
+    /// Reads into the inbox, at most [`MAX_DATAGRAMS_PER_POLL`] datagrams.
     ///
     /// # Errors
-    /// [`Error::Refused`] for an ICMP answer to an earlier send, once; what is queued stays, and the next call reads on.
+    /// [`Error::Refused`] for an ICMP error for an earlier send, once. What is queued stays, and the next call reads on.
     pub(crate) fn poll(&mut self) -> Result<(), Error> {
         self.fetch(MAX_DATAGRAMS_PER_POLL)
     }
 
-    /// Whether something is queued, after one look at the kernel's buffer if nothing is. Errors are as with
-    /// [`OwnSocket::poll`].
+    /// Whether something is queued, after one read if nothing is. Errors are as with [`OwnSocket::poll`].
     pub(crate) fn has_datagrams(&mut self) -> Result<bool, Error> {
         if self.inbox.is_empty() {
             self.fetch(1)?;
@@ -84,7 +83,7 @@ impl OwnSocket {
         })
     }
 
-    /// The oldest queued datagram, else one straight from the kernel.
+    /// The oldest queued datagram; if none is queued, one from the kernel.
     pub(crate) fn receive(&mut self, into: &mut Vec<u8>) -> Result<SocketAddr, Error> {
         if let Some(from) = self.inbox.pop(into) {
             return Ok(from);
@@ -115,12 +114,12 @@ impl OwnSocket {
         };
         match received {
             Ok(None) => Ok(Read::Nothing),
-            // Strangers' datagrams that the kernel had queued before the socket was connected.
+            // From another sender, and received before the socket was connected.
             Ok(Some((_, from))) if self.connected_to.is_some_and(|remote| remote != from) => {
                 Ok(Read::Skipped)
             }
             Ok(Some((length, from))) => Ok(Read::Datagram(length, from)),
-            // Windows' word for a refusal. The engine switches it off there, so that scripts never see one.
+            // Windows reports an ICMP error so. The engine switches it off there, and scripts never get one.
             Err(error) if error.kind() == ErrorKind::ConnectionReset => Ok(Read::Skipped),
             Err(error) if error.kind() == ErrorKind::ConnectionRefused => Err(Error::Refused),
             Err(_) => Err(Error::Failed),

@@ -1,20 +1,19 @@
-//! Between which two addresses a datagram goes: the remote one, and, for a socket that has every address of the machine,
-//! the local one.
+//! The two addresses of a datagram: the remote one and, for a socket bound to all addresses of the machine, the local one.
 //!
-//! A machine with several addresses has to answer from the one that was asked: a client whose socket is connected hears
-//! no other, and neither does a NAT or a firewall on its side. A socket that is bound to every address learns which
-//! that is from control data of each datagram, and says it with each answer (`IP_PKTINFO`, ip(7); `IPV6_PKTINFO`,
-//! RFC 3542, 6). Where the system has no such thing here, Windows foremost, the system chooses.
+//! A machine with several addresses has to reply from the one that a client sent to: a connected socket of the client
+//! accepts no other source address, and neither does a NAT or a firewall before it. A socket bound to all addresses reads
+//! the local address from control data of each datagram, and sets it for each reply (`IP_PKTINFO`, ip(7);
+//! `IPV6_PKTINFO`, RFC 3542, 6). On systems where this crate has no such option, Windows among them, the system chooses.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
 use crate::address::canonical;
 
-/// The two ends of a datagram's way.
+/// The two addresses of a datagram.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Path {
     pub(crate) remote: SocketAddr,
-    /// `None` if the system is to choose, or there is no choice.
+    /// `None` if the system chooses.
     pub(crate) local: Option<LocalAddress>,
 }
 
@@ -27,7 +26,7 @@ pub(crate) struct LocalAddress {
 }
 
 impl Path {
-    /// To or from this remote, wherever the system likes.
+    /// A path whose local address the system chooses.
     pub(crate) fn of(remote: SocketAddr) -> Path {
         Path {
             remote,
@@ -37,7 +36,7 @@ impl Path {
 }
 
 impl LocalAddress {
-    /// The address that a datagram came to, if it can be answered from there: what everybody got cannot.
+    /// The destination of a datagram, if it can be a source address: a multicast address cannot.
     #[cfg_attr(
         not(any(target_os = "linux", target_os = "android", target_vendor = "apple")),
         allow(dead_code)
@@ -54,7 +53,7 @@ impl LocalAddress {
         Some(LocalAddress { ip, interface })
     }
 
-    /// One address in the form in which an inbox keeps addresses.
+    /// The form in which an inbox stores it.
     pub(crate) fn to_socket_addr(local: Option<LocalAddress>) -> SocketAddr {
         match local {
             Some(local) => match local.ip {
@@ -95,7 +94,7 @@ mod packet_info {
     #[repr(align(8))]
     struct Control([u8; 128]);
 
-    /// Has the system tell where each datagram came to; whether it will.
+    /// Has the system report the local address of each datagram. Returns whether it will.
     pub(crate) fn enable(udp: &UdpSocket, family: Family) -> bool {
         let v4 = family != Family::V6 && setsockopt(udp, sockopt::Ipv4PacketInfo, &true).is_ok();
         let v6 =
@@ -122,7 +121,7 @@ mod packet_info {
         for message in received.cmsgs().into_iter().flatten() {
             match message {
                 ControlMessageOwned::Ipv4PacketInfo(info) => {
-                    // The address to answer from, for what was sent to everybody too.
+                    // The address to reply from, also for a broadcast.
                     let ip = Ipv4Addr::from(info.ipi_spec_dst.s_addr.to_ne_bytes());
                     v4 = LocalAddress::new(ip.into(), 0);
                 }
@@ -140,7 +139,7 @@ mod packet_info {
         Ok((received.bytes, path))
     }
 
-    /// Sends one datagram to an address of the socket's own family, from this local address.
+    /// Sends one datagram from this local address. `to` is of the socket's own family.
     pub(crate) fn send(
         udp: &UdpSocket,
         datagram: &[u8],
@@ -218,7 +217,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_that_everybody_listens_to_is_none_to_answer_from() {
+    fn a_wildcard_or_multicast_address_is_no_source_address() {
         let new = |ip: &str| LocalAddress::new(ip.parse().unwrap(), 7);
         for ip in ["0.0.0.0", "::", "224.0.0.1", "ff02::1", "::ffff:224.0.0.1"] {
             assert_eq!(new(ip), None, "{ip}");
@@ -230,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn a_local_address_is_kept_as_a_socket_address() {
+    fn a_local_address_is_stored_as_a_socket_address() {
         let locals = ["10.1.2.3", "2001:db8::1", "fe80::1"]
             .map(|ip| LocalAddress::new(ip.parse().unwrap(), 7));
         for local in locals.into_iter().chain([None]) {

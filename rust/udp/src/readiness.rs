@@ -1,4 +1,4 @@
-//! Blocking until a socket is ready, in slices, so that a waiter notices when the socket is closed under it.
+//! Blocking until a socket is ready, in short slices, so that the caller can check whether it was closed meanwhile.
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
@@ -7,16 +7,16 @@ use rustix::fd::AsFd;
 
 use crate::error::Error;
 
-/// The longest that one wait blocks before its caller looks again whether there is still something to wait for.
+/// The longest that one call blocks.
 const SLICE: Timespec = Timespec {
     tv_sec: 0,
     tv_nsec: 20_000_000,
 };
 
-/// Whether there is something to read; `Ok(false)` after a slice without.
+/// Waits for something to read. `Ok(false)` if there is nothing after a slice.
 ///
 /// # Errors
-/// [`Error::Failed`]: an error is waiting on the socket (the next read reports it).
+/// [`Error::Failed`]: the socket has a pending error (the next read returns it).
 pub(crate) fn readable(socket: impl AsFd) -> Result<bool, Error> {
     let ready = wait(socket, PollFlags::IN)?;
     if ready.intersects(PollFlags::ERR | PollFlags::NVAL) {
@@ -25,7 +25,7 @@ pub(crate) fn readable(socket: impl AsFd) -> Result<bool, Error> {
     Ok(!ready.is_empty())
 }
 
-/// Waits for room in the send buffer, at most one slice. What happened is for the next send to find out.
+/// Waits for room in the send buffer, at most one slice. The next send shows whether there is any.
 pub(crate) fn writable(socket: impl AsFd) -> Result<(), Error> {
     wait(socket, PollFlags::OUT).map(|_| ())
 }

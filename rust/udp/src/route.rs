@@ -141,7 +141,7 @@ impl Route {
     /// The path of a datagram to the remote.
     fn path(&self, port: &Port) -> Path {
         let mut path = Path::of(self.remote);
-        if port.socket().tells_local() {
+        if port.socket().reports_local() {
             let local = lock(&self.local);
             path.local = local.pinned.or(local.last);
         }

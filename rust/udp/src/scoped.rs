@@ -1,16 +1,15 @@
-//! An IP address with the interface that a link-local one is on.
+//! An IP address, with the interface of a link-local one.
 
-use std::fmt;
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::str::FromStr;
 
 use crate::address::canonical;
 use crate::interfaces;
 
-/// An IP address, and of a link-local IPv6 address the interface: every link has its own `fe80::/10`, so that the address
-/// alone does not say where it is (RFC 4007).
+/// An IP address and, for a link-local IPv6 address, the interface: each link has its own `fe80::/10`, so the address alone
+/// is ambiguous (RFC 4007).
 ///
-/// Read from text it may be `fe80::1%eth0` or `fe80::1%2`: the interface by its name or its index (RFC 4007, 11).
+/// Parses `fe80::1%eth0` and `fe80::1%2`, with the name or the index of the interface (RFC 4007, 11).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ScopedIp {
     ip: IpAddr,
@@ -18,31 +17,18 @@ pub struct ScopedIp {
 }
 
 /// Why a text is no [`ScopedIp`].
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ParseError {
-    /// What stands before a `%`, or all of it, is no IP address.
+    /// The text, or the part before a `%`, is no IP address.
+    #[error("it is no IP address")]
     NoAddress,
-    /// There is no interface of this name. (Whether there is one of an index shows when it is used.)
+    /// There is no interface with this name. (An index is not checked before it is used.)
+    #[error("there is no network interface \"{0}\"")]
     NoInterface(String),
-    /// Addresses of this kind have no scope.
+    /// Only link-local IPv6 addresses have an interface.
+    #[error("only link-local IPv6 addresses (fe80::...) are followed by an interface")]
     NoScope,
 }
-
-impl fmt::Display for ParseError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            ParseError::NoAddress => f.write_str("it is no IP address"),
-            ParseError::NoInterface(name) => {
-                write!(f, "there is no network interface \"{name}\"")
-            }
-            ParseError::NoScope => f.write_str(
-                "only link-local IPv6 addresses (fe80::...) are followed by an interface",
-            ),
-        }
-    }
-}
-
-impl std::error::Error for ParseError {}
 
 impl ScopedIp {
     /// The address.
@@ -57,13 +43,13 @@ impl ScopedIp {
         self.scope
     }
 
-    /// Whether the address means nothing without an interface, and has none.
+    /// Whether it is link-local and has no interface.
     #[must_use]
     pub fn lacks_interface(&self) -> bool {
         self.scope == 0 && has_scope(self.ip)
     }
 
-    /// The same address with an interface, if it is one that has one.
+    /// The same address with this interface, if it is link-local.
     pub(crate) fn on(self, scope: u32) -> ScopedIp {
         ScopedIp {
             scope: if has_scope(self.ip) { scope } else { 0 },
@@ -71,7 +57,7 @@ impl ScopedIp {
         }
     }
 
-    /// The form shown outside and used as a key.
+    /// The address with a port, in the form of [`canonical`].
     pub(crate) fn with_port(self, port: u16) -> SocketAddr {
         canonical(match self.ip {
             IpAddr::V4(ip) => SocketAddr::new(ip.into(), port),
@@ -80,7 +66,7 @@ impl ScopedIp {
     }
 }
 
-/// Whether every link has addresses of this kind of its own.
+/// Whether the address is ambiguous without an interface.
 fn has_scope(ip: IpAddr) -> bool {
     const LINK_LOCAL_GROUP: u16 = 0xff02;
     match ip {

@@ -1,7 +1,7 @@
-//! One receive buffer a thread, instead of the 128 KB that each of the engine's peers carries.
+//! One receive buffer for each thread, instead of 128 KB in each socket as in the engine.
 //!
-//! It has no destructor on purpose: a thread-local with one would keep the library from being unloaded when the editor
-//! reloads the extension.
+//! The type has no destructor: a thread-local with one would keep the library from being unloaded when the editor reloads
+//! the extension.
 
 use std::cell::RefCell;
 
@@ -12,7 +12,7 @@ thread_local! {
     static SCRATCH: RefCell<[u8; RECEIVE_BUFFER]> = const { RefCell::new([0; RECEIVE_BUFFER]) };
 }
 
-/// Runs `body` with the thread's buffer. Does not nest.
+/// Calls `body` with the thread's buffer. Calls must not nest.
 pub(crate) fn with<R>(body: impl FnOnce(&mut [u8]) -> R) -> R {
     SCRATCH.with_borrow_mut(|buffer| body(buffer))
 }

@@ -1,4 +1,4 @@
-//! One non-blocking UDP socket: how it is opened, what it can reach, how it reads and writes.
+//! One non-blocking UDP socket of the system: opening, binding, sending, receiving.
 //!
 //! The options are those of the engine's `NetSocketUnix` and `NetSocketWinSock`. "Don't fragment" is left as the
 //! system has it: a datagram larger than the link is fragmented, as the engine's are.
@@ -23,8 +23,8 @@ pub(crate) const DEFAULT_RECEIVE_BUFFER: usize = 4 << 20;
 pub(crate) struct Socket {
     udp: UdpSocket,
     family: Family,
-    /// Whether the system tells where each datagram came to: see [`crate::path`].
-    tells_local: bool,
+    /// Whether the system reports the local address of each datagram: see [`crate::path`].
+    reports_local: bool,
 }
 
 impl Socket {
@@ -44,7 +44,7 @@ impl Socket {
         }
     }
 
-    /// A socket bound for one peer.
+    /// A bound socket for a [`crate::DatagramSocket`].
     ///
     /// # Errors
     /// [`Error::CantCreate`]: no socket. [`Error::Unavailable`]: port taken, address not of this machine, not allowed.
@@ -52,12 +52,12 @@ impl Socket {
         Socket::bind_with(address, port, |_| Ok(()))
     }
 
-    /// A socket bound for a listener.
+    /// A bound socket for a listener.
     ///
-    /// The engine sets `SO_REUSEADDR`, which on Linux lets a process of any user bind the same UDP port and get every
-    /// datagram from then on. UDP does not need it: a port is free as soon as its socket is closed.
+    /// Without `SO_REUSEADDR`, which the engine sets: on Linux it lets a process of any user bind the same UDP port and
+    /// receive all datagrams from then on. UDP does not need it, because a port is free as soon as its socket is closed.
     ///
-    /// `receive_buffer` is what it asks of the kernel, in bytes; it takes what it gets. Without it, it asks for much.
+    /// `receive_buffer` is the size to ask for, in bytes ([`DEFAULT_RECEIVE_BUFFER`] if `None`); the system may grant less.
     pub(crate) fn listen(
         address: BindAddress,
         port: u16,
@@ -74,8 +74,8 @@ impl Socket {
         address: BindAddress,
         receive_buffer: Option<usize>,
     ) {
-        if address.is_every() {
-            self.tells_local = path::enable(&self.udp, self.family);
+        if address.is_wildcard() {
+            self.reports_local = path::enable(&self.udp, self.family);
         }
         let options = SockRef::from(&self.udp);
         match receive_buffer {
@@ -95,7 +95,7 @@ impl Socket {
         SockRef::from(&self.udp).recv_buffer_size()
     }
 
-    /// Binds a new socket after `configure` was done with it.
+    /// Opens a socket, calls `configure` on it, and binds it.
     pub(crate) fn bind_with(
         address: BindAddress,
         port: u16,
@@ -105,8 +105,12 @@ impl Socket {
             None => Family::Dual,
             Some(one) => Family::of(one.ip()),
         };
-        let mut socket = Socket::open(family).map_err(|_| Error::CantCreate)?;
-        configure(&mut socket).map_err(|_| Error::CantCreate)?;
+        let cannot_create = |error| {
+            log::debug!(target: "udp", "no socket for port {port} ({address:?}): {error}");
+            Error::CantCreate
+        };
+        let mut socket = Socket::open(family).map_err(cannot_create)?;
+        configure(&mut socket).map_err(cannot_create)?;
         let local = match (address.one(), socket.family) {
             (Some(one), _) => one.with_port(port),
             (None, Family::V4) => SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), port),
@@ -126,7 +130,10 @@ impl Socket {
                     configure,
                 )
             }
-            Err(_) => Err(Error::Unavailable),
+            Err(error) => {
+                log::debug!(target: "udp", "cannot bind port {port} ({address:?}): {error}");
+                Err(Error::Unavailable)
+            }
         }
     }
 
@@ -143,17 +150,17 @@ impl Socket {
         self.udp.local_addr().map_or(0, |address| address.port())
     }
 
-    /// Tells the kernel the only remote that matters, and returns it as the kernel sees it.
+    /// Sets the only remote to send to and receive from. Returns its address as the kernel reports it.
     ///
     /// # Errors
     /// [`Error::Failed`]: wrong family, no route, broadcast not enabled.
     pub(crate) fn connect(&self, remote: SocketAddr) -> Result<SocketAddr, Error> {
-        let address = self.outward(remote)?;
+        let address = self.destination(remote)?;
         self.udp.connect(address).map_err(|_| Error::Failed)?;
         Ok(self.udp.peer_addr().map_or(remote, canonical))
     }
 
-    /// Enables or disables sending to broadcast addresses. IPv6 has none: nothing happens there, as in the engine.
+    /// Enables or disables sending to broadcast addresses. Does nothing for IPv6, which has none, as in the engine.
     pub(crate) fn set_broadcast(&self, enabled: bool) -> Result<(), Error> {
         if self.family == Family::V6 {
             return Ok(());
@@ -169,58 +176,61 @@ impl Socket {
     /// Sends one datagram.
     ///
     /// # Errors
-    /// [`Error::Busy`]: send buffer full. [`Error::Refused`]: an earlier datagram came back, and this one was not sent.
+    /// [`Error::Busy`]: send buffer full. [`Error::Refused`]: an ICMP error for an earlier datagram; this one was not sent.
     /// [`Error::TooLarge`]: larger than the system sends. [`Error::Failed`]: anything else.
     pub(crate) fn send_to(&self, datagram: &[u8], remote: SocketAddr) -> Result<(), Error> {
-        let address = self.outward(remote)?;
+        let address = self.destination(remote)?;
         sent(|| self.udp.send_to(datagram, address))
     }
 
-    /// Sends one datagram from the local address of its path, if that is still one. Errors are as with
+    /// Sends one datagram from the local address of its path, if the machine still has it. Errors are as with
     /// [`Socket::send_to`].
     pub(crate) fn send_along(&self, datagram: &[u8], path: &Path) -> Result<(), Error> {
         let Some(local) = path.local else {
             return self.send_to(datagram, path.remote);
         };
-        let address = self.outward(path.remote)?;
+        let address = self.destination(path.remote)?;
         match sent(|| path::send(&self.udp, datagram, address, local)) {
-            // The machine may have lost the address: as far as it can be, the datagram goes out from another.
+            // The machine may no longer have the address: the system chooses another.
             Err(Error::Failed) => self.send_to(datagram, path.remote),
             result => result,
         }
     }
 
-    /// Takes one datagram of a connected socket from the kernel: its length, or `None` if there is none. Errors are as
-    /// with [`Socket::receive`].
+    /// Reads one datagram of a connected socket: its length, or `None` if there is none. Errors are as with
+    /// [`Socket::receive`].
     pub(crate) fn receive_connected(&self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
         received(|| self.udp.recv(buffer))
     }
 
-    /// Takes one datagram from the kernel: its length and sender, or `None` if there is none.
+    /// Reads one datagram: its length and sender, or `None` if there is none.
     ///
-    /// An error is about an earlier datagram (an ICMP answer, a truncation) and is consumed by reading it; the caller
-    /// decides whether it matters, and may go on reading.
+    /// An error is about an earlier datagram (an ICMP error, a truncation), and reading it removes it: the caller may go on
+    /// reading.
     pub(crate) fn receive(&self, buffer: &mut [u8]) -> io::Result<Option<(usize, SocketAddr)>> {
         let datagram = received(|| self.udp.recv_from(buffer))?;
         Ok(datagram.map(|(length, from)| (length, canonical(from))))
     }
 
-    /// As [`Socket::receive`], with the local address too where the system tells it.
+    /// As [`Socket::receive`], with the local address where the system reports it.
     pub(crate) fn receive_path(&self, buffer: &mut [u8]) -> io::Result<Option<(usize, Path)>> {
-        if self.tells_local {
+        if self.reports_local {
             return received(|| path::receive(&self.udp, buffer));
         }
         let datagram = self.receive(buffer)?;
         Ok(datagram.map(|(length, from)| (length, Path::of(from))))
     }
 
-    /// Whether datagrams can come to more than one local address.
-    pub(crate) fn tells_local(&self) -> bool {
-        self.tells_local
+    /// Whether the system reports the local address of each datagram.
+    pub(crate) fn reports_local(&self) -> bool {
+        self.reports_local
     }
 
-    /// The form of an address that this socket takes, if it can reach it at all.
-    fn outward(&self, remote: SocketAddr) -> Result<SocketAddr, Error> {
+    /// A destination in the form that this socket takes.
+    ///
+    /// # Errors
+    /// [`Error::Failed`]: another family.
+    fn destination(&self, remote: SocketAddr) -> Result<SocketAddr, Error> {
         match (self.family, canonical(remote)) {
             (Family::Dual, address) => Ok(mapped(address)),
             (Family::V4, address @ SocketAddr::V4(_))
@@ -238,7 +248,7 @@ fn open_dual() -> io::Result<Socket> {
 
 fn finish(socket: socket2::Socket, family: Family) -> io::Result<Socket> {
     socket.set_nonblocking(true)?;
-    // macOS refuses datagrams larger than the send buffer, 9 KB there unless told.
+    // macOS sends no datagram that is larger than the send buffer, 9 KB unless set.
     grow(
         RECEIVE_BUFFER,
         || socket.send_buffer_size(),
@@ -250,14 +260,14 @@ fn finish(socket: socket2::Socket, family: Family) -> io::Result<Socket> {
     Ok(Socket {
         udp,
         family,
-        tells_local: false,
+        reports_local: false,
     })
 }
 
-/// Whether an error of a read is about a datagram that was sent earlier and came back, and not about the socket. Which
-/// remote that was for is not said, so it concerns nobody who sends.
+/// Whether a read failed because of an ICMP error for a datagram that was sent earlier, and not because of the socket. The
+/// system does not report which remote that was for, so no send returns it.
 ///
-/// Windows reports these where it was not told otherwise (see [`crate::windows`]): `WSAECONNRESET`, `WSAENETRESET`.
+/// Windows reports these unless it is switched off (see [`crate::windows`]): `WSAECONNRESET`, `WSAENETRESET`.
 pub(crate) fn is_about_an_earlier_send(error: &io::Error) -> bool {
     const WSAENETRESET: i32 = 10052;
     match error.kind() {
@@ -267,7 +277,7 @@ pub(crate) fn is_about_an_earlier_send(error: &io::Error) -> bool {
     }
 }
 
-/// Raises a buffer size to `wanted`, or as near as the system allows; never lowers it.
+/// Raises a buffer size to `wanted` bytes, or as far as the system allows. Never lowers it.
 fn grow(
     wanted: usize,
     current: impl Fn() -> io::Result<usize>,
@@ -303,7 +313,10 @@ fn sent(mut attempt: impl FnMut() -> io::Result<usize>) -> Result<(), Error> {
                 _ if error.raw_os_error() == Some(Errno::MSGSIZE.raw_os_error()) => {
                     return Err(Error::TooLarge);
                 }
-                _ => return Err(Error::Failed),
+                _ => {
+                    log::trace!(target: "udp", "sending failed: {error}");
+                    return Err(Error::Failed);
+                }
             },
         }
     }
@@ -314,7 +327,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_full_send_buffer_is_busy_and_an_interruption_is_not_seen() {
+    fn a_full_send_buffer_is_busy_and_an_interrupted_send_is_retried() {
         assert_eq!(sent(|| Err(ErrorKind::WouldBlock.into())), Err(Error::Busy));
         let mut interruptions = 3;
         let result = sent(|| {
@@ -336,18 +349,18 @@ mod tests {
         let v4: SocketAddr = "127.0.0.1:9".parse().unwrap();
         let v6: SocketAddr = "[::1]:9".parse().unwrap();
         let on_v4 = Socket::open(Family::V4).unwrap();
-        assert_eq!(on_v4.outward(v4), Ok(v4));
-        assert_eq!(on_v4.outward(v6), Err(Error::Failed));
-        assert_eq!(on_v4.outward(mapped(v4)), Ok(v4));
+        assert_eq!(on_v4.destination(v4), Ok(v4));
+        assert_eq!(on_v4.destination(v6), Err(Error::Failed));
+        assert_eq!(on_v4.destination(mapped(v4)), Ok(v4));
         let dual = Socket::open(Family::Dual).unwrap();
         if dual.family() == Family::Dual {
-            assert_eq!(dual.outward(v4), Ok(mapped(v4)));
-            assert_eq!(dual.outward(v6), Ok(v6));
+            assert_eq!(dual.destination(v4), Ok(mapped(v4)));
+            assert_eq!(dual.destination(v6), Ok(v6));
         }
     }
 
     #[test]
-    fn what_is_too_large_is_told_from_other_failures() {
+    fn too_large_a_datagram_is_an_error_of_its_own() {
         let fail = |errno: Errno| sent(|| Err(errno.into()));
         assert_eq!(fail(Errno::MSGSIZE), Err(Error::TooLarge));
         assert_eq!(fail(Errno::INVAL), Err(Error::Failed));
@@ -366,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_about_an_earlier_datagram_is_told_from_one_of_the_socket() {
+    fn an_icmp_error_is_distinguished_from_an_error_of_the_socket() {
         for errno in [Errno::CONNRESET, Errno::CONNREFUSED, Errno::HOSTUNREACH] {
             assert!(is_about_an_earlier_send(&errno.into()), "{errno:?}");
         }

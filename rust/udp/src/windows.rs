@@ -1,4 +1,4 @@
-//! What Windows' sockets need to be told, by options that no crate here has.
+//! Options of Windows' sockets that the crates used here do not have.
 
 use std::io;
 use std::net::UdpSocket;
@@ -9,23 +9,23 @@ use windows_sys::Win32::Networking::WinSock::{
     WSAIoctl, setsockopt,
 };
 
-/// Prepares a socket that is not bound yet, as far as the system does it.
+/// Sets the options of a socket that is not bound yet. Errors are ignored.
 ///
-/// Windows reports with a read that an earlier datagram came back (`WSAECONNRESET`, `WSAENETRESET`), whoever that one was
-/// for; the engine switches that off as well (`NetSocketWinSock`). And unless a socket says that it does not share its
-/// port, another one can take it with `SO_REUSEADDR`.
+/// A read on Windows returns ICMP errors for earlier datagrams to any remote (`WSAECONNRESET`, `WSAENETRESET`), unless that
+/// is switched off, as the engine does (`NetSocketWinSock`). And without `SO_EXCLUSIVEADDRUSE` another socket can take the
+/// port with `SO_REUSEADDR`.
 pub(crate) fn prepare(udp: &UdpSocket) {
     let _ = control(udp, SIO_UDP_CONNRESET, false);
     let _ = control(udp, SIO_UDP_NETRESET, false);
-    let _ = be_exclusive(udp);
+    let _ = set_exclusive(udp);
 }
 
-/// Sets a switch of a socket.
+/// Sets a boolean with `WSAIoctl`.
 fn control(udp: &UdpSocket, code: u32, is_on: bool) -> io::Result<()> {
     let value = u32::from(is_on);
     let mut returned = 0;
-    // SAFETY: the socket is open as long as `udp` is borrowed. The pointers are to locals that outlive the call, the first
-    // with its size; there is no output buffer, and without an OVERLAPPED the call ends before it returns.
+    // SAFETY: `udp` is borrowed, so the socket is open during the call. The pointers are to locals that outlive the call,
+    // the first with its size. There is no output buffer. Without an OVERLAPPED the call is synchronous.
     let result = unsafe {
         WSAIoctl(
             udp.as_raw_socket() as SOCKET,
@@ -39,12 +39,12 @@ fn control(udp: &UdpSocket, code: u32, is_on: bool) -> io::Result<()> {
             None,
         )
     };
-    in_words(result)
+    to_result(result)
 }
 
-fn be_exclusive(udp: &UdpSocket) -> io::Result<()> {
+fn set_exclusive(udp: &UdpSocket) -> io::Result<()> {
     let value = 1_i32;
-    // SAFETY: the socket is open as long as `udp` is borrowed; the pointer is to a local of the size that is given.
+    // SAFETY: `udp` is borrowed, so the socket is open during the call. The pointer is to a local of the given size.
     let result = unsafe {
         setsockopt(
             udp.as_raw_socket() as SOCKET,
@@ -54,10 +54,10 @@ fn be_exclusive(udp: &UdpSocket) -> io::Result<()> {
             size_of::<i32>() as i32,
         )
     };
-    in_words(result)
+    to_result(result)
 }
 
-fn in_words(result: i32) -> io::Result<()> {
+fn to_result(result: i32) -> io::Result<()> {
     match result {
         SOCKET_ERROR => Err(io::Error::last_os_error()),
         _ => Ok(()),
