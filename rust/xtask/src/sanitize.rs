@@ -8,7 +8,7 @@ use anyhow::{Result, ensure};
 use crate::{library, process};
 
 /// Everything that runs without Godot.
-const PACKAGES: &[&str] = &["drop_in", "dtls", "fuzzing", "testkit", "udp"];
+const PACKAGES: &[&str] = &["drop_in", "dtls", "endpoint", "fuzzing", "testkit", "udp"];
 /// OpenSSL is compiled anew, with checks at each access to memory.
 const LIMIT: Duration = Duration::from_secs(60 * 60);
 
