@@ -1,4 +1,5 @@
-## A client that restarts on the address and port that it had (RFC 6347 section 4.2.8).
+## A client that restarts on the address and port that it had (RFC 6347 section 4.2.8), as scripts see it, and with the
+## engine's clients and UDP servers. Cookies, time limits and restarts in mid-handshake: rust/endpoint/tests.
 extends "res://tests/server_suite.gd"
 
 const SharedAddress := preload("res://tests/shared_address.gd")
@@ -56,38 +57,6 @@ func test_a_restarted_client_is_a_new_peer_and_the_old_one_ends() -> void:
 	equal(restarted.get_packet().get_string_from_utf8(), "welcome back", "the answer's text")
 
 
-func test_a_client_can_restart_in_the_middle_of_its_handshake() -> void:
-	var udp := _udp_on(0)
-	var port: int = udp.get_local_port()
-	var client := _begin(udp)
-	check(await until(func() -> bool:
-		if _served.is_empty():
-			client.poll()
-		_serve()
-		return _served.size() == 1), "it has begun")
-	udp.close()
-	var restarted := _begin(_udp_on(port))
-	check(await _connected(restarted, 2), "connected")
-	equal(_served[0].get_status(), ERROR, "the unfinished one failed")
-
-
-func test_a_hello_without_a_cookie_does_not_end_a_session() -> void:
-	var udp := _udp_on(0)
-	var port: int = udp.get_local_port()
-	var client := _begin(udp)
-	check(await _connected(client, 1), "connected")
-	var hello := await _first_hello()
-	for i in 20:
-		# Sent through the client's socket, it has the client's address.
-		udp.put_packet(hello)
-		_serve()
-	equal(_served.size(), 1, "no new peer")
-	equal(_served[0].get_status(), CONNECTED, "the session stays")
-	client.put_packet("still me".to_utf8_buffer())
-	check(await until(func() -> bool: client.poll(); _serve(); return _served[0].get_available_packet_count() == 1), "a packet")
-	equal(_served[0].get_packet().get_string_from_utf8(), "still me", "its text")
-
-
 func test_a_restart_is_seen_by_poll_peers() -> void:
 	var udp := _udp_on(0)
 	var port: int = udp.get_local_port()
@@ -143,98 +112,92 @@ func _shared(impl: Implementation) -> Array:
 	return [client, address]
 
 
-func test_a_hello_with_a_cookie_is_not_answered_while_the_client_sends() -> void:
-	for impl: Implementation in [_impl, _engine]:
-		before_each()
-		var shared: Array = await _shared(impl)
-		var client: PacketPeer = shared[0]
-		var address: SharedAddress = shared[1]
-		var before := address.server_hellos
-		var second := _begin(_impl.connected_peer(address.open()))
-		var sent: PackedStringArray = []
-		var received: PackedStringArray = []
-		for i in 50:
-			sent.append("packet %d" % i)
-			client.put_packet(sent[-1].to_utf8_buffer())
-			for j in 4:
-				await get_tree().create_timer(0.025).timeout
-				for peer: PacketPeer in [client, second]:
-					peer.poll()
-				address.step()
-				_serve()
-			received.append_array(_texts(_served[0]))
-		await _exchange(client, _served[0], "the last", address)
-		equal(received, sent, "the packets of five seconds")
-		equal(_served.size(), 1, "no new peer")
-		equal(_served[0].get_status(), CONNECTED, "the session stays")
-		equal(client.get_status() as int, CONNECTED as int, "at the client too")
-		equal(second.get_status() as int, HANDSHAKING as int, "the second client waits")
-		equal(address.server_hellos, before, "no handshake is answered")
-		second.disconnect_from_peer()
-
-
-func test_a_silent_client_keeps_its_session_while_a_second_handshake_is_unfinished() -> void:
-	for impl: Implementation in [_impl, _engine]:
-		before_each()
-		var shared: Array = await _shared(impl)
-		var client: PacketPeer = shared[0]
-		var address: SharedAddress = shared[1]
-		var before := address.server_hellos
-		var second := _begin(_impl.connected_peer(address.open()))
-		var begin := Time.get_ticks_msec()
-		while Time.get_ticks_msec() < begin + 4500:
-			# By then it has shown its cookie; it does not go on.
-			if Time.get_ticks_msec() < begin + 500:
-				second.poll()
+func test_a_hello_with_a_cookie_is_not_answered_while_the_engines_client_sends() -> void:
+	var shared: Array = await _shared(_engine)
+	var client: PacketPeer = shared[0]
+	var address: SharedAddress = shared[1]
+	var before := address.server_hellos
+	var second := _begin(_impl.connected_peer(address.open()))
+	var sent: PackedStringArray = []
+	var received: PackedStringArray = []
+	for i in 50:
+		sent.append("packet %d" % i)
+		client.put_packet(sent[-1].to_utf8_buffer())
+		for j in 4:
+			await get_tree().create_timer(0.025).timeout
+			for peer: PacketPeer in [client, second]:
+				peer.poll()
 			address.step()
-			client.poll()
 			_serve()
-			await get_tree().process_frame
-		check(address.server_hellos > before, "the second hello is answered, at the client's address")
-		equal(_served.size(), 1, "no new peer")
-		equal(_served[0].get_status(), CONNECTED, "the session stays")
-		equal(client.get_status() as int, CONNECTED as int, "the client is not disturbed")
-		await _exchange(client, _served[0], "still me", address)
-		# The second handshake is dropped: what its client sends now is ignored.
-		for i in 100:
+		received.append_array(_texts(_served[0]))
+	await _exchange(client, _served[0], "the last", address)
+	equal(received, sent, "the packets of five seconds")
+	equal(_served.size(), 1, "no new peer")
+	equal(_served[0].get_status(), CONNECTED, "the session stays")
+	equal(client.get_status() as int, CONNECTED as int, "at the client too")
+	equal(second.get_status() as int, HANDSHAKING as int, "the second client waits")
+	equal(address.server_hellos, before, "no handshake is answered")
+	second.disconnect_from_peer()
+
+
+func test_a_silent_client_of_the_engine_keeps_its_session_while_a_second_handshake_is_unfinished() -> void:
+	var shared: Array = await _shared(_engine)
+	var client: PacketPeer = shared[0]
+	var address: SharedAddress = shared[1]
+	var before := address.server_hellos
+	var second := _begin(_impl.connected_peer(address.open()))
+	var begin := Time.get_ticks_msec()
+	while Time.get_ticks_msec() < begin + 4500:
+		# By then it has shown its cookie; it does not go on.
+		if Time.get_ticks_msec() < begin + 500:
 			second.poll()
-			address.step()
-			client.poll()
-			_serve()
-			await get_tree().process_frame
-		equal(_served.size(), 1, "no new peer")
-		await _exchange(client, _served[0], "and still", address)
-		second.disconnect_from_peer()
+		address.step()
+		client.poll()
+		_serve()
+		await get_tree().process_frame
+	check(address.server_hellos > before, "the second hello is answered, at the client's address")
+	equal(_served.size(), 1, "no new peer")
+	equal(_served[0].get_status(), CONNECTED, "the session stays")
+	equal(client.get_status() as int, CONNECTED as int, "the client is not disturbed")
+	await _exchange(client, _served[0], "still me", address)
+	# The second handshake is dropped: what its client sends now is ignored.
+	for i in 100:
+		second.poll()
+		address.step()
+		client.poll()
+		_serve()
+		await get_tree().process_frame
+	equal(_served.size(), 1, "no new peer")
+	await _exchange(client, _served[0], "and still", address)
+	second.disconnect_from_peer()
 
 
-func test_a_restarted_client_is_connected_within_three_seconds() -> void:
-	for impl: Implementation in [_impl, _engine]:
-		before_each()
-		var udp := _udp_on(0, impl)
-		var port: int = udp.get_local_port()
-		var client := _begin(udp, impl)
-		check(await _connected(client, 1), "connected")
-		await _exchange(client, _served[0], "before")
-		udp.close()
-		client = null
-		var restarted := _begin(_udp_on(port, impl), impl)
-		var begin := Time.get_ticks_msec()
-		var seen: Array[int] = []
-		check(await until(func() -> bool:
-			restarted.poll()
-			# A game server goes on sending to its old peer.
-			if _served[0].get_status() == CONNECTED:
-				_served[0].put_packet("state of the world".to_utf8_buffer())
-			_serve()
-			if _served.size() == 2 and (seen.is_empty() or seen[-1] != _served[1].get_status()):
-				seen.append(_served[1].get_status())
-			return restarted.get_status() == CONNECTED and _served.size() == 2 and _served[1].get_status() == CONNECTED), "connected again")
-		var spent := Time.get_ticks_msec() - begin
-		check(spent > 1900 and spent < RESTART_LIMIT_MSEC, "after %d ms" % spent)
-		equal(seen, [CONNECTED] as Array[int], "it is polled once and connected")
-		equal(_served[0].get_status(), DISCONNECTED, "the old session is over")
-		await _exchange(restarted, _served[1], "after")
-		equal(_served.size(), 2, "one new peer")
+func test_a_restarted_client_of_the_engine_is_connected_within_three_seconds() -> void:
+	var udp := _udp_on(0, _engine)
+	var port: int = udp.get_local_port()
+	var client := _begin(udp, _engine)
+	check(await _connected(client, 1), "connected")
+	await _exchange(client, _served[0], "before")
+	udp.close()
+	client = null
+	var restarted := _begin(_udp_on(port, _engine), _engine)
+	var begin := Time.get_ticks_msec()
+	var seen: Array[int] = []
+	check(await until(func() -> bool:
+		restarted.poll()
+		# A game server goes on sending to its old peer.
+		if _served[0].get_status() == CONNECTED:
+			_served[0].put_packet("state of the world".to_utf8_buffer())
+		_serve()
+		if _served.size() == 2 and (seen.is_empty() or seen[-1] != _served[1].get_status()):
+			seen.append(_served[1].get_status())
+		return restarted.get_status() == CONNECTED and _served.size() == 2 and _served[1].get_status() == CONNECTED), "connected again")
+	var spent := Time.get_ticks_msec() - begin
+	check(spent > 1900 and spent < RESTART_LIMIT_MSEC, "after %d ms" % spent)
+	equal(seen, [CONNECTED] as Array[int], "it is polled once and connected")
+	equal(_served[0].get_status(), DISCONNECTED, "the old session is over")
+	await _exchange(restarted, _served[1], "after")
+	equal(_served.size(), 2, "one new peer")
 
 
 ## Enough for handshakes to go to threads.
@@ -415,12 +378,3 @@ func test_our_client_restarts_at_the_engines_server() -> void:
 	# The engine ends the old peer at the hello, with this line; the next hello makes a new one.
 	expect_error("mbedtls error: returned -0x6780")
 	check(await connected.call(_begin(_udp_on(port))), "connected again")
-
-
-## The first datagram of a client whose server does not answer.
-func _first_hello() -> PackedByteArray:
-	var listener: OpenSSLPacketPeerUDP = _impl.bound_peer()
-	var unanswered := _begin(_impl.connected_peer(listener.get_local_port()))
-	check(await until(func() -> bool: return listener.get_available_packet_count() > 0), "a hello")
-	unanswered.disconnect_from_peer()
-	return listener.get_packet()
