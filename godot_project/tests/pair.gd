@@ -13,7 +13,7 @@ var client: PacketPeer
 var served_udp: PacketPeer
 var served: PacketPeer
 
-## The statuses that each side was seen in, in order and without repetitions.
+## The statuses that each side has had, in order and without repetitions.
 var client_statuses: Array[int] = []
 var served_statuses: Array[int] = []
 
@@ -21,8 +21,8 @@ var served_statuses: Array[int] = []
 var taken_statuses: Array[int] = []
 
 
-func _init(with_kit: Implementation, server := with_kit.ready_server()) -> void:
-	impl = with_kit
+func _init(with_impl: Implementation, server := with_impl.ready_server()) -> void:
+	impl = with_impl
 	udp_server = impl.listening_server()
 	dtls_server = server
 	client_udp = impl.connected_peer(udp_server.get_local_port())
@@ -65,7 +65,7 @@ func until(condition: Callable, milliseconds := 5000) -> bool:
 	return true
 
 
-## Steps some times, for what is on its way.
+## Steps several times, so that datagrams on their way arrive.
 func steps(count := 5) -> void:
 	for i in count:
 		step()
