@@ -23,7 +23,7 @@ impl Trust {
 /// A client that is connecting or connected. One that is dropped without [`Client::close`] sends no close_notify, as one
 /// that crashed.
 pub(crate) struct Client {
-    peer: Arc<udp::Peer>,
+    peer: Arc<udp::DatagramSocket>,
     connection: Connection,
     /// Why the connection has ended.
     end: Option<Event>,
@@ -33,7 +33,7 @@ pub(crate) struct Client {
 impl Client {
     /// Begins to connect to a server whose certificate is for `localhost`.
     pub(crate) fn begin(trust: &Trust, server: SocketAddr) -> Result<Self> {
-        let peer = Arc::new(udp::Peer::new());
+        let peer = Arc::new(udp::DatagramSocket::new());
         peer.set_blocking(false);
         peer.connect(server.ip(), server.port())
             .map_err(|error| anyhow!("a client has no socket: {error:?}"))?;
