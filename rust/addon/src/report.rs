@@ -16,7 +16,7 @@ pub(crate) fn mistake(what: &str, why: impl std::fmt::Display) {
     godot_error!("{what}: {why}.");
 }
 
-/// Prints what may be a mistake and may turn out well.
+/// Prints what may be a mistake.
 pub(crate) fn warning(what: &str, why: impl std::fmt::Display) {
     godot_warn!("{what}: {why}.");
 }

@@ -42,10 +42,11 @@ unsafe extern "C" fn proc_address(name: *const c_char) -> sys::GDExtensionInterf
     engines.map(|_| unsafe { std::mem::transmute::<_, unsafe extern "C" fn()>(ours) })
 }
 
-/// Registers a method as it is described, with the engine.
+/// Registers a method with the engine, as it is described.
 ///
 /// # Safety
-/// As the engine's function has it.
+/// As of the engine's `classdb_register_extension_class_method`: `class` and `method` must be valid for the call, and the
+/// functions in `method` must accept what its description says.
 pub(crate) unsafe fn register_as_is(
     library: sys::GDExtensionClassLibraryPtr,
     class: sys::GDExtensionConstStringNamePtr,
@@ -55,8 +56,8 @@ pub(crate) unsafe fn register_as_is(
     let Some(get_proc_address) = GET_PROC_ADDRESS.get() else {
         return;
     };
-    // SAFETY: the name ends in NUL, and what the engine gives for it is of this type; as the caller
-    // promises.
+    // SAFETY: the name ends in NUL, and the engine's function of this name has this type. Its arguments are valid by this
+    // function's contract.
     unsafe {
         if let Some(engines) = get_proc_address(REGISTER_METHOD.as_ptr()) {
             std::mem::transmute::<unsafe extern "C" fn(), Register>(engines)(
@@ -88,7 +89,7 @@ unsafe extern "C" fn register(
         let arguments = (0..count).map(|at| (*method.arguments_info.add(at)).type_);
         (method, arguments.collect())
     };
-    // Kept for good, as the engine's knowledge of the method may be.
+    // Never freed: the engine may keep the method as long as the process lives.
     let registered = Box::leak(Box::new(Registered {
         userdata: method.method_userdata,
         call: method.call_func,
@@ -99,11 +100,11 @@ unsafe extern "C" fn register(
     method.method_userdata = std::ptr::from_mut(registered).cast();
     method.call_func = Some(call);
     method.ptrcall_func = Some(call_by_pointers);
-    // SAFETY: as gdext has it, and the two functions take what gdext's take, with this userdata.
+    // SAFETY: gdext's description is valid, and the two functions accept what gdext's accept, with this userdata.
     unsafe { register_as_is(library, class, &raw const method) }
 }
 
-/// A call from typed code: the compiler of scripts has checked its arguments.
+/// A call from typed code, whose arguments the compiler of scripts has checked.
 unsafe extern "C" fn call_by_pointers(
     registered: *mut c_void,
     instance: sys::GDExtensionClassInstancePtr,
@@ -169,7 +170,7 @@ impl Registered {
         let most = self.arguments.len();
         let least = most.saturating_sub(self.optional);
         if given.len() < least {
-            // The engine names all of them here, too.
+            // The engine names the number of all arguments here, too.
             return refusal(sys::GDEXTENSION_CALL_ERROR_TOO_FEW_ARGUMENTS, 0, most);
         }
         if given.len() > most {
@@ -196,13 +197,13 @@ impl Registered {
 type Work = Box<dyn FnOnce()>;
 
 thread_local! {
-    /// What the call that this thread is in has left to be done after it; `None` outside of calls.
+    /// Work to run after the method that this thread is in; `None` outside of methods.
     static LEFT: RefCell<Option<Vec<Work>>> = const { RefCell::new(None) };
 }
 
-/// Has something done once the method that is called has returned, or at once where none is. It is for
-/// what can run a script, from methods that take `&self`: gdext has the object borrowed for those, and
-/// ends the process if a script's logger drops the last reference meanwhile.
+/// Runs `work` once the method that is being called has returned, or at once outside of methods. For work that can run a
+/// script, from methods that take `&self`: gdext has the object borrowed during those, and ends the process if a
+/// script's logger drops the last reference meanwhile.
 pub(crate) fn after(work: impl FnOnce() + 'static) {
     let mut work = Some(work);
     LEFT.with_borrow_mut(|left| {
@@ -215,7 +216,7 @@ pub(crate) fn after(work: impl FnOnce() + 'static) {
     }
 }
 
-/// Runs a method of gdext's, which lets no panic through, and then what it has left to be done.
+/// Runs a method of gdext's, which lets no panic through, and then the work of [`after`].
 fn surround(method: impl FnOnce()) {
     let outer = LEFT.replace(Some(Vec::new()));
     catch_panic::print_after(method);

@@ -44,7 +44,7 @@ struct EnginePeer {
 struct Calls {
     /// Whether a thread is inside [`EnginePeer::call`].
     is_busy: bool,
-    /// What that thread sends before it leaves.
+    /// Datagrams that other threads left, which that thread sends before it returns.
     outgoing: VecDeque<Vec<u8>>,
     /// These three as of the last call that read them.
     is_connected: bool,
@@ -89,7 +89,7 @@ impl EnginePeer {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Calls the engine's peer, and sends what others leave to be sent meanwhile. Does nothing and
+    /// Calls the engine's peer, and sends the datagrams that other threads leave meanwhile. Does nothing and
     /// returns `None` while another call, perhaps of this very thread, is under way.
     fn call<R>(&self, body: impl FnOnce(&mut Gd<PacketPeerUdp>) -> R) -> Option<R> {
         if mem::replace(&mut self.calls().is_busy, true) {
@@ -101,7 +101,7 @@ impl EnginePeer {
         loop {
             let mut calls = self.calls();
             if calls.outgoing.is_empty() {
-                // Under the same lock: what is left after this finds the peer free.
+                // Under the same lock: a thread that leaves datagrams after this finds no call under way.
                 calls.is_busy = false;
                 mem::forget(turn);
                 break;
@@ -164,7 +164,7 @@ impl Drop for EnginePeer {
     }
 }
 
-/// Ends a call in whose middle something panicked.
+/// Ends a call in which something panicked.
 struct Turn<'a>(&'a EnginePeer);
 
 impl Drop for Turn<'_> {

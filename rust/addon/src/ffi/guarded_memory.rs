@@ -19,12 +19,12 @@ const SMALLEST: usize = 256;
 /// The largest alignment that a page has for certain.
 const PAGE: usize = 4096;
 
-/// Whether allocations are guarded: 0 if nobody has asked yet, else [`OFF`] or [`ON`].
+/// Whether allocations are guarded: 0 before the first allocation, else [`OFF`] or [`ON`].
 static WANTED: AtomicU8 = AtomicU8::new(0);
 const OFF: u8 = 1;
 const ON: u8 = 2;
 
-/// Constant from the first call on, so that what is said of an allocation holds for its end as well.
+/// Constant from the first call on, so that an allocation is freed as it was made.
 fn is_guarded(layout: Layout) -> bool {
     if layout.size() < SMALLEST || layout.align() > PAGE {
         return false;
@@ -40,14 +40,14 @@ fn is_guarded(layout: Layout) -> bool {
     wanted == ON
 }
 
-// SAFETY: both kinds of memory are as large as was asked, aligned to at least `layout.align()`, and
-// nobody else's: the system's allocator says so of the one, `mmap` of the other, whose pages are aligned
-// to `PAGE`. `is_guarded` gives the same answer for a layout each time, so that memory goes back where it
-// came from. `realloc` and `alloc_zeroed` are made of these two.
+// SAFETY: both kinds of memory are as large as requested, aligned to at least `layout.align()`, and not in use: the
+// system's allocator guarantees that for the one, `mmap` for the other, whose pages are aligned to `PAGE`. `is_guarded`
+// returns the same for a layout each time, so that memory is freed by what allocated it. `realloc` and `alloc_zeroed` are
+// the trait's own, which call these two.
 unsafe impl GlobalAlloc for Guarded {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         if !is_guarded(layout) {
-            // SAFETY: as the caller promises.
+            // SAFETY: the layout is not empty, by `alloc`'s contract.
             return unsafe { System.alloc(layout) };
         }
         // SAFETY: a new mapping changes no other.
@@ -69,7 +69,7 @@ unsafe impl GlobalAlloc for Guarded {
 
     unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
         if !is_guarded(layout) {
-            // SAFETY: as the caller promises; `alloc` had it from there.
+            // SAFETY: `alloc` got this memory from `System` with this layout, by `dealloc`'s contract.
             return unsafe { System.dealloc(memory, layout) };
         }
         // SAFETY: the pages are this allocation's alone, which has ended. They stay mapped, without

@@ -1,9 +1,9 @@
-//! Byte slices across the engine's virtual methods, which pass pointers.
+//! Packets as the pointers that the engine's virtual methods `_get_packet` and `_put_packet` pass.
 
 use godot::global::Error;
 use godot::meta::conv::RawPtr;
 
-/// Answers a `_get_packet` call.
+/// Writes the result of a `_get_packet` call.
 ///
 /// # Safety
 /// Both pointers must be valid for writes. The packet must be readable for as long as the engine reads it,
@@ -17,8 +17,8 @@ pub(crate) unsafe fn give(
         Ok(packet) => packet,
         Err(error) => return error,
     };
-    // SAFETY: the caller vouches for both pointers; `RawPtr<*const u8>` is laid out as the pointer
-    // that it holds.
+    // SAFETY: both pointers are valid for writes, by this function's contract; `RawPtr<*const u8>` has the layout of the
+    // pointer that it holds (`repr(transparent)` in gdext).
     unsafe {
         buffer.ptr().cast::<*const u8>().write(start);
         buffer_size
@@ -35,7 +35,7 @@ pub(crate) unsafe fn give(
 pub(crate) unsafe fn borrow<'a>(buffer: RawPtr<*const u8>, size: i32) -> &'a [u8] {
     match usize::try_from(size) {
         Ok(size) if size > 0 && !buffer.ptr().is_null() => {
-            // SAFETY: as the caller vouches; the pointer is not null.
+            // SAFETY: the pointer is not null, and valid for `size` bytes by this function's contract.
             unsafe { std::slice::from_raw_parts(buffer.ptr(), size) }
         }
         _ => &[],

@@ -1,4 +1,4 @@
-//! From options, the engine's or ours, to what a session is made of.
+//! Contexts for sessions, from options of either class.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -14,7 +14,7 @@ use super::roots;
 use crate::report;
 use crate::tls_options::OpenSslTlsOptions;
 
-/// What a client was told about the server it connects to.
+/// What a client needs to verify its server.
 pub(crate) struct ClientSide {
     pub(crate) context: ClientContext,
     /// The name that the certificate must be for, where it is not the host connected to.
@@ -82,7 +82,7 @@ pub(crate) fn server(options: &Variant) -> Result<ServerContext, Unusable> {
     Ok(context)
 }
 
-/// Says once of a certificate that a part of its chain may be missing.
+/// Prints, once for a certificate, that a part of its chain may be missing.
 fn hint_at_issuer(certificates: &str, issuer: &str) {
     static SAID: Lazy<Mutex<Vec<String>>> = Lazy::new(Mutex::default);
     const REMEMBERED: usize = 16;
@@ -121,7 +121,7 @@ fn whole_chain(certificate: &Credential<X509Certificate>, what: &str) -> Result<
     Ok(pem)
 }
 
-/// Makes a client of a client's options.
+/// Makes a context of a client's options.
 pub(crate) fn client(options: &Variant) -> Result<ClientSide, Unusable> {
     let options = read(options)
         .filter(|options| !options.is_server)

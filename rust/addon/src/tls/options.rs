@@ -5,7 +5,7 @@ use godot::global::Error;
 
 use super::pem::Credential;
 
-/// Why options cannot be used: the engine's code for it, and a line for people.
+/// Why options cannot be used: the engine's error code, and a line to print.
 pub(crate) struct Unusable {
     pub(crate) code: Error,
     pub(crate) why: String,

@@ -30,7 +30,7 @@ impl<T: GodotClass> Clone for Credential<T> {
 const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
 const END: &str = "-----END CERTIFICATE-----";
 
-/// What a key object is good for.
+/// What a key object holds.
 pub(crate) enum Key {
     /// PEM of a private key, as far as can be told without reading it.
     Private(String),
@@ -48,7 +48,7 @@ pub(crate) fn of_key(key: &Credential<CryptoKey>) -> Key {
     if !own.is_empty() {
         return Key::Private(own);
     }
-    // An object that holds nothing says that it is public, too.
+    // `is_public_only()` is true for an empty object as well, so the text is read instead.
     let public = quietly(|| key.save_to_string_ex().public_only(true).done());
     if !public.is_empty() {
         return Key::PublicOnly;
@@ -93,7 +93,7 @@ pub(crate) fn of_certificate(certificate: &Credential<X509Certificate>) -> Certi
     }
 }
 
-/// Runs an engine method that prints errors of no use to anyone: an empty object's, and one for
+/// Runs an engine method without the errors that it prints needlessly: for an empty object, and for
 /// every certificate saved (the engine counts the terminator as part of the text).
 ///
 /// The switch is the whole process's: two threads that save and restore it in turns could leave it
@@ -119,7 +119,7 @@ pub(crate) fn of_file(path: &GString) -> Option<String> {
     if path.is_empty() || !FileAccess::file_exists(path) {
         return None;
     }
-    // Not as a string of the engine's: a file in DER is no text, and the engine would say so.
+    // As bytes: the engine prints an error when it reads a file in DER as a string.
     let bytes = FileAccess::get_file_as_bytes(path);
     let text = String::from_utf8(bytes.to_vec()).ok()?;
     Some(readable(&text))

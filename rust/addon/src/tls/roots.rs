@@ -9,7 +9,7 @@ use once_cell::sync::OnceCell;
 use super::options::Unusable;
 use super::pem;
 
-/// The engine's project setting for a bundle of one's own, which comes before the system's.
+/// The engine's project setting for a certificate bundle, which replaces the system's.
 const OVERRIDE: &str = "network/tls/certificate_bundle_override";
 
 static DEFAULT: OnceCell<Roots> = OnceCell::new();

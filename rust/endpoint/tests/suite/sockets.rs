@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use endpoint::{Event, SendError, Server, SharedConnection, Status};
-use udp::{BindAddress, Listener, Peer};
+use udp::{BindAddress, DatagramSocket, Listener};
 
 use crate::world::{HOST, client_context, is_established, packets, server};
 
@@ -53,8 +53,8 @@ impl Host {
         polled.changed
     }
 
-    fn connect(&self) -> (Arc<Peer>, Arc<SharedConnection>) {
-        let peer = Arc::new(Peer::new());
+    fn connect(&self) -> (Arc<DatagramSocket>, Arc<SharedConnection>) {
+        let peer = Arc::new(DatagramSocket::new());
         peer.connect(IP, self.listener.local_port()).unwrap();
         let connection = Arc::new(SharedConnection::default());
         let transport = Arc::clone(&peer) as _;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 
 use super::Context;
-use crate::test::fixture::Fixture;
+use crate::fixture::Fixture;
 use crate::{check, process};
 
 /// A client that connects, sends a packet, and closes; a thread polls it as well.
