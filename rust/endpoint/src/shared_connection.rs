@@ -161,14 +161,10 @@ impl SharedConnection {
             return None;
         }
         let mut connection = self.lock();
-        if connection.packet_count() == 0 || connection.deferred().is_some() {
+        if connection.deferred().is_some() {
             return None;
         }
-        // There is a packet, so that `receive` does not poll, and does not use the time.
-        match connection.receive(Instant::now(), take) {
-            Receive::Packet(packet, event) => Some((packet, event)),
-            Receive::Ended(_) | Receive::NotConnected => None,
-        }
+        connection.take_waiting(take)
     }
 
     /// See [`Connection::receive`].
@@ -184,8 +180,8 @@ impl SharedConnection {
     ///
     /// # Errors
     /// [`SendError`].
-    pub fn send(self: &Arc<Self>, packet: &[u8], now: Instant) -> Result<(), SendError> {
-        self.run(|connection| connection.send(packet, now))
+    pub fn send(self: &Arc<Self>, packet: &[u8]) -> Result<(), SendError> {
+        self.run(|connection| connection.send(packet))
     }
 
     /// To be called when the owner's object ends: after it, no poll of a registry passes the object's token on.

@@ -296,7 +296,7 @@ fn packet_count(connection: &SharedConnection) -> i32 {
 /// Sends a packet, and then prints what is wrong with it; it is not used after that.
 fn put(connection: &Arc<SharedConnection>, packet: &[u8]) -> Error {
     const WHAT: &str = "PacketPeerDTLS.put_packet()";
-    match connection.send(packet, Instant::now()) {
+    match connection.send(packet) {
         Ok(()) => Error::OK,
         Err(SendError::NotConnected) => {
             mistake(WHAT, "the peer is not connected");

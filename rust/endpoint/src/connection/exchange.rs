@@ -62,13 +62,13 @@ impl Connection {
     ///
     /// # Errors
     /// [`SendError`].
-    pub fn send(&mut self, packet: &[u8], now: Instant) -> Result<(), SendError> {
+    pub fn send(&mut self, packet: &[u8]) -> Result<(), SendError> {
         let live = self.live_mut().filter(|live| !live.is_unpolled);
         let Some(live) = live else {
             return Err(SendError::NotConnected);
         };
         let sent = live.session.send(packet);
-        self.flush(now);
+        self.flush_at(None);
         match sent {
             Ok(()) if self.live().is_some_and(|live| live.broken.is_some()) => {
                 Err(SendError::Failed(self.settle().map(Box::new)))
@@ -100,18 +100,24 @@ impl Connection {
                 return Receive::Ended(event);
             }
         }
-        let Some(live) = self.live_mut() else {
-            return Receive::NotConnected;
-        };
-        let taken = match live.session.packet_count() {
-            0 => Some(take(&[])),
-            _ => live.session.next_packet(take),
-        };
-        let Some(taken) = taken else {
-            return Receive::NotConnected;
-        };
+        if self.packet_count() == 0 {
+            return Receive::Packet(take(&[]), event);
+        }
+        match self.take_waiting(take) {
+            Some((taken, happened)) => Receive::Packet(taken, event.or(happened)),
+            None => Receive::NotConnected,
+        }
+    }
+
+    /// Passes the oldest packet to `take`; `None` if none waits.
+    pub(crate) fn take_waiting<R>(
+        &mut self,
+        take: impl FnOnce(&[u8]) -> R,
+    ) -> Option<(R, Option<Event>)> {
+        let live = self.live_mut().filter(|live| !live.is_unpolled)?;
+        let taken = live.session.next_packet(take)?;
         // The last packet of a session that the other side has closed ends the connection.
-        Receive::Packet(taken, event.or_else(|| self.settle()))
+        Some((taken, self.settle()))
     }
 
     fn exchange(&mut self, datagram: &mut Vec<u8>, now: Instant) {
@@ -176,6 +182,12 @@ impl Connection {
 
     /// Sends the datagrams that the session has left.
     pub(super) fn flush(&mut self, now: Instant) {
+        self.flush_at(Some(now));
+    }
+
+    /// As [`flush`](Self::flush). The time is needed while a client connects; packets are sent after that, and save the
+    /// reading of a clock.
+    fn flush_at(&mut self, now: Option<Instant>) {
         let State::Open(Open {
             transport,
             role,
@@ -187,7 +199,7 @@ impl Connection {
         if !live.session.has_datagrams() {
             return;
         }
-        let is_connecting = is_connecting(role, live);
+        let connecting = now.filter(|_| is_connecting(role, live));
         let Live {
             session,
             broken,
@@ -195,12 +207,12 @@ impl Connection {
             ..
         } = live;
         let mut has_sent = false;
-        session.drain_datagrams(|datagram| match transport.send(datagram) {
-            Ok(()) => has_sent = true,
+        session.drain_datagrams(|datagram| match (transport.send(datagram), connecting) {
+            (Ok(()), _) => has_sent = true,
             // On the loopback the refusal of a datagram is there when the next one is sent.
-            Err(Break::Refused) if is_connecting && has_sent => refusals.add(now),
-            Err(Break::Refused) if is_connecting => refusals.add_late(now),
-            Err(why) => *broken = Some(why),
+            (Err(Break::Refused), Some(now)) if has_sent => refusals.add(now),
+            (Err(Break::Refused), Some(now)) => refusals.add_late(now),
+            (Err(why), _) => *broken = Some(why),
         });
     }
 

@@ -20,11 +20,8 @@ fn a_client_connects_and_packets_cross_both_ways() {
     assert_eq!(served.protocol(), Some("DTLSv1.2"));
     assert_eq!(served.cipher(), client.connection.cipher());
 
-    client
-        .connection
-        .send(b"from the client", world.now)
-        .unwrap();
-    served.send(b"from the server", world.now).unwrap();
+    client.connection.send(b"from the client").unwrap();
+    served.send(b"from the server").unwrap();
     world.pass(Duration::ZERO, &mut [&mut client]);
     assert_eq!(packets(&served, world.now), [b"from the client"]);
     assert_eq!(packets(&client.connection, world.now), [b"from the server"]);
@@ -44,7 +41,7 @@ fn a_poll_names_the_connections_with_packets_or_another_status() {
             .changed
     };
     assert_eq!(poll(&world), []);
-    client.connection.send(b"packet", world.now).unwrap();
+    client.connection.send(b"packet").unwrap();
     assert_eq!(poll(&world), [token]);
     assert_eq!(poll(&world), [token], "until it is taken");
     assert_eq!(packets(&served, world.now), [b"packet"]);
@@ -59,7 +56,7 @@ fn a_connection_whose_owner_has_ended_is_not_named() {
     let mut world = World::new();
     let (client, served) = world.connected(client_address(1));
     served.forget_owner();
-    client.connection.send(b"packet", world.now).unwrap();
+    client.connection.send(b"packet").unwrap();
     let polled = world.server.registry().poll(world.now, |token| token);
     assert_eq!(polled.changed, []);
     assert_eq!(served.packet_count(), 1);

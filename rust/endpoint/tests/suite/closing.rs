@@ -19,7 +19,7 @@ fn idle_limit(limit: Duration) -> Timeouts {
 fn packets_before_a_close_notify_can_still_be_received() {
     let mut world = World::new();
     let (client, served) = world.connected(client_address(1));
-    client.connection.send(b"last words", world.now).unwrap();
+    client.connection.send(b"last words").unwrap();
     client.connection.disconnect(world.now);
     assert_eq!(client.connection.status(), Status::Disconnected);
     world.poll_server();
@@ -48,7 +48,7 @@ fn a_connection_whose_other_side_is_silent_ends_after_the_limit() {
     let (mut client, served) = world.connected(client_address(1));
     for _ in 0..10 {
         world.pass(20 * SECOND, &mut [&mut client]);
-        client.connection.send(b"alive", world.now).unwrap();
+        client.connection.send(b"alive").unwrap();
         world.poll_server();
         assert_eq!(packets(&served, world.now), [b"alive"]);
     }

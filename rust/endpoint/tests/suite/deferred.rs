@@ -129,11 +129,11 @@ fn the_owner_can_call_the_connection_while_its_transport_works() {
         };
         connection.poll(now);
         let _ = connection.cipher();
-        let _ = connection.send(b"from within", now);
+        let _ = connection.send(b"from within");
     });
     connect(&mut world, &connection);
     assert_eq!(connection.status(), Status::Connected);
-    connection.send(b"packet", world.now).unwrap();
+    connection.send(b"packet").unwrap();
     world.poll_server();
     let (_, served) = world.served.last().unwrap();
     let received = packets(served, world.now);
@@ -151,7 +151,7 @@ fn the_owner_can_drop_the_connection_while_its_transport_works() {
     let taken = Arc::clone(&owner);
     transport.set_call(move || drop(taken.lock().unwrap().take()));
     // As a method of the owner's does, this call keeps a reference of its own.
-    connection.send(b"packet", world.now).unwrap();
+    connection.send(b"packet").unwrap();
     assert!(owner.lock().unwrap().is_none());
     drop(connection);
     world.poll_server();

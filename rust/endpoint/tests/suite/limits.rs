@@ -92,7 +92,7 @@ fn a_server_keeps_at_most_so_many_packets_of_a_client() {
     let (client, served) = world.connected(client_address(1));
     let packet = [7; 1000];
     for _ in 0..2 * dtls::PACKET_QUEUE_BYTES / packet.len() {
-        client.connection.send(&packet, world.now).unwrap();
+        client.connection.send(&packet).unwrap();
         served.poll(world.now);
     }
     let bytes = served.packet_count() as usize * packet.len();
@@ -107,13 +107,10 @@ fn packets_that_do_not_fit_a_record_are_refused() {
     let (client, _served) = world.connected(client_address(1));
     let too_large = vec![0; dtls::MAX_PACKET + 1];
     assert!(matches!(
-        client.connection.send(&too_large, world.now),
+        client.connection.send(&too_large),
         Err(endpoint::SendError::TooLarge(_))
     ));
     assert_eq!(client.connection.status(), Status::Connected);
     let idle = Arc::new(SharedConnection::default());
-    assert_eq!(
-        idle.send(b"packet", world.now),
-        Err(endpoint::SendError::NotConnected)
-    );
+    assert_eq!(idle.send(b"packet"), Err(endpoint::SendError::NotConnected));
 }

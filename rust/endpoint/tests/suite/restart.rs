@@ -33,7 +33,7 @@ fn a_restarted_client_gets_a_new_connection_once_its_handshake_is_finished() {
     };
     assert_ne!(*token, first_token);
     assert_eq!(served.status(), Status::Connected);
-    new.connection.send(b"again", world.now).unwrap();
+    new.connection.send(b"again").unwrap();
     served.poll(world.now);
     assert_eq!(packets(served, world.now), [b"again"]);
 }
@@ -47,7 +47,7 @@ fn a_client_that_still_sends_keeps_its_connection_against_a_new_hello() {
     let mut intruder = world.client(address);
     for number in 0..100_u8 {
         world.pass(SECOND / 10, &mut [&mut intruder]);
-        client.connection.send(&[number], world.now).unwrap();
+        client.connection.send(&[number]).unwrap();
         world.poll_server();
         assert_eq!(packets(&served, world.now), [[number]]);
     }
@@ -68,7 +68,7 @@ fn a_hello_without_a_valid_cookie_changes_nothing_of_an_established_session() {
         world.pass(SECOND, &mut [&mut client]);
     }
     assert_eq!(served.status(), Status::Connected);
-    client.connection.send(b"still there", world.now).unwrap();
+    client.connection.send(b"still there").unwrap();
     world.poll_server();
     assert_eq!(packets(&served, world.now), [b"still there"]);
     assert_eq!(world.served.len(), 1);
@@ -109,7 +109,7 @@ fn a_restarted_client_that_does_not_go_on_leaves_the_session() {
     world.pass(2 * dtls::HANDSHAKE_LIMIT, &mut []);
     drop(world.network.take_at_client(address));
     assert_eq!(served.status(), Status::Connected);
-    client.connection.send(b"still there", world.now).unwrap();
+    client.connection.send(b"still there").unwrap();
     world.poll_server();
     assert_eq!(packets(&served, world.now), [b"still there"]);
 }

@@ -102,7 +102,7 @@ fn a_crowd_connects_with_and_without_threads() {
         });
         assert_eq!(host.events.len(), CLIENTS, "{:?}", host.events);
         for client in &clients {
-            client.send(b"hello", Instant::now()).unwrap();
+            client.send(b"hello").unwrap();
         }
         host.run(&clients, |host| {
             host.served.iter().all(|(_, it)| it.packet_count() == 1)
@@ -119,7 +119,7 @@ fn connections_at_rest_have_nothing_to_do_until_a_datagram_arrives() {
     });
     host.poll();
     assert!(host.served.iter().all(|(_, it)| it.has_nothing_to_do()));
-    clients[0].send(b"packet", Instant::now()).unwrap();
+    clients[0].send(b"packet").unwrap();
     let mut named = Vec::new();
     let deadline = Instant::now() + PATIENCE;
     while named.is_empty() && Instant::now() < deadline {
@@ -152,7 +152,7 @@ fn a_client_that_restarts_on_the_same_port_gets_a_new_connection() {
         are_connected(&clients) && host.served.len() == 2 && host.connected() == 1
     });
     assert_eq!(host.served[0].1.status(), Status::Disconnected);
-    clients[0].send(b"again", Instant::now()).unwrap();
+    clients[0].send(b"again").unwrap();
     host.run(&clients, |host| host.served[1].1.packet_count() == 1);
 }
 
@@ -197,7 +197,7 @@ fn threads_share_connections_and_a_server() {
         for client in &clients {
             scope.spawn(move || {
                 for number in 0..PACKETS {
-                    client.send(&number.to_be_bytes(), Instant::now()).unwrap();
+                    client.send(&number.to_be_bytes()).unwrap();
                     thread::sleep(Duration::from_micros(100));
                 }
             });
@@ -232,7 +232,7 @@ fn a_panic_ends_the_connection_that_it_happened_in_and_no_other() {
         are_connected(&clients) && host.connected() == 2
     });
     for client in &clients {
-        client.send(b"packet", Instant::now()).unwrap();
+        client.send(b"packet").unwrap();
     }
     host.run(&clients, |host| {
         host.served.iter().all(|(_, it)| it.packet_count() == 1)
@@ -243,7 +243,7 @@ fn a_panic_ends_the_connection_that_it_happened_in_and_no_other() {
         inner.receive(Instant::now(), |_| panic!("as the test asks for"));
     });
     assert!(panicked.join().is_err());
-    let sent = served.send(b"packet", Instant::now());
+    let sent = served.send(b"packet");
     assert_eq!(sent, Err(SendError::NotConnected));
     assert_eq!(served.status(), Status::Failed);
     assert_eq!(packets(&host.served[1].1, Instant::now()), [b"packet"]);

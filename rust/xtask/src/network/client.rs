@@ -90,7 +90,7 @@ impl Client {
 
     /// Sends one packet.
     pub(crate) fn send(&mut self, packet: &[u8]) -> Result<()> {
-        if let Err(error) = self.connection.send(packet, Instant::now()) {
+        if let Err(error) = self.connection.send(packet) {
             bail!("a packet could not be sent: {error:?}");
         }
         Ok(())
