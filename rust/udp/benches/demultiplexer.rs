@@ -1,4 +1,4 @@
-//! `cargo bench -p udp`: what it costs to hand a datagram to its peer, among so many others.
+//! `cargo bench -p udp`: the cost of delivering a datagram, by the number of sockets.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
@@ -7,12 +7,12 @@ use divan::Bencher;
 use divan::counter::ItemsCount;
 use udp::{BindAddress, DatagramSocket, Listener};
 
-/// Only Linux has all of 127.0.0.0/8 for clients to be at.
-const PEERS: &[usize] = match cfg!(target_os = "linux") {
+/// Only Linux has all of 127.0.0.0/8 for the clients.
+const SOCKETS: &[usize] = match cfg!(target_os = "linux") {
     true => &[10, 100, 1000, 10_000, 100_000],
     false => &[10, 100, 1000, 10_000],
 };
-/// How many of the peers send in each round: as many small datagrams fit into a socket's default buffer.
+/// How many of the clients send in each round: so many small datagrams fit into a default receive buffer.
 const ACTIVE: usize = 100;
 const PORTS: usize = 10_000;
 const FIRST_PORT: usize = 20_000;
@@ -21,55 +21,55 @@ fn main() {
     divan::main();
 }
 
-/// Polling and taking, for each of the datagrams that some peers sent.
-#[divan::bench(args = PEERS, sample_size = 1, sample_count = 300)]
+/// Polling and receiving, for each datagram.
+#[divan::bench(args = SOCKETS, sample_size = 1, sample_count = 300)]
 fn deliver(bencher: Bencher<'_, '_>, count: usize) {
-    let world = World::new(count);
-    let active = world.active.len();
+    let setup = Setup::new(count);
+    let active = setup.active.len();
     let mut packet = Vec::new();
     bencher
         .counter(ItemsCount::new(active))
-        .with_inputs(|| world.send())
+        .with_inputs(|| setup.send())
         .bench_local_refs(|_| {
-            world.listener.poll().unwrap();
-            for (_, peer) in &world.active {
-                world.take(peer, &mut packet);
+            setup.listener.poll().unwrap();
+            for (_, peer) in &setup.active {
+                setup.take(peer, &mut packet);
             }
         });
 }
 
-/// As [`deliver`], and an answer to each, for a listener on one address and one on every address: the latter learns with
-/// each datagram where it came to, and says with each answer where it is from.
+/// As [`deliver`], with a reply to each, for a listener on one address and for one on all: the latter reads the local
+/// address of each datagram and sets it for each reply.
 #[divan::bench(args = [false, true], sample_size = 1, sample_count = 1000)]
 fn echo_on_every_address(bencher: Bencher<'_, '_>, on_every: bool) {
-    let world = World::on(100, on_every);
+    let setup = Setup::on(100, on_every);
     let mut packet = Vec::new();
     bencher
-        .counter(ItemsCount::new(world.active.len()))
+        .counter(ItemsCount::new(setup.active.len()))
         .with_inputs(|| {
             let mut buffer = [0; 64];
-            for (socket, _) in &world.active {
+            for (socket, _) in &setup.active {
                 while socket.recv(&mut buffer).is_ok() {}
             }
-            world.send();
+            setup.send();
         })
         .bench_local_refs(|_| {
-            world.listener.poll().unwrap();
-            for (_, peer) in &world.active {
-                world.take(peer, &mut packet);
+            setup.listener.poll().unwrap();
+            for (_, peer) in &setup.active {
+                setup.take(peer, &mut packet);
                 peer.send(&packet).unwrap();
             }
         });
 }
 
-struct World {
+struct Setup {
     listener: Listener,
     active: Vec<(UdpSocket, Arc<DatagramSocket>)>,
-    /// They have nothing to say.
+    /// Their clients send nothing.
     _others: Vec<Arc<DatagramSocket>>,
 }
 
-impl World {
+impl Setup {
     fn new(count: usize) -> Self {
         Self::on(count, false)
     }
@@ -83,7 +83,7 @@ impl World {
         };
         listener.listen(0, address).unwrap();
         let server = SocketAddr::new(host, listener.local_port());
-        // The active ones are spread evenly.
+        // The active ones are distributed evenly.
         let every = count / count.min(ACTIVE);
         let (mut active, mut others) = (Vec::new(), Vec::new());
         for number in 0..count {

@@ -1,4 +1,4 @@
-//! What a datagram costs: `cargo run --release -p udp --example figures`.
+//! The cost of a datagram: `cargo run --release -p udp --example figures`.
 //!
 //! Medians of several rounds over loopback, in microseconds. Sending is not part of the figures of `poll`.
 
@@ -17,7 +17,7 @@ fn main() {
         println!("  1 waiting:     poll {one:.3}, receive {read:.3}");
         let (many, read) = waiting(1000, length, 60);
         println!("  1,000 waiting: poll {many:.3}, receive {read:.3} a datagram");
-        // In turn, so that what else the machine does meets both.
+        // Alternating, so that other load of the machine affects both.
         let echoes = (0..9).map(|_| (echo(length, false), echo(length, true)));
         let (one, many): (Vec<_>, Vec<_>) = echoes.unzip();
         println!(
@@ -75,7 +75,7 @@ fn a_thousand_clients(length: usize, as_many_as_needed: bool) {
     );
 }
 
-/// What Linux gives unless its administrator allows more; on one socket, or on as many as make up for it.
+/// Linux's default buffer, on one socket or on as many as make up for it.
 fn small_buffers(listener: &Listener, as_many_as_needed: bool) {
     listener.set_kernel_buffer(106_496, if as_many_as_needed { 8 << 20 } else { 1 });
 }
@@ -94,7 +94,7 @@ fn socket(to: SocketAddr) -> UdpSocket {
     socket
 }
 
-/// `count` clients of a listener, and their peers in the same order.
+/// `count` clients of a listener, and their accepted sockets in the same order.
 fn clients(
     count: usize,
     listener: &Listener,
@@ -116,7 +116,7 @@ fn clients(
     (clients, peers)
 }
 
-/// Microseconds a datagram: for the listener to sort, and for the peers to hand out.
+/// Microseconds a datagram: for [`Listener::poll`] and for [`DatagramSocket::receive`].
 fn waiting(count: usize, length: usize, rounds: usize) -> (f64, f64) {
     let (listener, address) = listen();
     let (clients, peers) = clients(count, &listener, address);
@@ -139,7 +139,7 @@ fn waiting(count: usize, length: usize, rounds: usize) -> (f64, f64) {
     (median(polls, count), median(reads, count))
 }
 
-/// Client and server in one thread, as a benchmark in a script has them.
+/// Client and server in one thread, as in a benchmark in GDScript.
 fn echo(length: usize, many_sockets: bool) -> f64 {
     let listener = Listener::new();
     small_buffers(&listener, many_sockets);
@@ -169,7 +169,7 @@ fn echo(length: usize, many_sockets: bool) -> f64 {
     median(rounds.collect(), 500)
 }
 
-/// The same with bare sockets: the floor.
+/// The same with bare sockets: the lower bound.
 fn plain_echo(length: usize) -> f64 {
     let server = UdpSocket::bind((IP, 0)).unwrap();
     let client = socket(server.local_addr().unwrap());

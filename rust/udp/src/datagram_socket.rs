@@ -554,20 +554,20 @@ mod tests {
             .send_to(b"hello", (ip, listener.local_port()))
             .unwrap();
         let deadline = Instant::now() + Duration::from_secs(30);
-        let peer = loop {
+        let socket = loop {
             listener.poll().unwrap();
-            if let Some(peer) = listener.accept() {
-                break peer;
+            if let Some(socket) = listener.accept() {
+                break socket;
             }
-            assert!(Instant::now() < deadline, "no peer is pending");
+            assert!(Instant::now() < deadline, "no socket is pending");
         };
-        assert_eq!(peer.has_datagrams(), Ok(true));
-        peer.receive(&mut Vec::new()).unwrap();
+        assert_eq!(socket.has_datagrams(), Ok(true));
+        socket.receive(&mut Vec::new()).unwrap();
 
-        let route = peer.route().unwrap();
-        let held = (lock(&peer.state), route.lock_inbox());
-        let (done, asked) = mpsc::channel();
-        let other = Arc::clone(&peer);
+        let route = socket.route().unwrap();
+        let held = (lock(&socket.state), route.lock_inbox());
+        let (done, finished) = mpsc::channel();
+        let other = Arc::clone(&socket);
         std::thread::spawn(move || {
             assert_eq!(other.has_datagrams(), Ok(false));
             assert_eq!(other.available(), Ok(0));
@@ -575,7 +575,7 @@ mod tests {
             assert!(other.is_bound() && other.is_connected() && other.is_accepted());
             done.send(()).unwrap();
         });
-        assert_eq!(asked.recv_timeout(Duration::from_secs(30)), Ok(()));
+        assert_eq!(finished.recv_timeout(Duration::from_secs(30)), Ok(()));
         drop(held);
     }
 }

@@ -1,5 +1,5 @@
-//! A listener on every address of a machine that has several answers from the one that was asked. The clients here are
-//! connected, so that they hear no other. Only Linux has all of 127.0.0.0/8.
+//! A listener on all addresses of a machine replies from the address that a client sent to. The clients here are
+//! connected, so they receive from no other. Only Linux has all of 127.0.0.0/8.
 
 #![cfg(any(target_os = "linux", target_os = "android"))]
 
@@ -35,73 +35,71 @@ fn client_of(ip: &str, listener: &Listener) -> UdpSocket {
     client
 }
 
-fn heard(client: &UdpSocket) -> Vec<u8> {
+fn received(client: &UdpSocket) -> Vec<u8> {
     let mut buffer = vec![0; 2000];
-    let length = client.recv(&mut buffer).expect("an answer from there");
+    let length = client.recv(&mut buffer).expect("a reply from that address");
     buffer.truncate(length);
     buffer
 }
 
-/// Sends `count` datagrams from client to peer and back, in ticks of that size.
-fn check_echo(listener: &Listener, client: &UdpSocket, peer: &DatagramSocket, count: usize) {
+/// Sends `count` datagrams in one tick from the client to the accepted socket and back.
+fn check_echo(listener: &Listener, client: &UdpSocket, socket: &DatagramSocket, count: usize) {
     for number in 0..count {
         client.send(&number.to_be_bytes()).unwrap();
     }
-    poll_until_queued(listener, peer, count);
+    poll_until_queued(listener, socket, count);
     let mut datagram = Vec::new();
-    while peer.receive(&mut datagram).is_ok() {
-        peer.send_deferred(&datagram).unwrap();
+    while socket.receive(&mut datagram).is_ok() {
+        socket.send_deferred(&datagram).unwrap();
     }
     for number in 0..count {
-        assert_eq!(heard(client), number.to_be_bytes());
+        assert_eq!(received(client), number.to_be_bytes());
     }
 }
 
-fn check_answers(listener: &Listener, addresses: &[&str]) {
+fn check_replies(listener: &Listener, addresses: &[&str]) {
     let mut connections: Vec<(UdpSocket, Arc<DatagramSocket>)> = Vec::new();
     for address in addresses {
         let client = client_of(address, listener);
         client.send(b"hello").unwrap();
-        let peer = accept(listener);
+        let socket = accept(listener);
         // Before its first datagram is taken.
-        peer.send(b"welcome").unwrap();
-        assert_eq!(heard(&client), b"welcome", "{address}");
-        assert_eq!(take(&peer), b"hello");
-        assert_eq!(peer.remote(), Some(client.local_addr().unwrap()));
-        connections.push((client, peer));
+        socket.send(b"welcome").unwrap();
+        assert_eq!(received(&client), b"welcome", "{address}");
+        assert_eq!(take(&socket), b"hello");
+        assert_eq!(socket.remote(), Some(client.local_addr().unwrap()));
+        connections.push((client, socket));
     }
     for count in [1, 100] {
-        for (client, peer) in &connections {
-            check_echo(listener, client, peer, count);
+        for (client, socket) in &connections {
+            check_echo(listener, client, socket, count);
         }
     }
 }
 
 #[test]
-fn a_listener_on_every_ipv4_address_answers_from_the_one_that_was_asked() {
+fn a_listener_on_every_ipv4_address_replies_from_the_destination() {
     for address in [BindAddress::Any, EVERY_V4] {
         let listener = listener_on(address);
-        check_answers(&listener, &["127.0.0.5", "127.0.0.1", "127.9.8.7"]);
+        check_replies(&listener, &["127.0.0.5", "127.0.0.1", "127.9.8.7"]);
     }
 }
 
 #[test]
-fn a_port_with_many_sockets_answers_from_the_one_that_was_asked() {
+fn a_port_with_many_sockets_replies_from_the_destination() {
     for address in [BindAddress::Any, EVERY_V4] {
         let listener = Listener::new();
         listener.set_kernel_buffer(100_000, 8 << 20);
         listener.listen(0, address).unwrap();
         let addresses: Vec<String> = (1..=70).map(|last| format!("127.0.1.{last}")).collect();
         let addresses: Vec<&str> = addresses.iter().map(String::as_str).collect();
-        check_answers(&listener, &addresses);
+        check_replies(&listener, &addresses);
     }
 }
 
 #[test]
-fn a_listener_on_every_ipv6_address_answers_from_the_one_that_was_asked() {
-    if !is_in_network_namespace(
-        "a_listener_on_every_ipv6_address_answers_from_the_one_that_was_asked",
-    ) {
+fn a_listener_on_every_ipv6_address_replies_from_the_destination() {
+    if !is_in_network_namespace("a_listener_on_every_ipv6_address_replies_from_the_destination") {
         return;
     }
     for address in ["2001:db8::1", "2001:db8::2", "2001:db8::3"] {
@@ -114,39 +112,38 @@ fn a_listener_on_every_ipv6_address_answers_from_the_one_that_was_asked() {
         if address == BindAddress::Any {
             addresses.extend(["192.0.2.1", "127.0.0.9"]);
         }
-        check_answers(&listener, &addresses);
+        check_replies(&listener, &addresses);
     }
 }
 
 #[test]
-fn an_address_that_the_machine_loses_does_not_keep_answers_from_going_out() {
-    if !is_in_network_namespace(
-        "an_address_that_the_machine_loses_does_not_keep_answers_from_going_out",
-    ) {
+fn replies_are_sent_from_another_address_when_the_machine_loses_one() {
+    if !is_in_network_namespace("replies_are_sent_from_another_address_when_the_machine_loses_one")
+    {
         return;
     }
     add_address("192.0.2.1/24", "lo");
     add_address("2001:db8::1/64", "lo");
     add_address("2001:db8::2/64", "lo");
-    for (asked, bound) in [("192.0.2.1", "127.0.0.1"), ("2001:db8::1", "2001:db8::2")] {
+    for (lost, bound) in [("192.0.2.1", "127.0.0.1"), ("2001:db8::1", "2001:db8::2")] {
         let listener = listener_on(BindAddress::Any);
         let bound: IpAddr = bound.parse().unwrap();
         let client = plain_socket_on(bound);
-        let asked_ip: IpAddr = asked.parse().unwrap();
+        let lost_ip: IpAddr = lost.parse().unwrap();
         client
-            .send_to(b"hello", (asked_ip, listener.local_port()))
+            .send_to(b"hello", (lost_ip, listener.local_port()))
             .unwrap();
-        let peer = accept(&listener);
-        assert_eq!(take(&peer), b"hello");
-        let length = if asked_ip.is_ipv4() { 24 } else { 64 };
-        ip(&format!("address del {asked}/{length} dev lo"));
-        peer.send(b"from elsewhere").unwrap();
-        assert_eq!(heard(&client), b"from elsewhere");
+        let socket = accept(&listener);
+        assert_eq!(take(&socket), b"hello");
+        let length = if lost_ip.is_ipv4() { 24 } else { 64 };
+        ip(&format!("address del {lost}/{length} dev lo"));
+        socket.send(b"from elsewhere").unwrap();
+        assert_eq!(received(&client), b"from elsewhere");
     }
 }
 
 #[test]
-fn what_everybody_was_asked_is_answered() {
+fn a_broadcast_is_replied_to() {
     for address in [BindAddress::Any, EVERY_V4] {
         let listener = listener_on(address);
         let client = plain_socket();
@@ -154,21 +151,21 @@ fn what_everybody_was_asked_is_answered() {
         client
             .send_to(b"anybody?", ("127.255.255.255", listener.local_port()))
             .unwrap();
-        let peer = accept(&listener);
-        peer.send(b"me").unwrap();
-        assert_eq!(heard(&client), b"me");
+        let socket = accept(&listener);
+        socket.send(b"me").unwrap();
+        assert_eq!(received(&client), b"me");
     }
 }
 
-/// Sends from a client that is not connected, and says where the answer came from.
-fn answered_from(client: &UdpSocket, answer: impl FnOnce()) -> IpAddr {
+/// The source address of a reply to a client that is not connected.
+fn reply_source(client: &UdpSocket, answer: impl FnOnce()) -> IpAddr {
     answer();
     let mut buffer = [0; 100];
     client.recv_from(&mut buffer).unwrap().1.ip()
 }
 
 #[test]
-fn answers_follow_what_was_asked_last_until_an_address_is_kept() {
+fn replies_are_sent_from_the_last_destination_until_an_address_is_pinned() {
     let listener = listener_on(BindAddress::Any);
     let client = plain_socket();
     let addresses: [IpAddr; 2] = ["127.0.0.5".parse().unwrap(), V4];
@@ -177,33 +174,33 @@ fn answers_follow_what_was_asked_last_until_an_address_is_kept() {
         client.send_to(&[1], to).unwrap();
     };
     ask(addresses[0]);
-    let peer = accept(&listener);
-    take(&peer);
-    let send = || answered_from(&client, || peer.send(b"an answer").unwrap());
+    let socket = accept(&listener);
+    take(&socket);
+    let send = || reply_source(&client, || socket.send(b"an answer").unwrap());
     assert_eq!(send(), addresses[0]);
     ask(addresses[1]);
-    poll_until_queued(&listener, &peer, 1);
+    poll_until_queued(&listener, &socket, 1);
     assert_eq!(send(), addresses[0], "it is not taken yet");
-    take(&peer);
+    take(&socket);
     assert_eq!(send(), addresses[1]);
 
-    peer.pin_local_address();
+    socket.pin_local_address();
     ask(addresses[0]);
-    poll_until_queued(&listener, &peer, 1);
-    take(&peer);
+    poll_until_queued(&listener, &socket, 1);
+    take(&socket);
     assert_eq!(send(), addresses[1], "kept");
-    let answer = || answered_from(&client, || peer.reply_deferred(b"an answer").unwrap());
+    let answer = || reply_source(&client, || socket.reply_deferred(b"an answer").unwrap());
     assert_eq!(answer(), addresses[0], "to what was taken last");
 
-    // Who takes its place has not been verified at any address.
-    peer.replace(b"a hello").unwrap();
+    // The socket that replaces it has no pinned address.
+    socket.replace(b"a hello").unwrap();
     let newer = listener.accept().unwrap();
-    let send = || answered_from(&client, || newer.send(b"an answer").unwrap());
+    let send = || reply_source(&client, || newer.send(b"an answer").unwrap());
     assert_eq!(send(), addresses[0]);
 }
 
 #[test]
-fn a_listener_on_one_address_hears_and_answers_as_before() {
+fn a_listener_on_one_address_receives_and_replies() {
     let listener = listener_on(BindAddress::Ip("127.0.0.5".parse().unwrap()));
-    check_answers(&listener, &["127.0.0.5"]);
+    check_replies(&listener, &["127.0.0.5"]);
 }

@@ -1,5 +1,5 @@
-//! A peer with a socket of its own gives what `PacketPeerUDP` gives. The expectations were read off Godot 4.6.3, apart
-//! from those whose name says that the engine is wrong.
+//! A `DatagramSocket` that was not accepted behaves as `PacketPeerUDP` does. The expectations were measured on Godot 4.6.3,
+//! apart from those where the name says what the engine does instead.
 
 mod support;
 
@@ -12,38 +12,38 @@ use support::{
 };
 use udp::{BindAddress, DEFAULT_INBOX_BYTES, DatagramSocket, Error};
 
-/// A peer bound to 127.0.0.1, and its address.
+/// A socket bound to 127.0.0.1, and its address.
 fn bound() -> (DatagramSocket, SocketAddr) {
-    let peer = DatagramSocket::new();
-    peer.bind(0, ON_V4, DEFAULT_INBOX_BYTES).unwrap();
-    let address = SocketAddr::new(V4, peer.local_port());
-    (peer, address)
+    let socket = DatagramSocket::new();
+    socket.bind(0, ON_V4, DEFAULT_INBOX_BYTES).unwrap();
+    let address = SocketAddr::new(V4, socket.local_port());
+    (socket, address)
 }
 
-/// Makes the ICMP answer to `peer`'s datagram arrive.
-fn be_refused(peer: &DatagramSocket) {
-    peer.send(b"anybody?").unwrap();
+/// Sends a datagram to a port without a socket, and waits for the ICMP error.
+fn provoke_icmp_error(socket: &DatagramSocket) {
+    socket.send(b"anybody?").unwrap();
     std::thread::sleep(Duration::from_millis(20));
 }
 
 #[test]
-fn a_new_peer_has_no_socket_and_says_so() {
-    let peer = DatagramSocket::new();
-    assert!(!peer.is_bound());
-    assert!(!peer.is_connected());
-    assert_eq!(peer.local_port(), 0);
-    assert_eq!(peer.remote(), None);
-    assert_eq!(peer.last_source(), None);
-    assert_eq!(peer.available(), Err(Error::Failed));
+fn a_new_socket_is_not_open() {
+    let socket = DatagramSocket::new();
+    assert!(!socket.is_bound());
+    assert!(!socket.is_connected());
+    assert_eq!(socket.local_port(), 0);
+    assert_eq!(socket.remote(), None);
+    assert_eq!(socket.last_source(), None);
+    assert_eq!(socket.available(), Err(Error::Failed));
     let mut into = vec![1, 2, 3];
-    assert_eq!(peer.receive(&mut into), Err(Error::Failed));
+    assert_eq!(socket.receive(&mut into), Err(Error::Failed));
     assert!(into.is_empty());
-    assert_eq!(peer.send(b"x"), Err(Error::Unconfigured));
-    assert_eq!(peer.wait(), Err(Error::Unconfigured));
+    assert_eq!(socket.send(b"x"), Err(Error::Unconfigured));
+    assert_eq!(socket.wait(), Err(Error::Unconfigured));
 }
 
 #[test]
-fn two_peers_talk_and_know_who_sent() {
+fn two_sockets_exchange_datagrams_and_know_the_sender() {
     let (server, address) = bound();
     let client = DatagramSocket::new();
     client.connect(V4, address.port()).unwrap();
@@ -64,7 +64,7 @@ fn two_peers_talk_and_know_who_sent() {
 }
 
 #[test]
-fn asking_for_datagrams_takes_none_and_reads_the_socket_once() {
+fn available_takes_no_datagram_and_reads_the_socket_once() {
     let (server, address) = bound();
     assert_eq!(server.has_datagrams(), Ok(false));
     let client = plain_socket();
@@ -82,28 +82,28 @@ fn asking_for_datagrams_takes_none_and_reads_the_socket_once() {
 }
 
 #[test]
-fn sending_opens_the_socket_and_closing_does_not_forget_the_destination() {
+fn sending_opens_the_socket_and_closing_keeps_the_destination() {
     let other = plain_socket();
-    let peer = DatagramSocket::new();
+    let socket = DatagramSocket::new();
     let port = other.local_addr().unwrap().port();
-    peer.set_destination(V4, port).unwrap();
-    assert!(!peer.is_bound());
+    socket.set_destination(V4, port).unwrap();
+    assert!(!socket.is_bound());
     for _ in 0..2 {
-        peer.send(b"hello").unwrap();
-        assert!(peer.is_bound());
-        assert!(!peer.is_connected());
+        socket.send(b"hello").unwrap();
+        assert!(socket.is_bound());
+        assert!(!socket.is_connected());
         let mut buffer = [0; 16];
         assert_eq!(other.recv(&mut buffer).unwrap(), 5);
-        peer.close();
-        assert!(!peer.is_bound());
-        assert_eq!(peer.remote(), Some(SocketAddr::new(V4, port)));
+        socket.close();
+        assert!(!socket.is_bound());
+        assert_eq!(socket.remote(), Some(SocketAddr::new(V4, port)));
     }
 }
 
 #[test]
-fn an_open_peer_is_not_bound_twice() {
-    let (peer, address) = bound();
-    assert_eq!(peer.bind(0, ON_V4, 1024), Err(Error::AlreadyInUse));
+fn an_open_socket_is_not_bound_twice() {
+    let (socket, address) = bound();
+    assert_eq!(socket.bind(0, ON_V4, 1024), Err(Error::AlreadyInUse));
     let second = DatagramSocket::new();
     assert_eq!(
         second.bind(address.port(), ON_V4, 1024),
@@ -115,7 +115,7 @@ fn an_open_peer_is_not_bound_twice() {
 }
 
 #[test]
-fn a_peer_cannot_take_a_listeners_port() {
+fn a_listeners_port_cannot_be_bound() {
     let (_listener, address) = listener();
     assert_eq!(
         DatagramSocket::new().bind(address.port(), ON_V4, 1024),
@@ -124,117 +124,121 @@ fn a_peer_cannot_take_a_listeners_port() {
 }
 
 #[test]
-fn a_connected_peer_keeps_its_destination() {
-    let peer = DatagramSocket::new();
-    peer.connect(V4, 4242).unwrap();
-    assert_eq!(peer.set_destination(V4, 1), Err(Error::Locked));
-    assert_eq!(peer.remote(), Some(SocketAddr::new(V4, 4242)));
-    peer.connect(V4, 4243).unwrap();
-    assert_eq!(peer.remote(), Some(SocketAddr::new(V4, 4243)));
-    peer.close();
-    assert!(!peer.is_connected());
-    peer.set_destination(V4, 1).unwrap();
+fn a_connected_socket_keeps_its_destination() {
+    let socket = DatagramSocket::new();
+    socket.connect(V4, 4242).unwrap();
+    assert_eq!(socket.set_destination(V4, 1), Err(Error::Locked));
+    assert_eq!(socket.remote(), Some(SocketAddr::new(V4, 4242)));
+    socket.connect(V4, 4243).unwrap();
+    assert_eq!(socket.remote(), Some(SocketAddr::new(V4, 4243)));
+    socket.close();
+    assert!(!socket.is_connected());
+    socket.set_destination(V4, 1).unwrap();
 }
 
 #[test]
 fn a_connection_that_fails_closes_the_socket() {
-    let peer = DatagramSocket::new();
-    assert_eq!(peer.connect(V4, 0), Err(Error::InvalidParameter));
-    peer.connect(V4, 4242).unwrap();
-    assert_eq!(peer.connect(V6, 4242), Err(Error::Failed));
-    assert!(!peer.is_bound());
-    assert!(!peer.is_connected());
-    assert_eq!(peer.remote(), Some(SocketAddr::new(V4, 4242)));
+    let socket = DatagramSocket::new();
+    assert_eq!(socket.connect(V4, 0), Err(Error::InvalidParameter));
+    socket.connect(V4, 4242).unwrap();
+    assert_eq!(socket.connect(V6, 4242), Err(Error::Failed));
+    assert!(!socket.is_bound());
+    assert!(!socket.is_connected());
+    assert_eq!(socket.remote(), Some(SocketAddr::new(V4, 4242)));
 }
 
 #[test]
-fn a_refusal_is_seen_once_and_the_peer_goes_on() {
+fn an_icmp_error_is_returned_once_and_the_socket_goes_on() {
     if cfg!(windows) {
-        return; // The engine switches these reports off there, and none is seen.
+        return; // The engine switches these errors off there.
     }
-    let peer = DatagramSocket::new();
-    peer.connect(V4, SILENT_PORT).unwrap();
-    be_refused(&peer);
-    assert_eq!(peer.available(), Err(Error::Refused));
-    assert_eq!(peer.available(), Ok(0));
-    be_refused(&peer);
-    assert_eq!(peer.send(b"again"), Err(Error::Refused));
-    be_refused(&peer);
-    assert_eq!(peer.has_datagrams(), Err(Error::Refused));
-    assert_eq!(peer.has_datagrams(), Ok(false));
-    be_refused(&peer);
+    let socket = DatagramSocket::new();
+    socket.connect(V4, SILENT_PORT).unwrap();
+    provoke_icmp_error(&socket);
+    assert_eq!(socket.available(), Err(Error::Refused));
+    assert_eq!(socket.available(), Ok(0));
+    provoke_icmp_error(&socket);
+    assert_eq!(socket.send(b"again"), Err(Error::Refused));
+    provoke_icmp_error(&socket);
+    assert_eq!(socket.has_datagrams(), Err(Error::Refused));
+    assert_eq!(socket.has_datagrams(), Ok(false));
+    provoke_icmp_error(&socket);
     let mut into = Vec::new();
-    assert_eq!(peer.wait(), Err(Error::Failed));
-    assert_eq!(peer.receive(&mut into), Err(Error::Refused));
-    assert_eq!(peer.receive(&mut into), Err(Error::Unavailable));
-    assert!(peer.is_connected());
+    assert_eq!(socket.wait(), Err(Error::Failed));
+    assert_eq!(socket.receive(&mut into), Err(Error::Refused));
+    assert_eq!(socket.receive(&mut into), Err(Error::Unavailable));
+    assert!(socket.is_connected());
 }
 
 #[test]
-fn a_refusal_loses_nothing_that_was_queued() {
+fn an_icmp_error_discards_nothing_that_is_queued() {
     let other = plain_socket();
-    let peer = DatagramSocket::new();
-    peer.connect(V4, other.local_addr().unwrap().port())
+    let socket = DatagramSocket::new();
+    socket
+        .connect(V4, other.local_addr().unwrap().port())
         .unwrap();
-    peer.send(b"hello").unwrap();
+    socket.send(b"hello").unwrap();
     let mut buffer = [0; 16];
     let (_, from) = other.recv_from(&mut buffer).unwrap();
     other.send_to(b"one", from).unwrap();
     other.send_to(b"two", from).unwrap();
-    wait_until_available(&peer, 2);
+    wait_until_available(&socket, 2);
     drop(other);
-    be_refused(&peer);
+    provoke_icmp_error(&socket);
     if cfg!(not(windows)) {
-        assert_eq!(peer.available(), Err(Error::Refused));
+        assert_eq!(socket.available(), Err(Error::Refused));
     }
-    assert_eq!(take(&peer), b"one");
-    assert_eq!(peer.available(), Ok(1));
-    assert_eq!(take(&peer), b"two");
+    assert_eq!(take(&socket), b"one");
+    assert_eq!(socket.available(), Ok(1));
+    assert_eq!(take(&socket), b"two");
 }
 
 #[test]
-fn connecting_forgets_what_was_received_before_where_the_engine_keeps_the_count() {
-    let (peer, address) = bound();
-    let stranger = plain_socket();
+fn connecting_discards_what_was_received_before_where_the_engine_keeps_the_count() {
+    let (socket, address) = bound();
+    let other_sender = plain_socket();
     let friend = plain_socket();
-    stranger.send_to(b"queued here", address).unwrap();
-    wait_until_available(&peer, 1);
-    stranger.send_to(b"still in the kernel", address).unwrap();
-    std::thread::sleep(Duration::from_millis(10));
-    peer.connect(V4, friend.local_addr().unwrap().port())
+    other_sender.send_to(b"queued here", address).unwrap();
+    wait_until_available(&socket, 1);
+    other_sender
+        .send_to(b"still in the kernel", address)
         .unwrap();
-    assert_eq!(peer.available(), Ok(0));
-    stranger.send_to(b"after", address).unwrap();
+    std::thread::sleep(Duration::from_millis(10));
+    socket
+        .connect(V4, friend.local_addr().unwrap().port())
+        .unwrap();
+    assert_eq!(socket.available(), Ok(0));
+    other_sender.send_to(b"after", address).unwrap();
     friend.send_to(b"from the friend", address).unwrap();
-    wait_until_available(&peer, 1);
-    assert_eq!(peer.available(), Ok(1));
-    assert_eq!(take(&peer), b"from the friend");
+    wait_until_available(&socket, 1);
+    assert_eq!(socket.available(), Ok(1));
+    assert_eq!(take(&socket), b"from the friend");
 }
 
 #[test]
-fn closing_forgets_what_was_queued_where_the_engine_reads_old_bytes() {
-    let (peer, address) = bound();
+fn closing_discards_what_was_queued_where_the_engine_reads_old_bytes() {
+    let (socket, address) = bound();
     let other = plain_socket();
     other.send_to(&[1; 100], address).unwrap();
-    wait_until_available(&peer, 1);
-    peer.close();
-    peer.bind(address.port(), ON_V4, 1024).unwrap();
-    assert_eq!(peer.available(), Ok(0));
+    wait_until_available(&socket, 1);
+    socket.close();
+    socket.bind(address.port(), ON_V4, 1024).unwrap();
+    assert_eq!(socket.available(), Ok(0));
     other.send_to(b"new", address).unwrap();
-    wait_until_available(&peer, 1);
-    assert_eq!(take(&peer), b"new");
+    wait_until_available(&socket, 1);
+    assert_eq!(take(&socket), b"new");
 }
 
 #[test]
-fn a_broadcast_address_can_be_connected_to_where_the_engine_forgets_to_allow_it() {
+fn a_broadcast_address_can_be_connected_to_where_the_engine_does_not_enable_it() {
     let broadcast = IpAddr::V4(Ipv4Addr::new(127, 255, 255, 255));
-    let peer = DatagramSocket::new();
+    let socket = DatagramSocket::new();
     if cfg!(target_os = "linux") {
-        assert_eq!(peer.connect(broadcast, 4242), Err(Error::Failed));
+        assert_eq!(socket.connect(broadcast, 4242), Err(Error::Failed));
     }
-    peer.set_broadcast(true).unwrap();
-    assert_eq!(peer.connect(broadcast, 4242), Ok(()));
-    assert_eq!(peer.send(b"everybody"), Ok(()));
+    socket.set_broadcast(true).unwrap();
+    assert_eq!(socket.connect(broadcast, 4242), Ok(()));
+    assert_eq!(socket.send(b"broadcast"), Ok(()));
 }
 
 #[test]
@@ -256,66 +260,68 @@ fn datagrams_of_every_size_cross_and_larger_ones_are_refused() {
 
 #[test]
 fn a_full_queue_keeps_the_oldest_and_counts_the_rest() {
-    let (peer, address) = bound();
+    let (socket, address) = bound();
     let other = plain_socket();
     for byte in 0..4 {
         other.send_to(&[byte; 40_000], address).unwrap();
         let queued = usize::from(byte.min(2)) + 1;
         eventually("the datagram", || {
-            peer.available() == Ok(queued) && peer.dropped() == u64::from(byte / 3)
+            socket.available() == Ok(queued) && socket.dropped() == u64::from(byte / 3)
         });
     }
     for byte in 0..3 {
-        assert_eq!(take(&peer), [byte; 40_000]);
+        assert_eq!(take(&socket), [byte; 40_000]);
     }
-    assert_eq!(peer.available(), Ok(0));
+    assert_eq!(socket.available(), Ok(0));
 }
 
 #[test]
 fn waiting_ends_when_a_datagram_arrives() {
-    let (peer, address) = bound();
-    let waited = wait_during(&peer, |has_ended| {
+    let (socket, address) = bound();
+    let waited = wait_during(&socket, |has_ended| {
         std::thread::sleep(Duration::from_millis(60));
         // The lock is free while it waits.
-        assert!(peer.is_bound());
+        assert!(socket.is_bound());
         assert!(!has_ended());
         plain_socket().send_to(b"wake up", address).unwrap();
     });
     assert_eq!(waited, Ok(()));
-    assert_eq!(take(&peer), b"wake up");
+    assert_eq!(take(&socket), b"wake up");
 }
 
 #[test]
 fn waiting_ends_at_once_if_something_is_queued_where_the_engine_waits_on() {
-    let (peer, address) = bound();
+    let (socket, address) = bound();
     let other = plain_socket();
     other.send_to(b"one", address).unwrap();
-    wait_until_available(&peer, 1);
-    assert_eq!(wait_during(&peer, |_| ()), Ok(()));
+    wait_until_available(&socket, 1);
+    assert_eq!(wait_during(&socket, |_| ()), Ok(()));
 }
 
 #[test]
-fn waiting_ends_when_the_peer_is_closed() {
-    let (peer, _) = bound();
-    let waited = wait_during(&peer, |_| {
+fn waiting_ends_when_the_socket_is_closed() {
+    let (socket, _) = bound();
+    let waited = wait_during(&socket, |_| {
         std::thread::sleep(Duration::from_millis(30));
-        peer.close();
+        socket.close();
     });
     assert_eq!(waited, Err(Error::Unconfigured));
 }
 
 #[test]
 fn an_ipv4_socket_cannot_send_to_ipv6() {
-    let (peer, _) = bound();
-    peer.set_destination(V6, 4242).unwrap();
-    assert_eq!(peer.send(b"x"), Err(Error::Failed));
-    assert!(peer.is_bound());
+    let (socket, _) = bound();
+    socket.set_destination(V6, 4242).unwrap();
+    assert_eq!(socket.send(b"x"), Err(Error::Failed));
+    assert!(socket.is_bound());
 }
 
 #[test]
-fn a_peer_bound_to_every_address_talks_ipv4_and_ipv6() {
-    let peer = DatagramSocket::new();
-    peer.bind(0, BindAddress::Any, DEFAULT_INBOX_BYTES).unwrap();
+fn a_socket_bound_to_every_address_uses_ipv4_and_ipv6() {
+    let socket = DatagramSocket::new();
+    socket
+        .bind(0, BindAddress::Any, DEFAULT_INBOX_BYTES)
+        .unwrap();
     let mut remotes = vec![plain_socket()];
     if has_ipv6_loopback() {
         remotes.push(plain_socket_on(V6));
@@ -323,53 +329,57 @@ fn a_peer_bound_to_every_address_talks_ipv4_and_ipv6() {
     for remote in remotes {
         let address = remote.local_addr().unwrap();
         remote
-            .send_to(b"in", (address.ip(), peer.local_port()))
+            .send_to(b"in", (address.ip(), socket.local_port()))
             .unwrap();
-        wait_until_available(&peer, 1);
+        wait_until_available(&socket, 1);
         let mut packet = Vec::new();
-        assert_eq!(peer.receive(&mut packet), Ok(address));
-        peer.set_destination(address.ip(), address.port()).unwrap();
-        peer.send(b"out").unwrap();
+        assert_eq!(socket.receive(&mut packet), Ok(address));
+        socket
+            .set_destination(address.ip(), address.port())
+            .unwrap();
+        socket.send(b"out").unwrap();
         let mut buffer = [0; 16];
         let (length, from) = remote.recv_from(&mut buffer).unwrap();
         assert_eq!(&buffer[..length], b"out");
-        assert_eq!(from.port(), peer.local_port());
+        assert_eq!(from.port(), socket.local_port());
     }
-    // Connected, it takes either family too.
+    // Connected, it can use either family too.
     let other = plain_socket();
-    peer.connect(V4, other.local_addr().unwrap().port())
+    socket
+        .connect(V4, other.local_addr().unwrap().port())
         .unwrap();
-    peer.send(b"connected").unwrap();
+    socket.send(b"connected").unwrap();
     let mut buffer = [0; 16];
     let (_, from) = other.recv_from(&mut buffer).unwrap();
     other.send_to(b"answer", from).unwrap();
-    wait_until_available(&peer, 1);
-    assert_eq!(take(&peer), b"answer");
+    wait_until_available(&socket, 1);
+    assert_eq!(take(&socket), b"answer");
 }
 
 #[test]
 fn a_mapped_address_means_the_ipv4_address() {
-    let peer = DatagramSocket::new();
+    let socket = DatagramSocket::new();
     let mapped = IpAddr::V6(Ipv4Addr::LOCALHOST.to_ipv6_mapped());
-    peer.bind(0, BindAddress::Ip(mapped), 1024).unwrap();
-    peer.set_destination(mapped, 4242).unwrap();
-    assert_eq!(peer.remote(), Some(SocketAddr::new(V4, 4242)));
-    assert_eq!(peer.send(b"x"), Ok(()));
+    socket.bind(0, BindAddress::Ip(mapped), 1024).unwrap();
+    socket.set_destination(mapped, 4242).unwrap();
+    assert_eq!(socket.remote(), Some(SocketAddr::new(V4, 4242)));
+    assert_eq!(socket.send(b"x"), Ok(()));
 }
 
 #[test]
-fn an_unbound_peer_opens_a_socket_of_its_destinations_family() {
+fn an_unbound_socket_opens_a_socket_of_its_destinations_family() {
     if !has_ipv6_loopback() {
         return;
     }
     let other = plain_socket_on(V6);
-    let peer = DatagramSocket::new();
-    peer.connect(V6, other.local_addr().unwrap().port())
+    let socket = DatagramSocket::new();
+    socket
+        .connect(V6, other.local_addr().unwrap().port())
         .unwrap();
-    peer.send(b"six").unwrap();
+    socket.send(b"six").unwrap();
     let mut buffer = [0; 16];
     let (_, from) = other.recv_from(&mut buffer).unwrap();
-    assert_eq!(from, SocketAddr::new(V6, peer.local_port()));
-    assert_eq!(peer.set_broadcast(true), Ok(()));
-    assert_eq!(peer.connect(V4, 4242), Err(Error::Failed));
+    assert_eq!(from, SocketAddr::new(V6, socket.local_port()));
+    assert_eq!(socket.set_broadcast(true), Ok(()));
+    assert_eq!(socket.connect(V4, 4242), Err(Error::Failed));
 }

@@ -1,5 +1,5 @@
-//! What all clients send in one tick is there at the next poll, however small the buffers are that the system gives.
-//! Elsewhere than on Linux and Android, where a socket gets what it asks for, only what is the same everywhere is checked.
+//! The next poll delivers what all clients sent in a tick, however small the buffers are that the system grants. On systems
+//! other than Linux, which grant the size that is asked for, only the rest is checked.
 
 mod support;
 
@@ -17,7 +17,7 @@ use udp::{BindAddress, DatagramSocket, Error, Listener};
 
 const SHARES_PORTS: bool = cfg!(target_os = "linux");
 
-/// `net.core.rmem_default` is 212,992 bytes, which Linux makes of half as many asked for.
+/// Linux's default: it grants twice of it, `net.core.rmem_default`.
 const DEFAULT: usize = 212_992 / 2;
 
 const TICK: Duration = Duration::from_micros(16_667);
@@ -29,29 +29,29 @@ fn small_buffers(address: BindAddress) -> Listener {
     listener
 }
 
-/// As many clients as it takes for the port to get more sockets in the next poll, and their peers, with nothing queued.
+/// As many clients as it takes for the next poll to open more sockets, and their accepted sockets, with nothing queued.
 fn crowd(listener: &Listener) -> Vec<(UdpSocket, Arc<DatagramSocket>)> {
     let crowd = (0..65).map(|_| {
         let client = plain_socket();
         client.connect((V4, listener.local_port())).unwrap();
         client.send(b"hello").unwrap();
-        let peer = accept(listener);
-        take(&peer);
-        (client, peer)
+        let socket = accept(listener);
+        take(&socket);
+        (client, socket)
     });
     crowd.collect()
 }
 
-/// A crowd, and the sockets that it takes.
+/// As [`crowd`], after that poll.
 fn crowd_on_many_sockets(listener: &Listener) -> Vec<(UdpSocket, Arc<DatagramSocket>)> {
     let crowd = crowd(listener);
     listener.poll().unwrap();
     crowd
 }
 
-/// How many of 1,000 clients' datagrams a listener hears, if each sends one in every tick, all at once and right after the
-/// poll; each checked to be the next of its client.
-fn heard(listener: &Listener, length: usize, ticks: u32) -> u64 {
+/// How many datagrams of 1,000 clients a listener receives, if each client sends one a tick, all right after the poll. Checks
+/// the order of each client's.
+fn received(listener: &Listener, length: usize, ticks: u32) -> u64 {
     const CLIENTS: usize = 1000;
     listener.set_max_pending(CLIENTS);
     listener.listen(0, ON_V4).unwrap();
@@ -61,12 +61,12 @@ fn heard(listener: &Listener, length: usize, ticks: u32) -> u64 {
             let client = plain_socket();
             client.connect(address).unwrap();
             client.send(b"hello").unwrap();
-            let peer = accept(listener);
-            take(&peer);
-            (client, peer)
+            let socket = accept(listener);
+            take(&socket);
+            (client, socket)
         })
         .collect();
-    let mut heard = 0;
+    let mut received = 0;
     let mut last = [0; CLIENTS];
     let mut datagram = vec![0; length];
     let start = Instant::now();
@@ -78,17 +78,17 @@ fn heard(listener: &Listener, length: usize, ticks: u32) -> u64 {
         std::thread::sleep((start + tick * TICK).saturating_duration_since(Instant::now()));
         listener.poll().unwrap();
         let mut into = Vec::new();
-        for ((_, peer), last) in clients.iter().zip(&mut last) {
-            while peer.receive(&mut into).is_ok() {
+        for ((_, socket), last) in clients.iter().zip(&mut last) {
+            while socket.receive(&mut into).is_ok() {
                 let number = u32::from_be_bytes(into[..4].try_into().unwrap());
                 assert!(number > *last, "in order and once");
                 *last = number;
-                heard += 1;
+                received += 1;
             }
         }
     }
     listener.stop();
-    heard
+    received
 }
 
 fn check_a_thousand_clients(ticks: u32) {
@@ -98,30 +98,30 @@ fn check_a_thousand_clients(ticks: u32) {
     for length in [100, 1200] {
         let listener = Listener::new();
         listener.set_kernel_buffer(DEFAULT, 8 << 20);
-        assert_eq!(heard(&listener, length, ticks), u64::from(ticks) * 1000);
-        // That the buffer is too small for it otherwise, as long as nothing is read ahead.
+        assert_eq!(received(&listener, length, ticks), u64::from(ticks) * 1000);
+        // One socket's buffer is too small, as long as nothing is read ahead.
         listener.set_kernel_buffer(DEFAULT, 1);
-        assert!(heard(&listener, length, 1) < 500);
+        assert!(received(&listener, length, 1) < 500);
     }
 }
 
 #[test]
-fn nothing_of_a_thousand_clients_is_lost() {
+fn no_datagram_of_a_thousand_clients_is_lost() {
     check_a_thousand_clients(90);
 }
 
 /// `cargo test --release -p udp --test kernel_buffer -- --ignored`
 #[test]
 #[ignore = "takes 40 seconds"]
-fn nothing_of_a_thousand_clients_is_lost_in_twenty_seconds() {
+fn no_datagram_of_a_thousand_clients_is_lost_in_twenty_seconds() {
     check_a_thousand_clients(1200);
 }
 
 #[test]
-fn clients_of_both_families_are_told_apart_and_answered_from_the_port() {
+fn clients_of_both_families_get_a_socket_each_that_sends_from_the_port() {
     let listener = small_buffers(BindAddress::Any);
     let port = listener.local_port();
-    let mut peers = HashMap::new();
+    let mut sockets = HashMap::new();
     let mut clients = Vec::new();
     for index in 0..100_u8 {
         let ip = if index % 2 == 0 && has_ipv6_loopback() {
@@ -134,22 +134,22 @@ fn clients_of_both_families_are_told_apart_and_answered_from_the_port() {
         for number in 0..3 {
             client.send(&[index, number]).unwrap();
         }
-        let peer = accept(&listener);
-        peers.insert(peer.remote().unwrap(), peer);
+        let socket = accept(&listener);
+        sockets.insert(socket.remote().unwrap(), socket);
         clients.push(client);
     }
     eventually("all datagrams", || {
         listener.poll().unwrap();
-        peers.values().all(|peer| peer.available() == Ok(3))
+        sockets.values().all(|socket| socket.available() == Ok(3))
     });
     for (index, client) in clients.iter().enumerate() {
-        let peer = &peers[&client.local_addr().unwrap()];
+        let socket = &sockets[&client.local_addr().unwrap()];
         for number in 0..3 {
-            assert_eq!(take(peer), [index as u8, number]);
+            assert_eq!(take(socket), [index as u8, number]);
         }
-        assert_eq!(peer.local_port(), port);
-        peer.send(b"welcome").unwrap();
-        // Connected: from anywhere else it would not arrive.
+        assert_eq!(socket.local_port(), port);
+        socket.send(b"welcome").unwrap();
+        // The client is connected: it receives from the port only.
         let mut buffer = [0; 16];
         assert_eq!(client.recv(&mut buffer).unwrap(), 7);
     }
@@ -157,15 +157,15 @@ fn clients_of_both_families_are_told_apart_and_answered_from_the_port() {
 }
 
 #[test]
-fn waiting_and_stopping_concern_every_socket_of_the_port() {
+fn waiting_and_stopping_apply_to_every_socket_of_the_port() {
     let listener = small_buffers(ON_V4);
     let port = listener.local_port();
     let mut crowd = crowd_on_many_sockets(&listener);
-    let (_client, peer) = crowd.remove(0);
+    let (_client, socket) = crowd.remove(0);
     for _ in 0..20 {
-        // Each comes to a socket of its own.
+        // The kernel chooses a socket for each.
         let other = plain_socket();
-        let waited = wait_during(&peer, |_| {
+        let waited = wait_during(&socket, |_| {
             std::thread::sleep(Duration::from_millis(2));
             other.send_to(b"wake up", (V4, port)).unwrap();
         });
@@ -175,15 +175,15 @@ fn waiting_and_stopping_concern_every_socket_of_the_port() {
     listener.stop();
     let again = DatagramSocket::new();
     assert_eq!(again.bind(port, ON_V4, 1024), Ok(()), "the port is free");
-    assert_eq!(peer.wait(), Err(Error::Unconfigured));
+    assert_eq!(socket.wait(), Err(Error::Unconfigured));
 }
 
 #[test]
-fn what_is_sent_to_everybody_is_heard_once() {
+fn a_broadcast_is_received_once() {
     if !SHARES_PORTS {
         return;
     }
-    let everybody = IpAddr::V4(Ipv4Addr::new(127, 255, 255, 255));
+    let broadcast = IpAddr::V4(Ipv4Addr::new(127, 255, 255, 255));
     for address in [
         BindAddress::Any,
         BindAddress::Ip(Ipv4Addr::UNSPECIFIED.into()),
@@ -194,20 +194,20 @@ fn what_is_sent_to_everybody_is_heard_once() {
         let client = plain_socket();
         client.set_broadcast(true).unwrap();
         client
-            .send_to(b"anybody?", (everybody, listener.local_port()))
+            .send_to(b"anybody?", (broadcast, listener.local_port()))
             .unwrap();
-        let peer = accept(&listener);
+        let socket = accept(&listener);
         std::thread::sleep(Duration::from_millis(20));
         listener.poll().unwrap();
-        assert_eq!(peer.available(), Ok(1));
-        // From the same socket to this machine alone.
+        assert_eq!(socket.available(), Ok(1));
+        // From the same socket to this address.
         client.send_to(b"you", (V4, listener.local_port())).unwrap();
         eventually("the second", || {
             listener.poll().unwrap();
-            peer.available() == Ok(2)
+            socket.available() == Ok(2)
         });
-        assert_eq!(take(&peer), b"anybody?");
-        assert_eq!(take(&peer), b"you");
+        assert_eq!(take(&socket), b"anybody?");
+        assert_eq!(take(&socket), b"you");
     }
 }
 
@@ -244,20 +244,20 @@ fn several_threads_that_poll_keep_every_clients_order() {
                 std::thread::sleep(Duration::from_micros(500));
             }
         });
-        let mut peers = Vec::new();
+        let mut sockets = Vec::new();
         let mut datagram = Vec::new();
         eventually("datagrams of every client", || {
-            while let Some(peer) = listener.accept() {
-                peers.push((peer, 0));
+            while let Some(socket) = listener.accept() {
+                sockets.push((socket, 0));
             }
-            for (peer, last) in &mut peers {
-                while peer.receive(&mut datagram).is_ok() {
+            for (socket, last) in &mut sockets {
+                while socket.receive(&mut datagram).is_ok() {
                     let number = u32::from_be_bytes(datagram[..].try_into().unwrap());
                     assert!(number > *last, "{number} after {last}");
                     *last = number;
                 }
             }
-            peers.len() == CLIENTS && peers.iter().all(|(_, last)| *last >= EACH)
+            sockets.len() == CLIENTS && sockets.iter().all(|(_, last)| *last >= EACH)
         });
         stop.store(true, Ordering::Relaxed);
     });
@@ -272,9 +272,9 @@ fn more_than_a_poll_reads_of_one_socket_stays_in_order_while_the_port_gets_more_
         let client = plain_socket();
         client.connect(address).unwrap();
         client.send(b"hello").unwrap();
-        let peer = accept(&listener);
-        take(&peer);
-        (client, peer)
+        let socket = accept(&listener);
+        take(&socket);
+        (client, socket)
     };
     let mut clients: Vec<_> = (0..CLIENTS).map(|_| join()).collect();
     let send = |clients: &[(UdpSocket, Arc<DatagramSocket>)], number: u8| {
@@ -282,11 +282,11 @@ fn more_than_a_poll_reads_of_one_socket_stays_in_order_while_the_port_gets_more_
             client.send(&[number]).unwrap();
         }
     };
-    // So many in one poll that the listener's thread reads ahead from then on.
+    // Enough in one poll for reading ahead to begin.
     send(&clients, 0);
     listener.poll().unwrap();
-    for (_, peer) in &clients {
-        assert_eq!(take(peer), [0]);
+    for (_, socket) in &clients {
+        assert_eq!(take(socket), [0]);
     }
     // The next poll opens the sockets. Until then the thread reads 1,024 datagrams, and the others stay in the kernel.
     clients.push(join());
@@ -301,9 +301,9 @@ fn more_than_a_poll_reads_of_one_socket_stays_in_order_while_the_port_gets_more_
     }
     listener.poll().unwrap();
     let mut datagram = Vec::new();
-    for (_, peer) in &clients {
+    for (_, socket) in &clients {
         let mut last = 0;
-        while peer.receive(&mut datagram).is_ok() {
+        while socket.receive(&mut datagram).is_ok() {
             assert!(datagram[0] > last, "{} after {last}", datagram[0]);
             last = datagram[0];
         }
@@ -315,25 +315,25 @@ fn what_came_before_the_port_got_more_sockets_is_read_first() {
     let listener = small_buffers(ON_V4);
     let crowd = crowd(&listener);
     listener.set_max_pending(1);
-    let stranger = plain_socket();
-    stranger
+    let new_client = plain_socket();
+    new_client
         .send_to(b"hello", (V4, listener.local_port()))
         .unwrap();
     for (client, _) in &crowd {
         client.send(&[1]).unwrap();
     }
     std::thread::sleep(Duration::from_millis(20));
-    // It opens the sockets, and stops reading at the stranger.
+    // It opens the sockets, and stops reading at the new client.
     assert!(listener.poll_round(1));
-    for (client, peer) in &crowd {
-        assert_eq!(peer.has_datagrams(), Ok(false));
+    for (client, socket) in &crowd {
+        assert_eq!(socket.has_datagrams(), Ok(false));
         client.send(&[2]).unwrap();
     }
     eventually("both datagrams of all", || {
         listener.poll().unwrap();
-        crowd.iter().all(|(_, peer)| peer.available() == Ok(2))
+        crowd.iter().all(|(_, socket)| socket.available() == Ok(2))
     });
-    for (_, peer) in &crowd {
-        assert_eq!((take(peer), take(peer)), (vec![1], vec![2]));
+    for (_, socket) in &crowd {
+        assert_eq!((take(socket), take(socket)), (vec![1], vec![2]));
     }
 }

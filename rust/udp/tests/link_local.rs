@@ -1,5 +1,5 @@
 //! Link-local IPv6 addresses, each on an interface of its own, in both directions. Two interfaces have the same address
-//! here, so that the interface alone tells which is meant.
+//! here, so only the interface tells them apart.
 
 #![cfg(any(target_os = "linux", target_os = "android"))]
 
@@ -39,20 +39,20 @@ fn scope_of(address: Option<SocketAddr>) -> u32 {
     }
 }
 
-/// A peer that is connected to a port of `fe80::2`, as seen from an interface on this side. A link may take a moment to
+/// A socket that is connected to a port of `fe80::2`, as seen from an interface on this side. A link may take a moment to
 /// come up.
 fn connected(interface: &str, port: u16) -> DatagramSocket {
-    let peer = DatagramSocket::new();
+    let socket = DatagramSocket::new();
     eventually("the link to be up", || {
-        peer.connect(scoped(&format!("fe80::2%{interface}")), port) == Ok(())
+        socket.connect(scoped(&format!("fe80::2%{interface}")), port) == Ok(())
     });
-    peer
+    socket
 }
 
 #[test]
-fn a_server_on_every_address_hears_and_answers_link_local_clients_of_each_interface() {
+fn a_listener_on_every_address_replies_to_link_local_clients_of_each_interface() {
     if !is_in_network_namespace(
-        "a_server_on_every_address_hears_and_answers_link_local_clients_of_each_interface",
+        "a_listener_on_every_address_replies_to_link_local_clients_of_each_interface",
     ) {
         return;
     }
@@ -76,8 +76,8 @@ fn a_server_on_every_address_hears_and_answers_link_local_clients_of_each_interf
 }
 
 #[test]
-fn a_server_and_a_peer_are_bound_to_a_link_local_address() {
-    if !is_in_network_namespace("a_server_and_a_peer_are_bound_to_a_link_local_address") {
+fn a_listener_and_a_socket_are_bound_to_a_link_local_address() {
+    if !is_in_network_namespace("a_listener_and_a_socket_are_bound_to_a_link_local_address") {
         return;
     }
     make_links();
@@ -100,19 +100,19 @@ fn a_server_and_a_peer_are_bound_to_a_link_local_address() {
     other.poll().unwrap();
     assert!(!other.has_pending(), "the same address on another link");
 
-    let peer = DatagramSocket::new();
-    peer.bind(0, on(THERE[0]), 65_536).unwrap();
+    let socket = DatagramSocket::new();
+    socket.bind(0, on(THERE[0]), 65_536).unwrap();
     let sender = DatagramSocket::new();
     sender
-        .set_destination(scoped(&format!("fe80::2%{}", HERE[0])), peer.local_port())
+        .set_destination(scoped(&format!("fe80::2%{}", HERE[0])), socket.local_port())
         .unwrap();
     sender.send(b"hello").unwrap();
-    wait_until_available(&peer, 1);
-    assert_eq!(take(&peer), b"hello");
-    // As scripts answer: with the address that `get_packet_ip` shows, which has no interface.
-    let source = peer.last_source().unwrap();
-    peer.set_destination(source.ip(), source.port()).unwrap();
-    peer.send(b"welcome").unwrap();
+    wait_until_available(&socket, 1);
+    assert_eq!(take(&socket), b"hello");
+    // Scripts send back to `get_packet_ip()`, which has no interface.
+    let source = socket.last_source().unwrap();
+    socket.set_destination(source.ip(), source.port()).unwrap();
+    socket.send(b"welcome").unwrap();
     wait_until_available(&sender, 1);
     assert_eq!(take(&sender), b"welcome");
 }

@@ -1,5 +1,5 @@
-//! A listener sorts what arrives by sender, and its peers live and die as `UDPServer`'s do. The expectations were read
-//! off Godot 4.6.3, apart from those whose name says that the engine is wrong.
+//! A listener delivers datagrams by sender, and its sockets open and close as `UDPServer`'s sockets do. The expectations
+//! were measured on Godot 4.6.3, apart from those where the name says what the engine does instead.
 
 mod support;
 
@@ -18,7 +18,7 @@ fn clients(count: usize) -> Vec<UdpSocket> {
 }
 
 /// One datagram from each client, each of another length, all read by the listener.
-fn knock(listener: &Listener, clients: &[UdpSocket]) {
+fn send_one_each(listener: &Listener, clients: &[UdpSocket]) {
     let to = SocketAddr::new(V4, listener.local_port());
     for (index, client) in clients.iter().enumerate() {
         client.send_to(&vec![0; index + 1], to).unwrap();
@@ -32,7 +32,7 @@ fn accept_all(listener: &Listener) -> Vec<Arc<DatagramSocket>> {
 }
 
 #[test]
-fn a_listener_that_does_not_listen_says_so() {
+fn a_listener_that_does_not_listen_returns_errors() {
     let listener = Listener::new();
     assert!(!listener.is_listening());
     assert_eq!(listener.local_port(), 0);
@@ -63,7 +63,7 @@ fn an_address_of_another_machine_cannot_be_listened_on() {
 }
 
 #[test]
-fn each_sender_becomes_a_peer_with_its_own_packets_in_order() {
+fn each_sender_gets_a_socket_with_its_own_datagrams_in_order() {
     let (listener, address) = listener();
     let clients = clients(3);
     for round in 0..4_u8 {
@@ -71,22 +71,22 @@ fn each_sender_becomes_a_peer_with_its_own_packets_in_order() {
             client.send_to(&[index as u8, round], address).unwrap();
         }
     }
-    let mut peers = Vec::new();
-    while peers.len() < clients.len() {
-        peers.push(accept(&listener));
+    let mut sockets = Vec::new();
+    while sockets.len() < clients.len() {
+        sockets.push(accept(&listener));
     }
-    for (index, (peer, client)) in peers.iter().zip(&clients).enumerate() {
-        poll_until_queued(&listener, peer, 4);
-        assert_eq!(peer.available(), Ok(4));
+    for (index, (socket, client)) in sockets.iter().zip(&clients).enumerate() {
+        poll_until_queued(&listener, socket, 4);
+        assert_eq!(socket.available(), Ok(4));
         let remote = client.local_addr().unwrap();
-        assert_eq!(peer.remote(), Some(remote));
+        assert_eq!(socket.remote(), Some(remote));
         let mut packet = Vec::new();
         for round in 0..4 {
-            assert_eq!(peer.receive(&mut packet), Ok(remote));
+            assert_eq!(socket.receive(&mut packet), Ok(remote));
             assert_eq!(packet, [index as u8, round]);
         }
-        assert_eq!(peer.receive(&mut packet), Err(Error::Unavailable));
-        peer.send(&[100 + index as u8]).unwrap();
+        assert_eq!(socket.receive(&mut packet), Err(Error::Unavailable));
+        socket.send(&[100 + index as u8]).unwrap();
         let mut buffer = [0; 8];
         assert_eq!(client.recv_from(&mut buffer).unwrap(), (1, address));
         assert_eq!(buffer[0], 100 + index as u8);
@@ -94,57 +94,57 @@ fn each_sender_becomes_a_peer_with_its_own_packets_in_order() {
 }
 
 #[test]
-fn an_accepted_peer_is_bound_and_connected_and_refuses_to_be_anything_else() {
-    let (listener, client, peer) = accepted();
-    assert!(peer.is_bound());
-    assert!(peer.is_connected());
-    assert_eq!(peer.local_port(), listener.local_port());
-    assert_eq!(peer.last_source(), Some(client.local_addr().unwrap()));
-    assert_eq!(peer.connect(V4, 1), Err(Error::Locked));
-    assert_eq!(peer.bind(0, ON_V4, 1024), Err(Error::AlreadyInUse));
-    assert_eq!(peer.set_destination(V4, 1), Err(Error::Locked));
-    assert_eq!(peer.set_broadcast(true), Err(Error::Locked));
+fn an_accepted_socket_is_bound_and_connected_and_stays_so() {
+    let (listener, client, socket) = accepted();
+    assert!(socket.is_bound());
+    assert!(socket.is_connected());
+    assert_eq!(socket.local_port(), listener.local_port());
+    assert_eq!(socket.last_source(), Some(client.local_addr().unwrap()));
+    assert_eq!(socket.connect(V4, 1), Err(Error::Locked));
+    assert_eq!(socket.bind(0, ON_V4, 1024), Err(Error::AlreadyInUse));
+    assert_eq!(socket.set_destination(V4, 1), Err(Error::Locked));
+    assert_eq!(socket.set_broadcast(true), Err(Error::Locked));
     let group = "224.0.0.7".parse().unwrap();
-    assert_eq!(peer.join_multicast(group, "lo"), Err(Error::Locked));
-    assert_eq!(peer.leave_multicast(group, "lo"), Err(Error::Locked));
-    peer.send(b"unharmed").unwrap();
+    assert_eq!(socket.join_multicast(group, "lo"), Err(Error::Locked));
+    assert_eq!(socket.leave_multicast(group, "lo"), Err(Error::Locked));
+    socket.send(b"unharmed").unwrap();
     let mut buffer = [0; 16];
     assert_eq!(client.recv(&mut buffer).unwrap(), 8);
 }
 
 #[test]
-fn stopping_leaves_the_peers_unbound_unconnected_and_empty() {
-    let (listener, client, peer) = accepted();
+fn stopping_leaves_accepted_sockets_unbound_unconnected_and_empty() {
+    let (listener, client, socket) = accepted();
     client.send(b"unread").unwrap();
-    poll_until_queued(&listener, &peer, 1);
+    poll_until_queued(&listener, &socket, 1);
     listener.stop();
     assert!(!listener.is_listening());
-    assert!(!peer.is_bound());
-    assert!(!peer.is_connected());
-    assert_eq!(peer.local_port(), 0);
-    assert_eq!(peer.available(), Err(Error::Failed));
-    assert_eq!(peer.has_datagrams(), Err(Error::Failed));
-    assert_eq!(peer.last_source(), Some(client.local_addr().unwrap()));
-    // As in the engine: it sends on, from a socket of its own.
-    assert_eq!(peer.send(b"late"), Ok(()));
-    assert!(peer.is_bound());
-    assert!(!peer.is_connected());
+    assert!(!socket.is_bound());
+    assert!(!socket.is_connected());
+    assert_eq!(socket.local_port(), 0);
+    assert_eq!(socket.available(), Err(Error::Failed));
+    assert_eq!(socket.has_datagrams(), Err(Error::Failed));
+    assert_eq!(socket.last_source(), Some(client.local_addr().unwrap()));
+    // As in the engine: it can send, from a socket of its own.
+    assert_eq!(socket.send(b"late"), Ok(()));
+    assert!(socket.is_bound());
+    assert!(!socket.is_connected());
 }
 
 #[test]
 fn dropping_the_listener_stops_it() {
-    let (listener, _client, peer) = accepted();
+    let (listener, _client, socket) = accepted();
     let port = listener.local_port();
     drop(listener);
-    assert!(!peer.is_bound());
+    assert!(!socket.is_bound());
     let again = DatagramSocket::new();
     assert_eq!(again.bind(port, ON_V4, 1024), Ok(()), "the port is free");
 }
 
 #[test]
-fn a_dropped_or_closed_peer_makes_room_for_a_new_one_from_the_same_address() {
-    let (listener, client, peer) = accepted();
-    drop(peer);
+fn a_dropped_or_closed_socket_is_followed_by_a_new_one_from_the_same_address() {
+    let (listener, client, socket) = accepted();
+    drop(socket);
     client.send(b"second").unwrap();
     let second = accept(&listener);
     assert_eq!(take(&second), b"second");
@@ -154,7 +154,7 @@ fn a_dropped_or_closed_peer_makes_room_for_a_new_one_from_the_same_address() {
     client.send(b"third").unwrap();
     let third = accept(&listener);
     assert_eq!(take(&third), b"third");
-    // The one that was closed before goes away, and takes nothing with it.
+    // Dropping the one that was closed does not affect the new one.
     drop(second);
     client.send(b"fourth").unwrap();
     poll_until_queued(&listener, &third, 1);
@@ -163,7 +163,7 @@ fn a_dropped_or_closed_peer_makes_room_for_a_new_one_from_the_same_address() {
 }
 
 #[test]
-fn a_peer_of_an_earlier_listen_does_not_take_a_newer_one_with_it() {
+fn dropping_a_socket_of_an_earlier_listen_does_not_affect_a_newer_one() {
     let (listener, client, old) = accepted();
     let port = listener.local_port();
     listener.stop();
@@ -183,83 +183,83 @@ fn no_more_than_the_maximum_are_pending() {
     let (listener, _) = listener();
     listener.set_max_pending(2);
     let clients = clients(4);
-    knock(&listener, &clients);
-    let peers = accept_all(&listener);
-    let lengths: Vec<usize> = peers.iter().map(|peer| take(peer).len()).collect();
+    send_one_each(&listener, &clients);
+    let sockets = accept_all(&listener);
+    let lengths: Vec<usize> = sockets.iter().map(|socket| take(socket).len()).collect();
     assert_eq!(lengths, [1, 2], "the oldest");
     assert_eq!(listener.refused(), 2);
     listener.set_max_pending(0);
-    knock(&listener, &clients);
+    send_one_each(&listener, &clients);
     assert!(!listener.has_pending());
-    assert_eq!(peers[0].available(), Ok(1), "accepted ones go on");
+    assert_eq!(sockets[0].available(), Ok(1), "accepted ones go on");
 }
 
 #[test]
 fn lowering_the_maximum_keeps_the_oldest_where_the_engine_keeps_all() {
     let (listener, _) = listener();
     let clients = clients(4);
-    knock(&listener, &clients);
+    send_one_each(&listener, &clients);
     listener.set_max_pending(2);
-    let peers = accept_all(&listener);
-    let lengths: Vec<usize> = peers.iter().map(|peer| take(peer).len()).collect();
+    let sockets = accept_all(&listener);
+    let lengths: Vec<usize> = sockets.iter().map(|socket| take(socket).len()).collect();
     assert_eq!(lengths, [1, 2]);
-    // Those let go can come again.
-    knock(&listener, &clients);
+    // Those that were dropped can become pending again.
+    send_one_each(&listener, &clients);
     assert_eq!(accept_all(&listener).len(), 2);
 }
 
 #[test]
 fn raising_the_maximum_keeps_the_pending_where_the_engine_drops_them() {
     let (listener, _) = listener();
-    knock(&listener, &clients(4));
+    send_one_each(&listener, &clients(4));
     listener.set_max_pending(100);
     assert_eq!(accept_all(&listener).len(), 4);
 }
 
 #[test]
-fn a_full_inbox_drops_the_newest_and_harms_nobody_else() {
-    let (listener, client, peer) = accepted();
+fn a_full_inbox_drops_the_newest_and_does_not_affect_the_others() {
+    let (listener, client, socket) = accepted();
     let other = plain_socket();
     let address = SocketAddr::new(V4, listener.local_port());
     for byte in 0..4 {
         client.send(&[byte; 30_000]).unwrap();
         eventually("the datagram to be queued or dropped", || {
             listener.poll().unwrap();
-            peer.available().unwrap() as u64 + peer.dropped() == u64::from(byte) + 1
+            socket.available().unwrap() as u64 + socket.dropped() == u64::from(byte) + 1
         });
     }
-    assert_eq!((peer.available(), peer.dropped()), (Ok(2), 2));
+    assert_eq!((socket.available(), socket.dropped()), (Ok(2), 2));
     other.send_to(b"me too", address).unwrap();
     assert_eq!(take(&accept(&listener)), b"me too");
-    assert_eq!(take(&peer), [0; 30_000]);
-    assert_eq!(take(&peer), [1; 30_000]);
+    assert_eq!(take(&socket), [0; 30_000]);
+    assert_eq!(take(&socket), [1; 30_000]);
     client.send(b"room again").unwrap();
-    poll_until_queued(&listener, &peer, 1);
-    assert_eq!(take(&peer), b"room again");
+    poll_until_queued(&listener, &socket, 1);
+    assert_eq!(take(&socket), b"room again");
 }
 
 #[test]
 fn empty_and_largest_datagrams_arrive() {
-    let (listener, client, peer) = accepted();
+    let (listener, client, socket) = accepted();
     client.send(b"").unwrap();
-    poll_until_queued(&listener, &peer, 1);
-    assert_eq!(take(&peer), b"");
+    poll_until_queued(&listener, &socket, 1);
+    assert_eq!(take(&socket), b"");
     client.send(&[9; 65_507]).unwrap();
-    poll_until_queued(&listener, &peer, 1);
-    assert_eq!(take(&peer), [9; 65_507]);
-    peer.send(&[8; 65_507]).unwrap();
-    peer.send(b"").unwrap();
+    poll_until_queued(&listener, &socket, 1);
+    assert_eq!(take(&socket), [9; 65_507]);
+    socket.send(&[8; 65_507]).unwrap();
+    socket.send(b"").unwrap();
     let mut buffer = vec![0; 70_000];
     assert_eq!(client.recv(&mut buffer).unwrap(), 65_507);
     assert_eq!(client.recv(&mut buffer).unwrap(), 0);
 }
 
 #[test]
-fn clients_that_are_gone_do_not_end_a_poll() {
-    let (listener, client, peer) = accepted();
+fn clients_that_closed_their_socket_do_not_end_a_poll() {
+    let (listener, client, socket) = accepted();
     drop(client);
     for _ in 0..100 {
-        peer.send(b"to nobody").unwrap();
+        socket.send(b"to a closed socket").unwrap();
     }
     std::thread::sleep(Duration::from_millis(20));
     let late = plain_socket();
@@ -268,19 +268,19 @@ fn clients_that_are_gone_do_not_end_a_poll() {
 }
 
 #[test]
-fn waiting_on_an_accepted_peer_waits_for_the_listeners_socket() {
-    let (listener, client, peer) = accepted();
-    let waited = wait_during(&peer, |has_ended| {
+fn an_accepted_socket_waits_for_the_listeners_port() {
+    let (listener, client, socket) = accepted();
+    let waited = wait_during(&socket, |has_ended| {
         std::thread::sleep(Duration::from_millis(30));
         assert!(!has_ended());
         client.send(b"wake up").unwrap();
     });
     assert_eq!(waited, Ok(()));
-    assert_eq!(peer.available(), Ok(0), "nobody polled yet");
-    poll_until_queued(&listener, &peer, 1);
-    assert_eq!(wait_during(&peer, |_| ()), Ok(()), "queued");
-    take(&peer);
-    let waited = wait_during(&peer, |_| {
+    assert_eq!(socket.available(), Ok(0), "not polled yet");
+    poll_until_queued(&listener, &socket, 1);
+    assert_eq!(wait_during(&socket, |_| ()), Ok(()), "queued");
+    take(&socket);
+    let waited = wait_during(&socket, |_| {
         std::thread::sleep(Duration::from_millis(30));
         listener.stop();
     });
@@ -298,16 +298,16 @@ fn a_listener_on_every_address_serves_ipv4_and_ipv6_and_shows_each_as_it_is() {
     for (ip, client) in clients {
         client.connect((ip, listener.local_port())).unwrap();
         client.send(b"hello").unwrap();
-        let peer = accept(&listener);
-        assert_eq!(peer.remote(), Some(client.local_addr().unwrap()));
-        peer.send(b"welcome").unwrap();
+        let socket = accept(&listener);
+        assert_eq!(socket.remote(), Some(client.local_addr().unwrap()));
+        socket.send(b"welcome").unwrap();
         let mut buffer = [0; 16];
         assert_eq!(client.recv(&mut buffer).unwrap(), 7);
     }
 }
 
 #[test]
-fn a_listener_on_one_family_does_not_hear_the_other() {
+fn a_listener_on_one_family_does_not_receive_from_the_other() {
     if !has_ipv6_loopback() {
         return;
     }

@@ -1,4 +1,4 @@
-//! Multicast memberships by interface name give what the engine gives (read off Godot 4.6.3), and groups joined on the
+//! Multicast memberships by interface name have the engine's results (measured on Godot 4.6.3), and groups joined on the
 //! loopback interface receive.
 
 mod support;
@@ -28,50 +28,55 @@ fn interface_of(address: IpAddr) -> String {
 #[test]
 fn an_ipv4_group_is_joined_once_by_the_name_of_an_interface() {
     let loopback = interface_of(V4);
-    let peer = DatagramSocket::new();
+    let socket = DatagramSocket::new();
     assert_eq!(
-        peer.leave_multicast(GROUP_V4, &loopback),
+        socket.leave_multicast(GROUP_V4, &loopback),
         Err(Error::Unconfigured)
     );
-    assert_eq!(peer.join_multicast(GROUP_V4, &loopback), Ok(()));
-    assert!(peer.is_bound());
-    assert_eq!(peer.join_multicast(GROUP_V4, &loopback), Err(Error::Failed));
+    assert_eq!(socket.join_multicast(GROUP_V4, &loopback), Ok(()));
+    assert!(socket.is_bound());
+    assert_eq!(
+        socket.join_multicast(GROUP_V4, &loopback),
+        Err(Error::Failed)
+    );
     for nowhere in ["", "no such interface"] {
         assert_eq!(
-            peer.join_multicast(OTHER_GROUP_V4, nowhere),
+            socket.join_multicast(OTHER_GROUP_V4, nowhere),
             Err(Error::InvalidParameter)
         );
     }
     assert_eq!(
-        peer.join_multicast(group_v6(), &loopback),
+        socket.join_multicast(group_v6(), &loopback),
         Err(Error::InvalidParameter)
     );
     assert_eq!(
-        peer.join_multicast(V4, &loopback),
+        socket.join_multicast(V4, &loopback),
         Err(Error::Failed),
         "no group"
     );
-    assert_eq!(peer.leave_multicast(GROUP_V4, &loopback), Ok(()));
+    assert_eq!(socket.leave_multicast(GROUP_V4, &loopback), Ok(()));
     assert_eq!(
-        peer.leave_multicast(GROUP_V4, &loopback),
+        socket.leave_multicast(GROUP_V4, &loopback),
         Err(Error::Failed)
     );
 }
 
 #[test]
-fn a_peer_bound_to_every_address_joins_groups_of_both_families() {
+fn a_socket_bound_to_every_address_joins_groups_of_both_families() {
     let loopback = interface_of(V4);
-    let peer = DatagramSocket::new();
-    peer.bind(0, BindAddress::Any, DEFAULT_INBOX_BYTES).unwrap();
-    assert_eq!(peer.join_multicast(GROUP_V4, &loopback), Ok(()));
+    let socket = DatagramSocket::new();
+    socket
+        .bind(0, BindAddress::Any, DEFAULT_INBOX_BYTES)
+        .unwrap();
+    assert_eq!(socket.join_multicast(GROUP_V4, &loopback), Ok(()));
     if has_ipv6_loopback() {
         let loopback = interface_of(V6);
-        assert_eq!(peer.join_multicast(group_v6(), &loopback), Ok(()));
+        assert_eq!(socket.join_multicast(group_v6(), &loopback), Ok(()));
         assert_eq!(
-            peer.join_multicast(group_v6(), &loopback),
+            socket.join_multicast(group_v6(), &loopback),
             Err(Error::Failed)
         );
-        assert_eq!(peer.leave_multicast(group_v6(), &loopback), Ok(()));
+        assert_eq!(socket.leave_multicast(group_v6(), &loopback), Ok(()));
     }
 }
 
@@ -80,10 +85,10 @@ fn an_ipv6_socket_refuses_an_ipv4_group() {
     if !has_ipv6_loopback() {
         return;
     }
-    let peer = DatagramSocket::new();
-    peer.bind(0, BindAddress::Ip(V6), 1024).unwrap();
+    let socket = DatagramSocket::new();
+    socket.bind(0, BindAddress::Ip(V6), 1024).unwrap();
     assert_eq!(
-        peer.join_multicast(GROUP_V4, &interface_of(V4)),
+        socket.join_multicast(GROUP_V4, &interface_of(V4)),
         Err(Error::InvalidParameter)
     );
 }
@@ -93,20 +98,22 @@ fn what_is_sent_to_a_joined_group_arrives() {
     if cfg!(windows) {
         return; // Its loopback interface carries no multicast.
     }
-    let peer = DatagramSocket::new();
-    peer.bind(0, BindAddress::Any, DEFAULT_INBOX_BYTES).unwrap();
-    peer.join_multicast(GROUP_V4, &interface_of(V4)).unwrap();
+    let socket = DatagramSocket::new();
+    socket
+        .bind(0, BindAddress::Any, DEFAULT_INBOX_BYTES)
+        .unwrap();
+    socket.join_multicast(GROUP_V4, &interface_of(V4)).unwrap();
     let sender = plain_socket();
     SockRef::from(&sender)
         .set_multicast_if_v4(&Ipv4Addr::LOCALHOST)
         .unwrap();
     sender
-        .send_to(b"to the group", (GROUP_V4, peer.local_port()))
+        .send_to(b"to the group", (GROUP_V4, socket.local_port()))
         .unwrap();
-    wait_until_available(&peer, 1);
-    assert_eq!(take(&peer), b"to the group");
+    wait_until_available(&socket, 1);
+    assert_eq!(take(&socket), b"to the group");
     assert_eq!(
-        peer.last_source(),
+        socket.last_source(),
         Some(SocketAddr::new(V4, sender.local_addr().unwrap().port()))
     );
 }

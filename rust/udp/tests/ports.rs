@@ -1,5 +1,5 @@
-//! A port belongs to the listener that has it: no other socket gets it or any of its datagrams, whatever the options that
-//! the other sets and whoever runs it; and it is free as soon as the listener has stopped.
+//! A port belongs to the listener that has it: no other socket can bind it or receive its datagrams, whatever options it
+//! sets and whichever user runs it; and it is free as soon as the listener has stopped.
 
 mod support;
 
@@ -18,14 +18,14 @@ const EVERY_V4: BindAddress = BindAddress::Ip(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
 const EVERY_V6: BindAddress = BindAddress::Ip(IpAddr::V6(Ipv6Addr::UNSPECIFIED));
 const ON_V6: BindAddress = BindAddress::Ip(V6);
 
-/// More clients than one small socket is to serve ([`Listener::set_kernel_buffer`]).
+/// More clients than there are with one socket of a small buffer ([`Listener::set_kernel_buffer`]).
 const CROWD: usize = 65;
 
 /// Held while a process is started: until it executes its program it has a copy of every socket of this one, and keeps
 /// their ports taken. Held, too, by tests that expect a port to be free at once.
 static STARTING_A_PROCESS: Mutex<()> = Mutex::new(());
 
-/// A listener with several sockets on its port, where the system has that; and what keeps it so.
+/// A listener with several sockets on its port, where the system supports it, and its clients.
 fn listener_of_many_sockets(
     address: BindAddress,
 ) -> (Listener, Vec<(UdpSocket, Arc<DatagramSocket>)>) {
@@ -40,9 +40,9 @@ fn listener_of_many_sockets(
         let client = UdpSocket::bind((ip, 0)).unwrap();
         client.connect((ip, listener.local_port())).unwrap();
         client.send(b"hello").unwrap();
-        let peer = accept(&listener);
-        take(&peer);
-        (client, peer)
+        let socket = accept(&listener);
+        take(&socket);
+        (client, socket)
     });
     let crowd = crowd.collect();
     listener.poll().unwrap();
@@ -59,7 +59,7 @@ fn listener_on(address: BindAddress) -> Listener {
     listener
 }
 
-/// Which addresses a second socket can have on a port whose first has an address: those that never get the same datagram.
+/// Whether a second socket can bind an address on a port: if no datagram is for both.
 fn fit_on_one_port(first: BindAddress, second: BindAddress) -> bool {
     let families = |address| match address {
         BindAddress::Any => (true, true),
@@ -77,7 +77,7 @@ fn addresses() -> Vec<BindAddress> {
     }
 }
 
-/// Every address on the port of a listener, by a listener and by a peer.
+/// Binds every address on the port of a listener, by a second listener and by a socket.
 fn check_what_else_fits(listener: &Listener, first: BindAddress) {
     let port = listener.local_port();
     for second in addresses() {
@@ -96,30 +96,30 @@ fn check_what_else_fits(listener: &Listener, first: BindAddress) {
 }
 
 #[test]
-fn a_port_that_is_taken_is_refused_to_every_socket_that_would_get_its_datagrams() {
+fn a_port_cannot_be_bound_by_a_socket_that_would_receive_its_datagrams() {
     for first in addresses() {
         check_what_else_fits(&listener_on(first), first);
     }
 }
 
 #[test]
-fn a_port_with_many_sockets_is_refused_just_so_and_keeps_its_clients() {
+fn neither_can_a_port_with_many_sockets_which_keeps_its_clients() {
     for first in addresses() {
         let (listener, crowd) = listener_of_many_sockets(first);
         check_what_else_fits(&listener, first);
-        for (client, peer) in &crowd {
+        for (client, socket) in &crowd {
             client.send(b"still there").unwrap();
-            support::poll_until_queued(&listener, peer, 1);
-            assert_eq!(take(peer), b"still there");
+            support::poll_until_queued(&listener, socket, 1);
+            assert_eq!(take(socket), b"still there");
         }
     }
 }
 
 #[test]
-fn a_listener_is_refused_a_port_that_a_peer_has() {
-    let peer = DatagramSocket::new();
-    peer.bind(0, ON_V4, 1024).unwrap();
-    let refused = Listener::new().listen(peer.local_port(), ON_V4);
+fn a_listener_cannot_bind_the_port_of_a_socket() {
+    let socket = DatagramSocket::new();
+    socket.bind(0, ON_V4, 1024).unwrap();
+    let refused = Listener::new().listen(socket.local_port(), ON_V4);
     assert_eq!(refused, Err(Error::Unavailable));
 }
 
@@ -145,10 +145,10 @@ fn a_port_is_free_at_once_when_its_listener_has_stopped() {
 #[test]
 fn a_port_is_free_at_once_although_other_threads_were_using_it() {
     let _no_process_starts = lock(&STARTING_A_PROCESS);
-    let (listener, client, peer) = accepted();
+    let (listener, client, socket) = accepted();
     let port = listener.local_port();
     for _ in 0..5 {
-        let waited = wait_during(&peer, |_| {
+        let waited = wait_during(&socket, |_| {
             std::thread::sleep(Duration::from_millis(25));
             listener.stop();
             assert_eq!(listener.listen(port, ON_V4), Ok(()));
@@ -183,7 +183,7 @@ fn bind_with(address: SocketAddr, options: Options) -> std::io::Result<Socket> {
     Ok(socket)
 }
 
-/// Tries to take a port in every way there is, and says which succeed.
+/// Tries to bind a port with all combinations of options. Returns those that succeed.
 fn ways_to_take(port: u16, may_reuse_port: bool) -> Vec<String> {
     let mut ways = Vec::new();
     for ip in ["127.0.0.1", "0.0.0.0", "::1", "::"] {
@@ -209,7 +209,7 @@ fn ways_to_take(port: u16, may_reuse_port: bool) -> Vec<String> {
 const PORT_TO_TAKE: &str = "UDP_TEST_PORT_TO_TAKE";
 const MAY_REUSE_PORT: &str = "UDP_TEST_MAY_REUSE_PORT";
 
-/// What another process does in the tests below.
+/// Runs in another process, for the tests below.
 #[test]
 #[ignore = "the other process of `no_other_process_...`"]
 fn another_process() {
@@ -221,9 +221,9 @@ fn another_process() {
     assert!(ways.is_empty(), "taken: {ways:?}");
 }
 
-/// Starts this test program again, as another user or as the same one; whether it could not take the port.
+/// Runs [`another_process`], as another user or as the same one. Returns whether it could not bind the port.
 fn is_refused_to_another_process(port: u16, user: Option<u32>, may_reuse_port: bool) -> bool {
-    // Where another user may execute it.
+    // A copy that another user may execute.
     let name = format!("udp-ports-{}-{port}-{user:?}", std::process::id());
     let program = std::env::temp_dir().join(name);
     std::fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
@@ -261,7 +261,7 @@ fn no_other_process_gets_the_port_of_a_listener() {
     let (crowded, _crowd) = listener_of_many_sockets(BindAddress::Any);
     let crowded_port = crowded.local_port();
     assert!(is_refused_to_another_process(port, None, true));
-    // `SO_REUSEPORT` is for the processes of one user; the addon's never join a group.
+    // `SO_REUSEPORT` lets any process of the same user join the group; this crate never does.
     assert!(is_refused_to_another_process(crowded_port, None, false));
     match another_user() {
         Some(user) => {
@@ -283,7 +283,7 @@ fn no_other_process_gets_the_port_of_a_listener() {
     }
 }
 
-/// A user that this one can start programs as.
+/// Another user that this one can start programs as.
 fn another_user() -> Option<u32> {
     #[cfg(unix)]
     {

@@ -1,5 +1,5 @@
-//! What a busy listener's thread reads between two polls. With one processor there is no such thread, and only that nothing
-//! else changes is checked.
+//! A busy listener's I/O thread reads between two polls. On one processor there is no such thread, and only the rest is
+//! checked.
 
 mod support;
 
@@ -10,10 +10,10 @@ use std::time::Duration;
 use support::{ON_V4, V4, accept, eventually, plain_socket, take, wait_during};
 use udp::{DatagramSocket, Error, Listener};
 
-/// As many as make a poll a busy one.
+/// As many as it takes for reading ahead to begin.
 const CLIENTS: usize = 64;
 
-/// What a socket is given here: room for some 80 small datagrams on Linux, whose minimum it is not.
+/// The receive buffer asked for, in bytes: room for about 80 small datagrams on Linux.
 const SMALL: usize = 32 << 10;
 
 struct Crowd {
@@ -31,9 +31,9 @@ impl Crowd {
             let client = plain_socket();
             client.connect((V4, listener.local_port())).unwrap();
             client.send(b"hello").unwrap();
-            let peer = accept(&listener);
-            take(&peer);
-            (client, peer)
+            let socket = accept(&listener);
+            take(&socket);
+            (client, socket)
         });
         let clients = clients.collect();
         Crowd { listener, clients }
@@ -45,34 +45,34 @@ impl Crowd {
         }
     }
 
-    /// A poll of so many datagrams that the thread reads ahead from then on.
+    /// A poll of enough datagrams for reading ahead to begin.
     fn busy_poll(&self) {
         self.send(0);
         self.listener.poll().unwrap();
-        for (_, peer) in &self.clients {
-            assert_eq!(take(peer), [0]);
+        for (_, socket) in &self.clients {
+            assert_eq!(take(socket), [0]);
         }
     }
 
-    /// Sends everybody's datagrams a few times, more than the socket's buffer holds, with time between them; gives how many of
-    /// them the next poll brings, each client's in order.
-    fn heard_of_rounds(&self, rounds: u8) -> usize {
+    /// All clients send `rounds` datagrams each, more than the socket's buffer holds, with pauses. Returns how many of them the
+    /// next poll delivers, after checking each client's order.
+    fn received_of_rounds(&self, rounds: u8) -> usize {
         for number in 1..=rounds {
             self.send(number);
             std::thread::sleep(Duration::from_millis(3));
         }
         self.listener.poll().unwrap();
-        let mut heard = 0;
+        let mut received = 0;
         let mut datagram = Vec::new();
-        for (_, peer) in &self.clients {
+        for (_, socket) in &self.clients {
             let mut last = 0;
-            while peer.receive(&mut datagram).is_ok() {
+            while socket.receive(&mut datagram).is_ok() {
                 assert!(datagram[0] > last, "in order and once");
                 last = datagram[0];
-                heard += 1;
+                received += 1;
             }
         }
-        heard
+        received
     }
 }
 
@@ -81,28 +81,28 @@ fn has_thread() -> bool {
 }
 
 #[test]
-fn a_busy_listener_hears_more_than_the_socket_holds_and_only_when_it_polls() {
+fn a_busy_listener_receives_more_than_the_socket_holds_and_only_when_it_polls() {
     const ROUNDS: u8 = 10;
     let all = usize::from(ROUNDS) * CLIENTS;
     let crowd = Crowd::new();
-    let without = crowd.heard_of_rounds(ROUNDS);
+    let without = crowd.received_of_rounds(ROUNDS);
     assert!(without < all, "the buffer is too small for them");
     if !has_thread() {
         return;
     }
-    // A machine that is busy with something else may let the thread wait.
+    // Repeated: other programs may keep the thread from running.
     eventually("all of them", || {
         crowd.busy_poll();
         crowd.send(1);
         std::thread::sleep(Duration::from_millis(3));
-        for (_, peer) in &crowd.clients {
-            assert_eq!(peer.available(), Ok(0), "nobody has polled");
+        for (_, socket) in &crowd.clients {
+            assert_eq!(socket.available(), Ok(0), "not polled");
         }
         crowd.listener.poll().unwrap();
-        for (_, peer) in &crowd.clients {
-            assert_eq!(take(peer), [1]);
+        for (_, socket) in &crowd.clients {
+            assert_eq!(take(socket), [1]);
         }
-        crowd.heard_of_rounds(ROUNDS) == all
+        crowd.received_of_rounds(ROUNDS) == all
     });
 }
 
@@ -111,7 +111,7 @@ fn new_clients_that_were_read_ahead_are_pending_after_the_poll_as_far_as_there_i
     let crowd = Crowd::new();
     crowd.listener.set_max_pending(3);
     crowd.busy_poll();
-    let newcomers: Vec<UdpSocket> = (0..8_u8)
+    let new_clients: Vec<UdpSocket> = (0..8_u8)
         .map(|number| {
             let client = plain_socket();
             let to = (V4, crowd.listener.local_port());
@@ -121,20 +121,23 @@ fn new_clients_that_were_read_ahead_are_pending_after_the_poll_as_far_as_there_i
         })
         .collect();
     std::thread::sleep(Duration::from_millis(3));
-    assert!(!crowd.listener.has_pending(), "nobody has polled");
-    // A round takes as many as there is room for and leaves the others for its next steps.
-    let peers: Vec<Arc<DatagramSocket>> = newcomers
+    assert!(!crowd.listener.has_pending(), "not polled");
+    // A step of a round reads until no further socket may be pending, and leaves the rest for the next.
+    let sockets: Vec<Arc<DatagramSocket>> = new_clients
         .iter()
         .map(|client| {
             assert!(crowd.listener.poll_round(1));
-            let peer = crowd.listener.accept().unwrap();
-            assert_eq!(peer.remote(), Some(client.local_addr().unwrap()));
-            peer
+            let socket = crowd.listener.accept().unwrap();
+            assert_eq!(socket.remote(), Some(client.local_addr().unwrap()));
+            socket
         })
         .collect();
     crowd.listener.poll().unwrap();
-    for (peer, number) in peers.iter().zip(0..) {
-        assert_eq!((take(peer), take(peer)), (vec![number], vec![number; 2]));
+    for (socket, number) in sockets.iter().zip(0..) {
+        assert_eq!(
+            (take(socket), take(socket)),
+            (vec![number], vec![number; 2])
+        );
     }
     assert_eq!(crowd.listener.refused(), 0);
 }
@@ -143,18 +146,18 @@ fn new_clients_that_were_read_ahead_are_pending_after_the_poll_as_far_as_there_i
 fn waiting_ends_for_a_datagram_that_was_read_ahead() {
     let crowd = Crowd::new();
     crowd.busy_poll();
-    let (client, peer) = &crowd.clients[0];
+    let (client, socket) = &crowd.clients[0];
     for number in 1..20 {
         client.send(&[number]).unwrap();
         std::thread::sleep(Duration::from_millis(1));
-        assert_eq!(wait_during(peer, |_| ()), Ok(()));
+        assert_eq!(wait_during(socket, |_| ()), Ok(()));
         crowd.listener.poll().unwrap();
-        assert_eq!(take(peer), [number]);
+        assert_eq!(take(socket), [number]);
     }
 }
 
 #[test]
-fn a_listener_stops_while_its_thread_reads_ahead_and_forgets_what_it_read() {
+fn a_listener_stops_while_its_thread_reads_ahead_and_discards_what_it_read() {
     for _ in 0..20 {
         let crowd = Crowd::new();
         let port = crowd.listener.local_port();
@@ -163,8 +166,8 @@ fn a_listener_stops_while_its_thread_reads_ahead_and_forgets_what_it_read() {
         std::thread::sleep(Duration::from_micros(200));
         crowd.listener.stop();
         UdpSocket::bind((V4, port)).expect("the port is free");
-        for (_, peer) in &crowd.clients {
-            assert_eq!(peer.receive(&mut Vec::new()), Err(Error::Failed));
+        for (_, socket) in &crowd.clients {
+            assert_eq!(socket.receive(&mut Vec::new()), Err(Error::Failed));
         }
         crowd.listener.listen(port, ON_V4).unwrap();
         crowd.listener.poll().unwrap();

@@ -1,4 +1,4 @@
-//! A client that was restarted on its old address is met as a new peer, while the old one ends in its own time.
+//! A client that was restarted sends from its old address: it gets a new socket, and the old one stays until it is closed.
 
 mod support;
 
@@ -10,7 +10,7 @@ use support::{OnPanic, accept, accepted, eventually, poll_until_queued, take};
 use udp::{DatagramSocket, Error};
 
 #[test]
-fn the_newcomer_gets_the_first_datagram_what_is_queued_and_all_that_follows() {
+fn the_new_socket_gets_the_first_datagram_what_is_queued_and_all_that_follows() {
     let (listener, client, old) = accepted();
     for datagram in ["hello again", "second", "third"] {
         client.send(datagram.as_bytes()).unwrap();
@@ -32,7 +32,7 @@ fn the_newcomer_gets_the_first_datagram_what_is_queued_and_all_that_follows() {
 }
 
 #[test]
-fn the_old_peer_stays_open_and_sends_and_takes_nothing_with_it() {
+fn the_old_socket_stays_open_and_sends_and_closing_it_does_not_affect_the_new_one() {
     let (listener, client, old) = accepted();
     old.replace(b"hello").unwrap();
     let new = accept(&listener);
@@ -53,7 +53,7 @@ fn the_old_peer_stays_open_and_sends_and_takes_nothing_with_it() {
 }
 
 #[test]
-fn a_peer_is_replaced_once_and_the_newcomer_may_be_replaced_too() {
+fn a_socket_is_replaced_once_and_the_new_one_may_be_replaced_too() {
     let (listener, _client, first) = accepted();
     first.replace(b"2").unwrap();
     assert_eq!(first.replace(b"again"), Err(Error::Unconfigured));
@@ -66,7 +66,7 @@ fn a_peer_is_replaced_once_and_the_newcomer_may_be_replaced_too() {
 }
 
 #[test]
-fn nothing_changes_if_no_further_peer_may_be_pending() {
+fn nothing_changes_if_no_further_socket_may_be_pending() {
     let (listener, client, old) = accepted();
     listener.set_max_pending(0);
     client.send(b"queued").unwrap();
@@ -78,7 +78,7 @@ fn nothing_changes_if_no_further_peer_may_be_pending() {
     poll_until_queued(&listener, &old, 1);
     listener.set_max_pending(1);
     assert_eq!(old.replace(b"hello"), Ok(()));
-    // Lowering the limit drops the newcomer; the next datagram makes another.
+    // Lowering the limit drops the new socket; the next datagram makes another.
     listener.set_max_pending(0);
     listener.set_max_pending(1);
     assert!(listener.accept().is_none());
@@ -87,19 +87,19 @@ fn nothing_changes_if_no_further_peer_may_be_pending() {
 }
 
 #[test]
-fn stopping_the_listener_ends_replaced_peers_too() {
+fn stopping_the_listener_closes_replaced_sockets_too() {
     let (listener, _client, old) = accepted();
-    let mut peers = vec![old];
+    let mut sockets = vec![old];
     for _ in 0..50 {
-        peers[peers.len() - 1].replace(b"hello").unwrap();
-        peers.push(accept(&listener));
+        sockets[sockets.len() - 1].replace(b"hello").unwrap();
+        sockets.push(accept(&listener));
     }
-    peers.remove(7).close();
+    sockets.remove(7).close();
     listener.stop();
-    for peer in &peers {
-        assert!(!peer.is_bound());
-        assert_eq!(peer.has_datagrams(), Err(Error::Failed));
-        assert_eq!(peer.replace(b"hello"), Err(Error::Unconfigured));
+    for socket in &sockets {
+        assert!(!socket.is_bound());
+        assert_eq!(socket.has_datagrams(), Err(Error::Failed));
+        assert_eq!(socket.replace(b"hello"), Err(Error::Unconfigured));
     }
     assert_eq!(
         DatagramSocket::new().replace(b"hello"),
@@ -111,7 +111,7 @@ fn stopping_the_listener_ends_replaced_peers_too() {
 fn replaced_by_one_thread_while_others_poll_read_and_close() {
     /// So few in flight that the smallest buffer of a system holds them: the kernel drops none.
     const IN_FLIGHT: u32 = 50;
-    let (listener, client, peer) = accepted();
+    let (listener, client, socket) = accepted();
     let stop = AtomicBool::new(false);
     let replacements = AtomicU32::new(0);
     let last = AtomicU32::new(0);
@@ -134,19 +134,19 @@ fn replaced_by_one_thread_while_others_poll_read_and_close() {
             }
         });
         let (closing, closed) = std::sync::mpsc::channel::<Arc<DatagramSocket>>();
-        scope.spawn(move || closed.into_iter().for_each(|peer| peer.close()));
-        let mut current = peer;
+        scope.spawn(move || closed.into_iter().for_each(|socket| socket.close()));
+        let mut current = socket;
         eventually("many replacements", || {
             let mut datagram = Vec::new();
             if current.receive(&mut datagram).is_ok() {
                 let number = u32::from_be_bytes(datagram[..].try_into().unwrap());
-                // Nothing is lost, doubled or out of order from one peer to the next.
+                // Nothing is lost, doubled or out of order from one socket to the next.
                 assert_eq!(number, last.swap(number, Ordering::Relaxed) + 1);
                 if number.is_multiple_of(3) {
                     last.fetch_sub(1, Ordering::Relaxed);
                     current.replace(&datagram).unwrap();
                     let next = listener.accept().unwrap();
-                    // The same datagram comes first at the newcomer.
+                    // The new socket gets the same datagram first.
                     assert_eq!(take(&next), datagram);
                     last.fetch_add(1, Ordering::Relaxed);
                     closing.send(std::mem::replace(&mut current, next)).unwrap();
@@ -161,6 +161,6 @@ fn replaced_by_one_thread_while_others_poll_read_and_close() {
     assert_eq!(listener.refused(), 0);
     assert!(
         !listener.has_pending(),
-        "closing an old one forgets no newcomer"
+        "closing an old one leaves the new one accepted"
     );
 }

@@ -1,5 +1,5 @@
-//! The documented scripts never poll: `while server.is_connection_available(): take_connection()`. Asking polls, once a
-//! round, so that the loop finds every client and still ends within a frame while new addresses keep flooding in.
+//! The documented scripts never poll: `while server.is_connection_available(): take_connection()`. `poll_round` polls, once
+//! a round, so that the loop accepts every client and still ends within a frame during a flood of new addresses.
 
 mod support;
 
@@ -10,7 +10,7 @@ use std::time::Duration;
 use support::{OnPanic, V4, eventually, listener, plain_socket, take};
 use udp::Listener;
 
-/// The documented loop in one frame; how many peers it took.
+/// The documented loop in one frame. Returns how many sockets it accepted.
 fn frame(listener: &Listener, tick: u64) -> usize {
     let mut taken = 0;
     while listener.poll_round(tick) {
@@ -21,7 +21,7 @@ fn frame(listener: &Listener, tick: u64) -> usize {
     taken
 }
 
-/// A socket on an address of its own where 127.0.0.0/8 is all ours, else on a port of its own.
+/// A socket on an address of its own where the machine has all of 127.0.0.0/8, else on a port of its own.
 fn socket_at(index: usize) -> UdpSocket {
     let ip = if cfg!(target_os = "linux") {
         IpAddr::V4(Ipv4Addr::new(127, 1, (index >> 8) as u8, index as u8))
@@ -32,7 +32,7 @@ fn socket_at(index: usize) -> UdpSocket {
 }
 
 #[test]
-fn a_while_loop_without_poll_takes_everyone_who_came() {
+fn a_while_loop_without_poll_accepts_every_client() {
     let (listener, address) = listener();
     let clients: Vec<UdpSocket> = (0..5).map(|_| plain_socket()).collect();
     for client in &clients {
@@ -53,7 +53,7 @@ fn the_loop_ends_with_what_one_poll_found_and_the_next_loop_polls_again() {
     let clients: Vec<UdpSocket> = (0..3).map(|_| plain_socket()).collect();
     clients[0].send_to(b"one", address).unwrap();
     eventually("the first", || listener.poll_round(7));
-    // These come while the loop is running.
+    // These arrive while the loop is running.
     clients[1].send_to(b"two", address).unwrap();
     clients[2].send_to(b"three", address).unwrap();
     std::thread::sleep(Duration::from_millis(20));
@@ -63,7 +63,7 @@ fn the_loop_ends_with_what_one_poll_found_and_the_next_loop_polls_again() {
 }
 
 #[test]
-fn clients_that_come_at_once_are_found_in_one_frame_though_few_may_be_pending() {
+fn clients_that_arrive_at_once_are_accepted_in_one_frame_though_few_may_be_pending() {
     const COUNT: usize = 60;
     let (listener, address) = listener();
     let clients: Vec<UdpSocket> = (0..COUNT).map(|_| plain_socket()).collect();
@@ -88,20 +88,20 @@ fn an_if_once_a_frame_polls_in_every_frame() {
         first.send_to(b"more", address).unwrap();
         listener.poll_round(0)
     });
-    let peer = listener.accept().unwrap();
-    // Another is pending, so every answer is true; packets of the accepted one arrive all the same.
+    let socket = listener.accept().unwrap();
+    // Another is pending, so each result is true; the accepted one receives all the same.
     for tick in 1..10 {
         let mut into = Vec::new();
-        while peer.receive(&mut into).is_ok() {}
+        while socket.receive(&mut into).is_ok() {}
         first.send_to(&[tick as u8], address).unwrap();
         std::thread::sleep(Duration::from_millis(5));
         assert!(listener.poll_round(tick));
-        assert_eq!(take(&peer), [tick as u8]);
+        assert_eq!(take(&socket), [tick as u8]);
     }
 }
 
 #[test]
-fn packets_of_accepted_peers_arrive_by_asking_alone() {
+fn accepted_sockets_receive_by_poll_round_alone() {
     let (listener, address) = listener();
     let client = plain_socket();
     client.connect(address).unwrap();
@@ -111,13 +111,13 @@ fn packets_of_accepted_peers_arrive_by_asking_alone() {
         tick += 1;
         listener.poll_round(tick)
     });
-    let peer = listener.accept().unwrap();
-    take(&peer);
+    let socket = listener.accept().unwrap();
+    take(&socket);
     client.send(b"and more").unwrap();
     eventually("the packet", || {
         tick += 1;
         assert!(!listener.poll_round(tick));
-        peer.available() == Ok(1)
+        socket.available() == Ok(1)
     });
 }
 
@@ -161,33 +161,33 @@ fn a_flood_of_new_addresses_does_not_keep_the_loop_from_ending() {
 }
 
 #[test]
-fn a_thousand_addresses_are_told_apart() {
+fn a_thousand_addresses_get_a_socket_each() {
     const COUNT: usize = 1000;
     let (listener, address) = listener();
     listener.set_max_pending(COUNT);
     let clients: Vec<UdpSocket> = (0..COUNT).map(socket_at).collect();
-    let mut peers = std::collections::HashMap::new();
+    let mut sockets = std::collections::HashMap::new();
     for (index, client) in clients.iter().enumerate() {
         client.send_to(&index.to_be_bytes(), address).unwrap();
-        for peer in
+        for socket in
             std::iter::from_fn(|| listener.poll_round(index as u64).then(|| listener.accept()))
         {
-            let peer = peer.unwrap();
-            peers.insert(peer.remote().unwrap(), peer);
+            let socket = socket.unwrap();
+            sockets.insert(socket.remote().unwrap(), socket);
         }
     }
-    eventually("everyone", || {
+    eventually("a socket for each", || {
         listener.poll().unwrap();
-        while let Some(peer) = listener.accept() {
-            peers.insert(peer.remote().unwrap(), peer);
+        while let Some(socket) = listener.accept() {
+            sockets.insert(socket.remote().unwrap(), socket);
         }
-        peers.len() == COUNT
+        sockets.len() == COUNT
     });
     for (index, client) in clients.iter().enumerate() {
         let from: SocketAddr = client.local_addr().unwrap();
-        assert_eq!(take(&peers[&from]), index.to_be_bytes());
+        assert_eq!(take(&sockets[&from]), index.to_be_bytes());
     }
-    // Stopping reaches every one of them.
+    // Stopping closes all of them.
     listener.stop();
-    assert!(peers.values().all(|peer| !peer.is_bound()));
+    assert!(sockets.values().all(|socket| !socket.is_bound()));
 }

@@ -1,4 +1,4 @@
-//! Sending by a listener's thread.
+//! Sending by a listener's I/O thread.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
@@ -9,7 +9,7 @@ use udp::{BindAddress, DatagramSocket, Listener};
 
 const IP: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
-/// A listener and so many clients of it, each with the peer that it has there.
+/// A listener and `count` clients, each with its accepted socket.
 fn clients(count: usize) -> (Listener, Vec<(UdpSocket, Arc<DatagramSocket>)>) {
     let listener = Listener::new();
     listener.set_max_pending(count);
@@ -26,13 +26,13 @@ fn clients(count: usize) -> (Listener, Vec<(UdpSocket, Arc<DatagramSocket>)>) {
     });
     let clients: Vec<_> = clients.collect();
     listener.poll().unwrap();
-    let mut peers = HashMap::new();
-    while let Some(peer) = listener.accept() {
-        peers.insert(peer.remote().unwrap(), peer);
+    let mut sockets = HashMap::new();
+    while let Some(socket) = listener.accept() {
+        sockets.insert(socket.remote().unwrap(), socket);
     }
     let pairs = clients.into_iter().map(|client| {
-        let peer = peers.remove(&client.local_addr().unwrap()).unwrap();
-        (client, peer)
+        let socket = sockets.remove(&client.local_addr().unwrap()).unwrap();
+        (client, socket)
     });
     (listener, pairs.collect())
 }
@@ -45,15 +45,17 @@ fn number(client: &UdpSocket) -> u32 {
 }
 
 #[test]
-fn everything_arrives_in_order_whoever_sends_it() {
+fn everything_arrives_in_order_whether_sent_directly_or_by_the_thread() {
     let (listener, clients) = clients(50);
     for tick in 0..40 {
-        for (_, peer) in &clients {
-            peer.send_deferred(&u32::to_be_bytes(2 * tick)).unwrap();
-            peer.send_deferred(&u32::to_be_bytes(2 * tick + 1)).unwrap();
+        for (_, socket) in &clients {
+            socket.send_deferred(&u32::to_be_bytes(2 * tick)).unwrap();
+            socket
+                .send_deferred(&u32::to_be_bytes(2 * tick + 1))
+                .unwrap();
         }
         if tick % 3 == 0 {
-            // A new tick while the thread may still be at the last one's.
+            // A new tick, perhaps before the thread has sent all of the last one's.
             listener.poll().unwrap();
         }
     }
@@ -66,13 +68,13 @@ fn everything_arrives_in_order_whoever_sends_it() {
 }
 
 #[test]
-fn what_was_given_is_sent_before_the_listener_stops_and_the_port_is_free_then() {
+fn what_is_queued_is_sent_before_the_listener_stops_and_the_port_is_free_then() {
     for _ in 0..20 {
         let (listener, clients) = clients(30);
         let port = listener.local_port();
         for tick in 0..10 {
-            for (_, peer) in &clients {
-                peer.send_deferred(&u32::to_be_bytes(tick)).unwrap();
+            for (_, socket) in &clients {
+                socket.send_deferred(&u32::to_be_bytes(tick)).unwrap();
             }
         }
         listener.stop();
@@ -87,7 +89,7 @@ fn what_was_given_is_sent_before_the_listener_stops_and_the_port_is_free_then() 
 }
 
 #[test]
-fn more_than_there_is_room_for_waits_for_the_thread() {
+fn a_sender_waits_for_room_in_the_queue() {
     let (listener, clients) = clients(4);
     /// How long `send_deferred` waits for room before it drops the datagram.
     const LONGEST_WAIT: Duration = Duration::from_millis(100);
@@ -96,7 +98,7 @@ fn more_than_there_is_room_for_waits_for_the_thread() {
     let mut datagram = vec![7; 1200];
     let count = megabytes * (1 << 20) / 1200;
     std::thread::scope(|scope| {
-        // Receivers that keep up, so that the kernel drops nothing that they would miss.
+        // The receivers empty their sockets.
         for (client, _) in &clients {
             scope.spawn(move || {
                 client
@@ -121,14 +123,14 @@ fn more_than_there_is_room_for_waits_for_the_thread() {
 }
 
 #[test]
-fn peers_of_several_threads_send_at_once() {
+fn sockets_of_several_threads_send_at_once() {
     let (listener, clients) = clients(40);
     std::thread::scope(|scope| {
         for part in clients.chunks(10) {
             scope.spawn(move || {
                 for number in 0..50_u32 {
-                    for (_, peer) in part {
-                        peer.send_deferred(&number.to_be_bytes()).unwrap();
+                    for (_, socket) in part {
+                        socket.send_deferred(&number.to_be_bytes()).unwrap();
                     }
                 }
             });

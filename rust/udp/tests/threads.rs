@@ -1,5 +1,5 @@
-//! Everything may be called from several threads: nothing deadlocks, nothing is lost but what UDP may lose, each sender's
-//! order is kept, and no peer receives what was sent by another.
+//! Everything may be called from several threads: nothing deadlocks, each sender's order is kept, and no socket receives
+//! the datagrams of another.
 
 mod support;
 
@@ -13,8 +13,8 @@ use udp::{DEFAULT_INBOX_BYTES, DatagramSocket, Error, Listener};
 
 const TIME: Duration = Duration::from_millis(1500);
 
-/// Counts up in its datagrams, and reads echoes. Changes its address now and then, and keeps the old ones, so that
-/// no other client gets them.
+/// Sends rising numbers, and reads echoes. Uses a new address for each 500 datagrams, and keeps the old ones, so that no
+/// other client gets them.
 fn client(port: u16, name: u8, stop: &AtomicBool) {
     let mut sockets = vec![plain_socket()];
     let mut number = 0_u32;
@@ -36,9 +36,9 @@ fn client(port: u16, name: u8, stop: &AtomicBool) {
     }
 }
 
-/// Checks that a peer's datagrams are of one client and in order; echoes them.
+/// Checks that a socket's datagrams are of one client and in order, and echoes them.
 struct Follower {
-    peer: Arc<DatagramSocket>,
+    socket: Arc<DatagramSocket>,
     name: Option<u8>,
     last: u32,
 }
@@ -46,21 +46,21 @@ struct Follower {
 impl Follower {
     fn read(&mut self, received: &AtomicU64) {
         let mut datagram = Vec::new();
-        while self.peer.receive(&mut datagram).is_ok() {
+        while self.socket.receive(&mut datagram).is_ok() {
             let name = *self.name.get_or_insert(datagram[0]);
             assert_eq!(datagram[0], name, "another client's datagram");
             assert!(datagram[5..].iter().all(|&byte| byte == name), "mixed up");
             let number = u32::from_be_bytes(datagram[1..5].try_into().unwrap());
             assert!(number > self.last, "out of order");
             self.last = number;
-            let _ = self.peer.send(&[name; 20]);
+            let _ = self.socket.send(&[name; 20]);
             received.fetch_add(1, Ordering::Relaxed);
         }
     }
 }
 
 #[test]
-fn a_listener_polled_by_two_threads_serves_peers_that_others_read_close_and_drop() {
+fn two_threads_poll_a_listener_while_others_read_close_and_drop_its_sockets() {
     let (listener, address) = listener();
     let stop = AtomicBool::new(false);
     let received = AtomicU64::new(0);
@@ -76,9 +76,9 @@ fn a_listener_polled_by_two_threads_serves_peers_that_others_read_close_and_drop
             scope.spawn(|| {
                 while !stop.load(Ordering::Relaxed) {
                     listener.poll().unwrap();
-                    while let Some(peer) = listener.accept() {
+                    while let Some(socket) = listener.accept() {
                         let follower = Follower {
-                            peer,
+                            socket,
                             name: None,
                             last: 0,
                         };
@@ -103,16 +103,16 @@ fn a_listener_polled_by_two_threads_serves_peers_that_others_read_close_and_drop
                 if let Some(follower) = taken {
                     // One thread sends while another closes.
                     std::thread::scope(|inner| {
-                        inner.spawn(|| follower.peer.send(b""));
-                        inner.spawn(|| follower.peer.close());
-                        let _ = follower.peer.available();
+                        inner.spawn(|| follower.socket.send(b""));
+                        inner.spawn(|| follower.socket.close());
+                        let _ = follower.socket.available();
                     });
                     closed.fetch_add(1, Ordering::Relaxed);
                 }
             }
         });
         std::thread::sleep(TIME);
-        eventually("datagrams received and peers closed", || {
+        eventually("datagrams received and sockets closed", || {
             received.load(Ordering::Relaxed) > 100 && closed.load(Ordering::Relaxed) > 10
         });
         stop.store(true, Ordering::Relaxed);
@@ -120,7 +120,7 @@ fn a_listener_polled_by_two_threads_serves_peers_that_others_read_close_and_drop
 }
 
 #[test]
-fn stopping_and_listening_again_under_load_leaves_no_peer_of_the_old_socket_alive() {
+fn stopping_and_listening_again_under_load_leaves_no_socket_of_the_old_port_open() {
     let listener = Listener::new();
     listener.listen(0, ON_V4).unwrap();
     let port = listener.local_port();
@@ -142,19 +142,19 @@ fn stopping_and_listening_again_under_load_leaves_no_peer_of_the_old_socket_aliv
         let start = Instant::now();
         let mut restarts = 0;
         while start.elapsed() < TIME || restarts <= 10 {
-            let peers: Vec<Arc<DatagramSocket>> =
+            let sockets: Vec<Arc<DatagramSocket>> =
                 std::iter::from_fn(|| listener.accept()).collect();
-            for peer in &peers {
-                let _ = peer.send(b"");
+            for socket in &sockets {
+                let _ = socket.send(b"");
             }
             listener.stop();
-            for peer in &peers {
-                assert!(!peer.is_bound());
-                assert_eq!(peer.available(), Err(Error::Failed));
+            for socket in &sockets {
+                assert!(!socket.is_bound());
+                assert_eq!(socket.available(), Err(Error::Failed));
             }
             listener.listen(port, ON_V4).unwrap();
             restarts += 1;
-            drop(peers);
+            drop(sockets);
             std::thread::sleep(Duration::from_millis(2));
         }
         stop.store(true, Ordering::Relaxed);
@@ -162,36 +162,35 @@ fn stopping_and_listening_again_under_load_leaves_no_peer_of_the_old_socket_aliv
 }
 
 #[test]
-fn one_peer_is_used_by_several_threads_at_once() {
-    let peer = DatagramSocket::new();
-    peer.bind(0, ON_V4, DEFAULT_INBOX_BYTES).unwrap();
+fn one_socket_is_used_by_several_threads_at_once() {
+    let socket = DatagramSocket::new();
+    socket.bind(0, ON_V4, DEFAULT_INBOX_BYTES).unwrap();
     let echo = plain_socket();
     let echo_port = echo.local_addr().unwrap().port();
-    peer.set_destination(V4, echo_port).unwrap();
+    socket.set_destination(V4, echo_port).unwrap();
     let stop = AtomicBool::new(false);
     let received = AtomicU64::new(0);
     std::thread::scope(|scope| {
         let _end_the_threads = OnPanic(|| {
             stop.store(true, Ordering::Relaxed);
-            peer.close();
+            socket.close();
         });
         scope.spawn(|| {
-            let quitter: &UdpSocket = &echo;
-            quitter
-                .set_read_timeout(Some(Duration::from_millis(50)))
+            let echo: &UdpSocket = &echo;
+            echo.set_read_timeout(Some(Duration::from_millis(50)))
                 .unwrap();
             let mut buffer = [0; 2048];
             while !stop.load(Ordering::Relaxed) {
-                if let Ok((length, from)) = quitter.recv_from(&mut buffer) {
-                    let _ = quitter.send_to(&buffer[..length], from);
+                if let Ok((length, from)) = echo.recv_from(&mut buffer) {
+                    let _ = echo.send_to(&buffer[..length], from);
                 }
             }
         });
         for name in 0..2_u8 {
-            let (peer, stop) = (&peer, &stop);
+            let (socket, stop) = (&socket, &stop);
             scope.spawn(move || {
                 while !stop.load(Ordering::Relaxed) {
-                    peer.send(&[name; 300]).unwrap();
+                    socket.send(&[name; 300]).unwrap();
                     std::thread::sleep(Duration::from_micros(200));
                 }
             });
@@ -200,11 +199,11 @@ fn one_peer_is_used_by_several_threads_at_once() {
             scope.spawn(|| {
                 let mut datagram = Vec::new();
                 while !stop.load(Ordering::Relaxed) {
-                    match peer.wait() {
+                    match socket.wait() {
                         Ok(()) | Err(Error::Unconfigured) => (),
                         Err(error) => panic!("{error}"),
                     }
-                    while peer.receive(&mut datagram).is_ok() {
+                    while socket.receive(&mut datagram).is_ok() {
                         assert_eq!(datagram, [datagram[0]; 300]);
                         received.fetch_add(1, Ordering::Relaxed);
                     }
@@ -214,8 +213,8 @@ fn one_peer_is_used_by_several_threads_at_once() {
         std::thread::sleep(TIME / 2);
         eventually("echoes", || received.load(Ordering::Relaxed) > 100);
         stop.store(true, Ordering::Relaxed);
-        // Waiters that missed the last datagram end when the peer is closed.
+        // Closing ends the waits that no datagram ends.
         std::thread::sleep(Duration::from_millis(50));
-        peer.close();
+        socket.close();
     });
 }

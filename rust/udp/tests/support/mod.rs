@@ -44,12 +44,12 @@ impl<F: Fn()> Drop for OnPanic<F> {
 /// Calls [`DatagramSocket::wait`] in a thread while `meanwhile` runs, and returns its result. `meanwhile` is given a function that
 /// tells whether the wait has ended. A wait that does not end fails the test.
 pub(crate) fn wait_during(
-    peer: &DatagramSocket,
+    socket: &DatagramSocket,
     meanwhile: impl FnOnce(&dyn Fn() -> bool),
 ) -> Result<(), Error> {
     std::thread::scope(|scope| {
-        let waiting = scope.spawn(|| peer.wait());
-        let _end_the_wait = OnPanic(|| peer.close());
+        let waiting = scope.spawn(|| socket.wait());
+        let _end_the_wait = OnPanic(|| socket.close());
         meanwhile(&|| waiting.is_finished());
         eventually("the end of the wait", || waiting.is_finished());
         waiting.join().unwrap()
@@ -64,44 +64,46 @@ pub(crate) fn listener() -> (Listener, SocketAddr) {
     (listener, address)
 }
 
-/// A listener with one client that has sent `hello` and was accepted.
+/// A listener, a client that has sent `hello`, and its accepted socket.
 pub(crate) fn accepted() -> (Listener, UdpSocket, Arc<DatagramSocket>) {
     let (listener, address) = listener();
     let client = plain_socket();
     client.connect(address).unwrap();
     client.send(b"hello").unwrap();
-    let peer = accept(&listener);
-    assert_eq!(take(&peer), b"hello");
-    (listener, client, peer)
+    let socket = accept(&listener);
+    assert_eq!(take(&socket), b"hello");
+    (listener, client, socket)
 }
 
-/// Polls until a peer is pending, and accepts it.
+/// Polls until a socket is pending, and accepts it.
 pub(crate) fn accept(listener: &Listener) -> Arc<DatagramSocket> {
-    eventually("a pending peer", || {
+    eventually("a pending socket", || {
         listener.poll().unwrap();
         listener.has_pending()
     });
     listener.accept().unwrap()
 }
 
-/// Polls until `peer` has `count` datagrams queued.
-pub(crate) fn poll_until_queued(listener: &Listener, peer: &DatagramSocket, count: usize) {
-    eventually("datagrams for the peer", || {
+/// Polls until an accepted socket has `count` datagrams queued.
+pub(crate) fn poll_until_queued(listener: &Listener, socket: &DatagramSocket, count: usize) {
+    eventually("datagrams for the socket", || {
         listener.poll().unwrap();
-        peer.available().unwrap() >= count
+        socket.available().unwrap() >= count
     });
 }
 
-/// The oldest datagram of `peer`, which must be there.
-pub(crate) fn take(peer: &DatagramSocket) -> Vec<u8> {
+/// The oldest datagram of a socket. It has to be there.
+pub(crate) fn take(socket: &DatagramSocket) -> Vec<u8> {
     let mut datagram = Vec::new();
-    peer.receive(&mut datagram).unwrap();
+    socket.receive(&mut datagram).unwrap();
     datagram
 }
 
-/// Waits until a peer with a socket of its own has `count` datagrams queued.
-pub(crate) fn wait_until_available(peer: &DatagramSocket, count: usize) {
-    eventually("datagrams to arrive", || peer.available().unwrap() >= count);
+/// Waits until a socket that was not accepted has `count` datagrams queued.
+pub(crate) fn wait_until_available(socket: &DatagramSocket, count: usize) {
+    eventually("datagrams to arrive", || {
+        socket.available().unwrap() >= count
+    });
 }
 
 pub(crate) fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
@@ -112,10 +114,10 @@ pub(crate) fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
-/// A local port that nobody listens on, and that no other test is given by chance (tcpmux, RFC 1078, historic).
+/// A local port without a socket, which the system does not choose for another test (tcpmux, RFC 1078, historic).
 pub(crate) const SILENT_PORT: u16 = 1;
 
-/// Whether this machine has ::1; tests that need it say what they check instead.
+/// Whether this machine has ::1. Prints that less is checked if not.
 pub(crate) fn has_ipv6_loopback() -> bool {
     let has = UdpSocket::bind((V6, 0)).is_ok();
     if !has {
@@ -124,9 +126,9 @@ pub(crate) fn has_ipv6_loopback() -> bool {
     has
 }
 
-/// Runs the rest of a test in a network namespace of its own, where there is none but a loopback that is up. The caller goes
-/// on if this returns true, in another process then; false means that the other process has done it, or that this
-/// system has no namespaces for this user, which is said. A failure there fails here.
+/// Runs a test again in another process, in a network namespace of its own with only a loopback interface. Returns true in that
+/// process: the test goes on. Returns false in this one: the other process has passed (its failure fails here), or this
+/// user cannot create namespaces, which is printed.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) fn is_in_network_namespace(test: &str) -> bool {
     use std::process::Command;
