@@ -1,8 +1,8 @@
 //! Address families, and the two forms of an IPv4 address on a dual-stack socket.
 //!
 //! A dual-stack socket reports IPv4 senders as `::ffff:a.b.c.d` (RFC 4291, 2.5.5.2) and takes destinations in the same
-//! form. Outside this crate an IPv4 address is always `a.b.c.d`, so that it compares equal whichever socket received from
-//! it.
+//! form. Outside this crate an IPv4 address is always `a.b.c.d`, so that it compares equal whichever socket received
+//! from it.
 
 use std::net::{IpAddr, SocketAddr, SocketAddrV4, SocketAddrV6};
 

@@ -17,13 +17,13 @@ use crate::scoped::ScopedIp;
 use crate::socket::Socket;
 use crate::table::Table;
 
-/// Sends and receives datagrams, on a socket of its own or, if [`crate::Listener::accept`] returned it, on the listener's
-/// port.
+/// Sends and receives datagrams, on a socket of its own or, if [`crate::Listener::accept`] returned it, on the
+/// listener's port.
 ///
 /// Dropping it closes it.
 pub struct DatagramSocket {
-    /// As long as the route is open, `state` does not matter: sending, receiving and queries need no lock of it. Once the
-    /// route is shut, by the listener or by closing, this is a socket like any other.
+    /// As long as the route is open, `state` does not matter: sending, receiving and queries need no lock of it. Once
+    /// the route is shut, by the listener or by closing, this is a socket like any other.
     accepted: Option<Accepted>,
     state: Mutex<State>,
 }
@@ -70,8 +70,8 @@ impl DatagramSocket {
 
     /// Binds to a local port (0: the system chooses) and address: `PacketPeerUDP.bind`.
     ///
-    /// `receive_buffer` is how many bytes may be queued between two reads: the queue's size is the next power of two above
-    /// it, less one, and each datagram counts [`crate::DATAGRAM_OVERHEAD`] bytes more than its payload.
+    /// `receive_buffer` is how many bytes may be queued between two reads: the queue's size is the next power of two
+    /// above it, less one, and each datagram counts [`crate::DATAGRAM_OVERHEAD`] bytes more than its payload.
     ///
     /// # Errors
     /// [`Error::AlreadyInUse`]: already open. [`Error::CantCreate`]: no socket. [`Error::Unavailable`]: port taken, or
@@ -94,8 +94,8 @@ impl DatagramSocket {
         Ok(())
     }
 
-    /// From here on sends to `host` only and receives from it only: `PacketPeerUDP.connect_to_host`. Opens a socket if there
-    /// is none. May be called again with another host.
+    /// From here on sends to `host` only and receives from it only: `PacketPeerUDP.connect_to_host`. Opens a socket if
+    /// there is none. May be called again with another host.
     ///
     /// What was received before is discarded, in the kernel's buffer too. (The engine discards the bytes but not their
     /// count, and then returns what others had sent before as the new remote's; and it ignores `set_broadcast_enabled`
@@ -182,8 +182,8 @@ impl DatagramSocket {
         lock(&self.state).blocking = blocking;
     }
 
-    /// Waits until something can be received: `PacketPeerUDP.wait`. An accepted socket waits for anything on the listener's
-    /// port, which then has to be polled.
+    /// Waits until something can be received: `PacketPeerUDP.wait`. An accepted socket waits for anything on the
+    /// listener's port, which then has to be polled.
     ///
     /// Returns at once if something is queued. (The engine checks only the kernel's buffer.) If the socket is closed
     /// meanwhile, the wait ends within about 20 milliseconds.
@@ -215,8 +215,8 @@ impl DatagramSocket {
         }
     }
 
-    /// Whether a listener accepted it and is still listening, and it is not closed. What would change the socket then fails
-    /// with [`Error::Locked`].
+    /// Whether a listener accepted it and is still listening, and it is not closed. What would change the socket then
+    /// fails with [`Error::Locked`].
     #[must_use]
     pub fn is_accepted(&self) -> bool {
         self.route().is_some()
@@ -247,14 +247,15 @@ impl DatagramSocket {
     }
 
     /// Where [`DatagramSocket::send`] sends to: the last argument of [`DatagramSocket::connect`] or
-    /// [`DatagramSocket::set_destination`], or the remote of an accepted socket. It stays after closing, as in the engine.
+    /// [`DatagramSocket::set_destination`], or the remote of an accepted socket. It stays after closing, as in the
+    /// engine.
     #[must_use]
     pub fn remote(&self) -> Option<SocketAddr> {
         lock(&self.state).remote
     }
 
-    /// The sender of the datagram that [`DatagramSocket::receive`] last returned (`get_packet_ip`, `get_packet_port`); of an
-    /// accepted socket its remote, even before the first. It stays after closing, as in the engine.
+    /// The sender of the datagram that [`DatagramSocket::receive`] last returned (`get_packet_ip`, `get_packet_port`);
+    /// of an accepted socket its remote, even before the first. It stays after closing, as in the engine.
     #[must_use]
     pub fn last_source(&self) -> Option<SocketAddr> {
         lock(&self.state).last_source
@@ -262,12 +263,12 @@ impl DatagramSocket {
 
     /// How many datagrams are queued: `PacketPeerUDP.get_available_packet_count`, whose -1 is an error here.
     ///
-    /// Reads a socket of its own first, at most [`crate::MAX_DATAGRAMS_PER_POLL`] datagrams. [`crate::Listener::poll`] reads
-    /// for accepted ones.
+    /// Reads a socket of its own first, at most [`crate::MAX_DATAGRAMS_PER_POLL`] datagrams. [`crate::Listener::poll`]
+    /// reads for accepted ones.
     ///
     /// # Errors
-    /// [`Error::Failed`]: not open. [`Error::Refused`]: an ICMP error for an earlier send, once for each. What is queued
-    /// stays queued.
+    /// [`Error::Failed`]: not open. [`Error::Refused`]: an ICMP error for an earlier send, once for each. What is
+    /// queued stays queued.
     pub fn available(&self) -> Result<usize, Error> {
         if let Some((_, queued)) = self.route_and_queued() {
             return Ok(queued);
@@ -278,8 +279,8 @@ impl DatagramSocket {
         Ok(own.inbox.datagrams())
     }
 
-    /// Whether [`DatagramSocket::receive`] would return a datagram, at the least cost: for an accepted socket one atomic load;
-    /// for a socket of its own, if nothing is queued, one read.
+    /// Whether [`DatagramSocket::receive`] would return a datagram, at the least cost: for an accepted socket one
+    /// atomic load; for a socket of its own, if nothing is queued, one read.
     ///
     /// # Errors
     /// As [`DatagramSocket::available`].
@@ -305,8 +306,8 @@ impl DatagramSocket {
             .is_some_and(|accepted| probe.is_of(&accepted.route))
     }
 
-    /// Sets the token that [`crate::Listener::take_ready`] returns when this socket receives datagrams; `None` removes it. The
-    /// caller chooses the number. Datagrams that are queued count as just received.
+    /// Sets the token that [`crate::Listener::take_ready`] returns when this socket receives datagrams; `None` removes
+    /// it. The caller chooses the number. Datagrams that are queued count as just received.
     ///
     /// # Errors
     /// [`Error::Unconfigured`]: not accepted.
@@ -318,12 +319,12 @@ impl DatagramSocket {
         Ok(())
     }
 
-    /// Makes a new socket for the same remote pending in the listener: a client that was restarted sends from its old address
-    /// and begins anew (RFC 6347, 4.2.8).
+    /// Makes a new socket for the same remote pending in the listener: a client that was restarted sends from its old
+    /// address and begins anew (RFC 6347, 4.2.8).
     ///
-    /// The new socket's first datagram is `first`, such as one that was taken from this socket, or an empty one. What is
-    /// queued here follows, and then whatever arrives from now on. This socket stays open and connected and can send until
-    /// it is closed or the listener stops, but receives nothing more. Closing it does not affect the new one.
+    /// The new socket's first datagram is `first`, such as one that was taken from this socket, or an empty one. What
+    /// is queued here follows, and then whatever arrives from now on. This socket stays open and connected and can send
+    /// until it is closed or the listener stops, but receives nothing more. Closing it does not affect the new one.
     ///
     /// # Errors
     /// Nothing has changed after an error. [`Error::Busy`]: no further socket may be pending; it counts as
@@ -336,8 +337,8 @@ impl DatagramSocket {
 
     /// Replaces the content of `into` by the oldest datagram and returns its sender: `PacketPeerUDP.get_packet`.
     ///
-    /// A socket of its own is read only if nothing is queued, so draining it costs one system call a datagram. On an error
-    /// `into` is empty.
+    /// A socket of its own is read only if nothing is queued, so draining it costs one system call a datagram. On an
+    /// error `into` is empty.
     ///
     /// # Errors
     /// [`Error::Unavailable`]: no datagram. [`Error::Failed`], [`Error::Refused`]: as in [`DatagramSocket::available`].
@@ -356,15 +357,17 @@ impl DatagramSocket {
         Ok(from)
     }
 
-    /// Sends one datagram, which may be empty, to [`DatagramSocket::remote`]: `PacketPeerUDP.put_packet`. Opens a socket of the
-    /// remote's family if there is none; so does the engine, even if it was accepted and the listener has stopped.
+    /// Sends one datagram, which may be empty, to [`DatagramSocket::remote`]: `PacketPeerUDP.put_packet`. Opens a
+    /// socket of the remote's family if there is none; so does the engine, even if it was accepted and the listener has
+    /// stopped.
     ///
     /// In blocking mode it waits while the send buffer is full, without a lock.
     ///
     /// # Errors
     /// [`Error::Unconfigured`]: no destination. [`Error::Busy`]: send buffer full, in non-blocking mode.
     /// [`Error::Refused`]: an ICMP error for an earlier send on a connected socket; this datagram was not sent.
-    /// [`Error::TooLarge`]: over 65,507 bytes for IPv4. [`Error::Failed`]: destination out of reach, closed while waiting.
+    /// [`Error::TooLarge`]: over 65,507 bytes for IPv4. [`Error::Failed`]: destination out of reach, closed while
+    /// waiting.
     pub fn send(&self, datagram: &[u8]) -> Result<(), Error> {
         let mut opens = true;
         loop {
@@ -393,13 +396,13 @@ impl DatagramSocket {
         }
     }
 
-    /// As [`DatagramSocket::send`], for one of many datagrams of a tick. Once the sockets of a listener have sent a few since
-    /// the last poll, the listener's I/O thread sends the others while the caller goes on. Datagrams of one socket leave
-    /// in order if all are sent by this method.
+    /// As [`DatagramSocket::send`], for one of many datagrams of a tick. Once the sockets of a listener have sent a few
+    /// since the last poll, the listener's I/O thread sends the others while the caller goes on. Datagrams of one
+    /// socket leave in order if all are sent by this method.
     ///
     /// # Errors
-    /// As [`DatagramSocket::send`], except [`Error::Busy`]: it does not wait for the send buffer. What the thread could not
-    /// send is dropped and counted ([`crate::Listener::unsent`]).
+    /// As [`DatagramSocket::send`], except [`Error::Busy`]: it does not wait for the send buffer. What the thread could
+    /// not send is dropped and counted ([`crate::Listener::unsent`]).
     pub fn send_deferred(&self, datagram: &[u8]) -> Result<(), Error> {
         match self.route() {
             Some(route) => route.send_deferred(datagram),
@@ -407,8 +410,8 @@ impl DatagramSocket {
         }
     }
 
-    /// As [`DatagramSocket::send_deferred`], for a reply to the datagram that was taken last: the source address is the one
-    /// that datagram was sent to, whether or not [`DatagramSocket::pin_local_address`] was called.
+    /// As [`DatagramSocket::send_deferred`], for a reply to the datagram that was taken last: the source address is the
+    /// one that datagram was sent to, whether or not [`DatagramSocket::pin_local_address`] was called.
     ///
     /// # Errors
     /// As [`DatagramSocket::send_deferred`].
@@ -421,16 +424,17 @@ impl DatagramSocket {
 
     /// Makes the local address that the datagram taken last was sent to the source address from here on.
     ///
-    /// If the listener has several addresses, an accepted socket sends from the one that its remote last sent to. Anybody
-    /// can forge a datagram from the remote to another address, so pin the address once the remote is verified. Does
-    /// nothing for other sockets.
+    /// If the listener has several addresses, an accepted socket sends from the one that its remote last sent to.
+    /// Anybody can forge a datagram from the remote to another address, so pin the address once the remote is verified.
+    /// Does nothing for other sockets.
     pub fn pin_local_address(&self) {
         if let Some(route) = self.route() {
             route.pin_local();
         }
     }
 
-    /// How many datagrams were dropped because the queue was full, since the socket was opened or accepted; 0 while closed.
+    /// How many datagrams were dropped because the queue was full, since the socket was opened or accepted; 0 while
+    /// closed.
     #[must_use]
     pub fn dropped(&self) -> u64 {
         if let Some(route) = self.route() {

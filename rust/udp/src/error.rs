@@ -36,12 +36,12 @@ pub enum Error {
     /// For callers that allocate; never returned by this crate (`ERR_OUT_OF_MEMORY`).
     #[error("out of memory")]
     OutOfMemory,
-    /// No socket has the destination port: an earlier datagram of a connected socket was answered with an ICMP error (the
-    /// engine returns `FAILED`).
+    /// No socket has the destination port: an earlier datagram of a connected socket was answered with an ICMP error
+    /// (the engine returns `FAILED`).
     #[error("nobody listens at the destination")]
     Refused,
-    /// The datagram is larger than the system sends (`FAILED`): over 65,507 bytes for IPv4, or larger than the send buffer
-    /// where the system limits that to less.
+    /// The datagram is larger than the system sends (`FAILED`): over 65,507 bytes for IPv4, or larger than the send
+    /// buffer where the system limits that to less.
     #[error("the datagram is larger than the system sends")]
     TooLarge,
     /// The system refused: destination out of reach, socket closed (`FAILED`).

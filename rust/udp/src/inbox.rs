@@ -1,15 +1,15 @@
 //! A bounded queue of datagrams in one ring of bytes.
 //!
-//! The ring grows with what is queued, and a large one is freed when it is drained: an idle socket holds little memory, and
-//! a busy one allocates nothing per datagram.
+//! The ring grows with what is queued, and a large one is freed when it is drained: an idle socket holds little memory,
+//! and a busy one allocates nothing per datagram.
 
 use std::collections::VecDeque;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
 use crate::address::{canonical, mapped};
 
-/// What each queued datagram counts beyond its payload, in bytes. It bounds the number of empty datagrams, and it is what
-/// the engine's ring buffer stores with each packet (`PacketPeerUDP::store_packet`).
+/// What each queued datagram counts beyond its payload, in bytes. It bounds the number of empty datagrams, and it is
+/// what the engine's ring buffer stores with each packet (`PacketPeerUDP::store_packet`).
 pub const DATAGRAM_OVERHEAD: usize = 24;
 
 /// The size in bytes of the queue of a socket that was accepted, connected or not bound, counted with

@@ -27,8 +27,8 @@ fn interfaces(name: &str) -> impl Iterator<Item = Interface> {
         .filter(move |interface| has_name(interface, name))
 }
 
-/// On Windows `IP.get_local_interfaces()` returns the adapter's GUID as `name` and its readable name as `friendly`; both
-/// are accepted here.
+/// On Windows `IP.get_local_interfaces()` returns the adapter's GUID as `name` and its readable name as `friendly`;
+/// both are accepted here.
 fn has_name(interface: &Interface, name: &str) -> bool {
     #[cfg(windows)]
     if interface.adapter_name == name {

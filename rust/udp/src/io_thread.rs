@@ -1,8 +1,8 @@
 //! The I/O thread of a busy port: it sends queued datagrams, and reads ahead between two polls.
 //!
-//! A system call for one datagram takes a microsecond or two. A game that serves a thousand clients in a tick would spend
-//! milliseconds in them. Once a tick has many datagrams, this thread makes those calls while the game works on. A server
-//! of a few clients never starts it. `docs/decisions` has the figures.
+//! A system call for one datagram takes a microsecond or two. A game that serves a thousand clients in a tick would
+//! spend milliseconds in them. Once a tick has many datagrams, this thread makes those calls while the game works on. A
+//! server of a few clients never starts it. `docs/decisions` has the figures.
 
 use std::sync::Arc;
 use std::thread;
@@ -14,20 +14,20 @@ use crate::port::Port;
 use crate::recv_queue::{BATCH, Read};
 use crate::send_queue::SendBatch;
 
-/// Unparking the thread takes longer than sending a datagram, and some systems then run it in the caller's place. So it is
-/// unparked only after a pause, and then polls for more work: at this interval, doubled up to [`LONGEST_BACKOFF`] while
-/// there is none.
+/// Unparking the thread takes longer than sending a datagram, and some systems then run it in the caller's place. So it
+/// is unparked only after a pause, and then polls for more work: at this interval, doubled up to [`LONGEST_BACKOFF`]
+/// while there is none.
 const FIRST_BACKOFF: Duration = Duration::from_micros(50);
 
-/// The longest that a queued datagram waits for the thread to look. It costs about 2,000 wake-ups a second while the port
-/// is busy.
+/// The longest that a queued datagram waits for the thread to look. It costs about 2,000 wake-ups a second while the
+/// port is busy.
 const LONGEST_BACKOFF: Duration = Duration::from_micros(500);
 
 /// How long the thread polls without work before it parks: longer than a tick.
 const IDLE_LIMIT: Duration = Duration::from_millis(50);
 
-/// How many datagrams of one socket are read ahead between two polls: more than most receive buffers hold, and few enough
-/// that a flood does not keep a poll busy.
+/// How many datagrams of one socket are read ahead between two polls: more than most receive buffers hold, and few
+/// enough that a flood does not keep a poll busy.
 const MAX_READ_AHEAD: usize = 1024;
 
 /// Sends one datagram: directly while the tick has few, else through the send queue. A failure to send a queued one is

@@ -1,9 +1,9 @@
 //! The UDP layer of `OpenSSLUDPServer` and `OpenSSLPacketPeerUDP`: sockets, a demultiplexer, bounded queues.
 //!
 //! It behaves as the engine's `UDPServer` and `PacketPeerUDP` do (Godot 4.6, `core/io/udp_server.cpp`,
-//! `core/io/packet_peer_udp.cpp`, `drivers/unix/net_socket_unix.cpp`): the same order of checks, the same errors, the same
-//! state after each call. Where the engine has a bug, the doc comment of the item describes the engine's behaviour and the
-//! behaviour here. The crate knows no TLS, no host names and no Godot.
+//! `core/io/packet_peer_udp.cpp`, `drivers/unix/net_socket_unix.cpp`): the same order of checks, the same errors, the
+//! same state after each call. Where the engine has a bug, the doc comment of the item describes the engine's behaviour
+//! and the behaviour here. The crate knows no TLS, no host names and no Godot.
 //!
 //! There are two public types. A [`Listener`] has a port and accepts remote addresses. A [`DatagramSocket`] sends and
 //! receives: one that a listener accepted stands for one remote address and uses the listener's port, any other has a
@@ -15,32 +15,33 @@
 //!    sender (`reuseport_group`).
 //! 2. [`Listener::poll`], or between two polls of a busy port the I/O thread (`io_thread`), reads it into the port's
 //!    batch (`recv_queue`).
-//! 3. The poll looks its sender up in the table (`table`) and queues it in the inbox of that route (`route`, `inbox`). A new
-//!    sender gets a route, which is pending until [`Listener::accept`] returns a [`DatagramSocket`] for it.
+//! 3. The poll looks its sender up in the table (`table`) and queues it in the inbox of that route (`route`, `inbox`).
+//!    A new sender gets a route, which is pending until [`Listener::accept`] returns a [`DatagramSocket`] for it.
 //! 4. [`DatagramSocket::receive`] takes it from the inbox.
 //! 5. The other way, [`DatagramSocket::send`] of an accepted socket calls the system at once. So does
-//!    [`DatagramSocket::send_deferred`] for the first datagrams of a tick; the others wait in the `send_queue`, which the
-//!    I/O thread sends.
+//!    [`DatagramSocket::send_deferred`] for the first datagrams of a tick; the others wait in the `send_queue`, which
+//!    the I/O thread sends.
 //! 6. A socket that was not accepted reads and sends by itself (`own_socket`); only what [`DatagramSocket::available`]
 //!    reads ahead is queued in its inbox.
 //!
 //! # Threads and locks
 //!
-//! All types are `Send + Sync` with `&self` methods. A listener starts one thread, `udp-io`, with the first tick of many
-//! datagrams; [`Listener::stop`] ends it. Locks are taken in this order only, and no other is taken under the last:
+//! All types are `Send + Sync` with `&self` methods. A listener starts one thread, `udp-io`, with the first tick of
+//! many datagrams; [`Listener::stop`] ends it. Locks are taken in this order only, and no other is taken under the
+//! last:
 //!
 //! 1. a listener's `polling`, by polls and by [`Listener::stop`],
-//! 2. the port's batch (`RecvQueue`): its holder reads and delivers, so that each sender's datagrams stay in order. A poll
-//!    holds it to its end, the I/O thread until the next datagram when a poll wants it,
+//! 2. the port's batch (`RecvQueue`): its holder reads and delivers, so that each sender's datagrams stay in order. A
+//!    poll holds it to its end, the I/O thread until the next datagram when a poll wants it,
 //! 3. the listener's table, for a few dozen datagrams at a time and never during a system call,
 //! 4. the state of a [`DatagramSocket`], never with any of the others: [`DatagramSocket::close`] takes it after it has
 //!    left the table,
 //! 5. an inbox, a route's local address, the send queue, or the handle of the I/O thread.
 //!
-//! An accepted socket sends without a lock, or with that of its local address if the listener has several; it receives with
-//! that of its inbox, and knows without a lock that there is nothing to receive. Any other socket locks its state for each
-//! datagram. [`DatagramSocket::wait`], and [`DatagramSocket::send`] in blocking mode on a full send buffer, hold no lock
-//! while they wait.
+//! An accepted socket sends without a lock, or with that of its local address if the listener has several; it receives
+//! with that of its inbox, and knows without a lock that there is nothing to receive. Any other socket locks its state
+//! for each datagram. [`DatagramSocket::wait`], and [`DatagramSocket::send`] in blocking mode on a full send buffer,
+//! hold no lock while they wait.
 //!
 //! # Bounds
 //!
@@ -100,8 +101,8 @@ pub use listener::Listener;
 pub use queue_probe::QueueProbe;
 pub use scoped::{ParseError, ScopedIp};
 
-/// The most datagrams that one call of [`Listener::poll`] or [`DatagramSocket::available`] reads from the kernel. The rest
-/// stays in the kernel's buffer for the next call.
+/// The most datagrams that one call of [`Listener::poll`] or [`DatagramSocket::available`] reads from the kernel. The
+/// rest stays in the kernel's buffer for the next call.
 ///
 /// Where a listener has several sockets on its port ([`Listener::set_kernel_buffer`]), it is 1,024 of each.
 ///

@@ -13,8 +13,8 @@ use crate::port::{KernelBuffers, Port};
 use crate::recv_queue::{BATCH, Read, RecvBatch};
 use crate::table::{Round, Table};
 
-/// How often one round reads the port at most ([`Listener::poll_round`]): with the default limit of pending sockets, 64 new
-/// ones in a frame. The bound is for what follows: a DTLS handshake takes a server about a millisecond.
+/// How often one round reads the port at most ([`Listener::poll_round`]): with the default limit of pending sockets, 64
+/// new ones in a frame. The bound is for what follows: a DTLS handshake takes a server about a millisecond.
 const READS_PER_ROUND: usize = 4;
 
 /// A poll of so many datagrams has the I/O thread read ahead.
@@ -46,8 +46,8 @@ impl Listener {
     ///
     /// # Errors
     /// [`Error::AlreadyInUse`]: already listening. [`Error::CantCreate`]: no socket. [`Error::Unavailable`]: the
-    /// address or port cannot be bound, in most cases because another socket has it. (The engine's listeners take a port
-    /// from each other on Linux and macOS: they set `SO_REUSEADDR`.)
+    /// address or port cannot be bound, in most cases because another socket has it. (The engine's listeners take a
+    /// port from each other on Linux and macOS: they set `SO_REUSEADDR`.)
     pub fn listen(&self, port: u16, address: BindAddress) -> Result<(), Error> {
         let mut table = lock(&self.table);
         if table.port().is_some() {
@@ -58,14 +58,14 @@ impl Listener {
         Ok(())
     }
 
-    /// Sets the size of the kernel's receive buffers for the next [`Listener::listen`], in bytes: what each socket asks for
-    /// (`SO_RCVBUF`), and the total that is wanted, as the system reports it. 4 MB and 8 MB unless set. Linux reports twice
-    /// what it grants.
+    /// Sets the size of the kernel's receive buffers for the next [`Listener::listen`], in bytes: what each socket asks
+    /// for (`SO_RCVBUF`), and the total that is wanted, as the system reports it. 4 MB and 8 MB unless set. Linux
+    /// reports twice what it grants.
     ///
-    /// The kernel drops what arrives while a buffer is full, so the total has to hold what all clients send in the longest
-    /// tick. Where one socket is granted too little, as on Linux by default, a listener with more than 64 clients opens up
-    /// to 32 sockets on its port, each for some of the clients. Each client's datagrams stay in order; the order in which
-    /// two new clients become pending is then undefined.
+    /// The kernel drops what arrives while a buffer is full, so the total has to hold what all clients send in the
+    /// longest tick. Where one socket is granted too little, as on Linux by default, a listener with more than 64
+    /// clients opens up to 32 sockets on its port, each for some of the clients. Each client's datagrams stay in order;
+    /// the order in which two new clients become pending is then undefined.
     pub fn set_kernel_buffer(&self, each: usize, in_all: usize) {
         lock(&self.table).kernel_buffers = KernelBuffers {
             each: Some(each),
@@ -79,8 +79,8 @@ impl Listener {
     ///
     /// # Errors
     /// [`Error::Unconfigured`]: not listening. [`Error::Failed`]: the socket keeps failing. A single error, such as the
-    /// reset that Windows reports when a client has closed its socket, does not end the poll (the engine returns `FAILED`
-    /// and leaves the rest in the kernel).
+    /// reset that Windows reports when a client has closed its socket, does not end the poll (the engine returns
+    /// `FAILED` and leaves the rest in the kernel).
     pub fn poll(&self) -> Result<(), Error> {
         self.read(WhenFull::Refuse)
     }
@@ -161,12 +161,12 @@ impl Listener {
     /// One step of the documented loop `while server.is_connection_available(): take_connection()`: polls, and returns
     /// whether a socket is pending.
     ///
-    /// The documented scripts never call `poll()`, so this has to. But a loop that polled at each step would not end while
-    /// datagrams of new addresses keep arriving. So steps form rounds. A step begins a round, and polls, if there is none
-    /// or if the round's `tick` (the frame counter) is another; the result `false` ends the round. Within a round the port
-    /// is read up to four times, each time only while there is room for another pending socket, so that many clients
-    /// that arrive at once are not refused; the last time to the end. A `while` loop accepts what that brought; an `if`
-    /// once a frame polls in each frame.
+    /// The documented scripts never call `poll()`, so this has to. But a loop that polled at each step would not end
+    /// while datagrams of new addresses keep arriving. So steps form rounds. A step begins a round, and polls, if there
+    /// is none or if the round's `tick` (the frame counter) is another; the result `false` ends the round. Within a
+    /// round the port is read up to four times, each time only while there is room for another pending socket, so that
+    /// many clients that arrive at once are not refused; the last time to the end. A `while` loop accepts what that
+    /// brought; an `if` once a frame polls in each frame.
     ///
     /// Returns false while not listening.
     pub fn poll_round(&self, tick: u64) -> bool {
@@ -209,11 +209,11 @@ impl Listener {
         lock(&self.table).has_pending()
     }
 
-    /// Accepts the oldest pending socket, which is connected to its remote: `UDPServer.take_connection`. `None` if none is
-    /// pending.
+    /// Accepts the oldest pending socket, which is connected to its remote: `UDPServer.take_connection`. `None` if none
+    /// is pending.
     ///
-    /// When it is closed, or its last `Arc` is dropped, the listener removes its address: a later datagram from there makes
-    /// a new socket pending.
+    /// When it is closed, or its last `Arc` is dropped, the listener removes its address: a later datagram from there
+    /// makes a new socket pending.
     #[must_use]
     pub fn accept(&self) -> Option<Arc<DatagramSocket>> {
         let route = lock(&self.table).take_oldest_pending()?;
@@ -224,8 +224,8 @@ impl Listener {
     /// Appends the tokens of the accepted sockets that received datagrams since the last call, in order of the first of
     /// those, each once. Idle sockets cost nothing.
     ///
-    /// [`DatagramSocket::set_token`] sets the token. A socket that was closed since is left out; one whose datagrams were
-    /// taken since is not. The list is bounded by the number of sockets, whether or not it is taken.
+    /// [`DatagramSocket::set_token`] sets the token. A socket that was closed since is left out; one whose datagrams
+    /// were taken since is not. The list is bounded by the number of sockets, whether or not it is taken.
     pub fn take_ready(&self, tokens: &mut Vec<u64>) {
         lock(&self.table).take_ready(tokens);
     }
@@ -246,8 +246,8 @@ impl Listener {
 
     /// How many sockets may be pending; 0 refuses all new senders: `UDPServer.max_pending_connections`.
     ///
-    /// If more are pending now, the oldest `max_pending` stay and the newer ones are dropped. (The engine's loop has its
-    /// condition inverted: lowering the limit drops none, raising it drops all.)
+    /// If more are pending now, the oldest `max_pending` stay and the newer ones are dropped. (The engine's loop has
+    /// its condition inverted: lowering the limit drops none, raising it drops all.)
     pub fn set_max_pending(&self, max_pending: usize) {
         lock(&self.table).set_max_pending(max_pending);
     }
@@ -258,15 +258,15 @@ impl Listener {
         lock(&self.table).max_pending()
     }
 
-    /// How many datagrams and pending sockets were dropped because of [`Listener::set_max_pending`], since the listener was
-    /// created.
+    /// How many datagrams and pending sockets were dropped because of [`Listener::set_max_pending`], since the listener
+    /// was created.
     #[must_use]
     pub fn refused(&self) -> u64 {
         lock(&self.table).refused()
     }
 
-    /// How many datagrams of [`DatagramSocket::send_deferred`] were dropped because the system did not take them in time,
-    /// since [`Listener::listen`].
+    /// How many datagrams of [`DatagramSocket::send_deferred`] were dropped because the system did not take them in
+    /// time, since [`Listener::listen`].
     #[must_use]
     pub fn unsent(&self) -> u64 {
         lock(&self.table)
@@ -276,9 +276,9 @@ impl Listener {
 
     /// Closes the port: `UDPServer.stop`. Accepted sockets are unbound, unconnected and empty from here on.
     ///
-    /// What [`DatagramSocket::send_deferred`] has queued is sent first. The port is free when this returns: it waits, up to
-    /// half a second, until other threads have ended a poll, a send, or a [`DatagramSocket::wait`], which ends within about
-    /// 20 milliseconds.
+    /// What [`DatagramSocket::send_deferred`] has queued is sent first. The port is free when this returns: it waits,
+    /// up to half a second, until other threads have ended a poll, a send, or a [`DatagramSocket::wait`], which ends
+    /// within about 20 milliseconds.
     pub fn stop(&self) {
         let _polling = lock(&self.polling);
         let Some(port) = lock(&self.table).port().cloned() else {

@@ -15,11 +15,12 @@ pub(crate) enum Membership {
 
 /// Joins or leaves one group.
 ///
-/// IPv4 needs an interface with an IPv4 address. For IPv6, a name that no interface has, the empty one included,
-/// means the system's default, as in the engine.
+/// IPv4 needs an interface with an IPv4 address. For IPv6, a name that no interface has, the empty one included, means
+/// the system's default, as in the engine.
 ///
 /// # Errors
-/// [`Error::InvalidParameter`]: the group is not of the socket's family, or (IPv4) there is no such interface. [`Error::Failed`]: the system refused, as it does for a second join and for an address that is no group.
+/// [`Error::InvalidParameter`]: the group is not of the socket's family, or (IPv4) there is no such interface.
+/// [`Error::Failed`]: the system refused, as it does for a second join and for an address that is no group.
 pub(crate) fn change(
     socket: &Socket,
     group: IpAddr,

@@ -15,8 +15,8 @@ pub(crate) struct OwnSocket {
     pub(crate) inbox: Inbox,
     /// The connected remote, as the kernel reports it.
     connected_to: Option<SocketAddr>,
-    /// It was connected before it was bound, so the kernel's buffer has datagrams of the remote only, and reading need not
-    /// ask for the sender.
+    /// It was connected before it was bound, so the kernel's buffer has datagrams of the remote only, and reading need
+    /// not ask for the sender.
     receives_from_remote_only: bool,
 }
 
@@ -53,7 +53,8 @@ impl OwnSocket {
     /// Reads into the inbox, at most [`MAX_DATAGRAMS_PER_POLL`] datagrams.
     ///
     /// # Errors
-    /// [`Error::Refused`] for an ICMP error for an earlier send, once. What is queued stays, and the next call reads on.
+    /// [`Error::Refused`] for an ICMP error for an earlier send, once. What is queued stays, and the next call reads
+    /// on.
     pub(crate) fn poll(&mut self) -> Result<(), Error> {
         self.fetch(MAX_DATAGRAMS_PER_POLL)
     }

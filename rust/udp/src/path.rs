@@ -1,9 +1,11 @@
-//! The two addresses of a datagram: the remote one and, for a socket bound to all addresses of the machine, the local one.
+//! The two addresses of a datagram: the remote one and, for a socket bound to all addresses of the machine, the local
+//! one.
 //!
 //! A machine with several addresses has to reply from the one that a client sent to: a connected socket of the client
-//! accepts no other source address, and neither does a NAT or a firewall before it. A socket bound to all addresses reads
-//! the local address from control data of each datagram, and sets it for each reply (`IP_PKTINFO`, ip(7);
-//! `IPV6_PKTINFO`, RFC 3542, 6). On systems where this crate has no such option, Windows among them, the system chooses.
+//! accepts no other source address, and neither does a NAT or a firewall before it. A socket bound to all addresses
+//! reads the local address from control data of each datagram, and sets it for each reply (`IP_PKTINFO`, ip(7);
+//! `IPV6_PKTINFO`, RFC 3542, 6). On systems where this crate has no such option, Windows among them, the system
+//! chooses.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6};
 

@@ -1,10 +1,10 @@
 //! The sockets of a listener: one, or several on the same port where one would lose datagrams.
 //!
-//! A server of 1,000 clients receives their packets of a tick almost at once, and Linux by default limits a receive buffer
-//! to a few hundred datagrams (`net.core.rmem_max`, 212,992 bytes). It lets several sockets share a port, each with a
-//! buffer of its own, and chooses between them by a keyed hash of the sender's address (`SO_REUSEPORT`, socket(7)): each
-//! sender has one socket, so its datagrams stay in order, and a flood of one fills one buffer of many. Other systems grant
-//! the buffer that is asked for.
+//! A server of 1,000 clients receives their packets of a tick almost at once, and Linux by default limits a receive
+//! buffer to a few hundred datagrams (`net.core.rmem_max`, 212,992 bytes). It lets several sockets share a port, each
+//! with a buffer of its own, and chooses between them by a keyed hash of the sender's address (`SO_REUSEPORT`,
+//! socket(7)): each sender has one socket, so its datagrams stay in order, and a flood of one fills one buffer of many.
+//! Other systems grant the buffer that is asked for.
 
 use std::sync::OnceLock;
 
@@ -26,8 +26,8 @@ const MAX_DATAGRAMS_PER_SOCKET: usize = 1024;
 /// How large the kernel's receive buffers are to be, in bytes.
 #[derive(Clone, Copy)]
 pub(crate) struct KernelBuffers {
-    /// What each socket asks for. `None`: [`DEFAULT_RECEIVE_BUFFER`], or what it has if that is more. Linux reports twice
-    /// of what it grants, because it counts its own overhead too, and may grant less.
+    /// What each socket asks for. `None`: [`DEFAULT_RECEIVE_BUFFER`], or what it has if that is more. Linux reports
+    /// twice of what it grants, because it counts its own overhead too, and may grant less.
     pub(crate) each: Option<usize>,
     /// The total that is wanted, as the system reports it.
     pub(crate) in_all: usize,
@@ -42,8 +42,8 @@ impl Default for KernelBuffers {
     }
 }
 
-/// With up to so many clients there is one socket, and datagrams of different clients are delivered in the order of arrival.
-/// Linux's default buffer has room for this many datagrams of 1,200 bytes.
+/// With up to so many clients there is one socket, and datagrams of different clients are delivered in the order of
+/// arrival. Linux's default buffer has room for this many datagrams of 1,200 bytes.
 const CLIENTS_OF_ONE_SOCKET: usize = 64;
 
 pub(crate) struct Port {
@@ -116,8 +116,8 @@ impl Port {
         &self.worker
     }
 
-    /// Opens further sockets if there are too many clients for one. From then on most clients' datagrams arrive at another
-    /// socket; what arrived before has to be read first. Returns whether this call opened them.
+    /// Opens further sockets if there are too many clients for one. From then on most clients' datagrams arrive at
+    /// another socket; what arrived before has to be read first. Returns whether this call opened them.
     pub(crate) fn grow_for(&self, clients: usize) -> bool {
         let mut has_opened = false;
         if clients > CLIENTS_OF_ONE_SOCKET
@@ -150,8 +150,8 @@ impl Port {
         self.growth.as_ref()?.group.get()?.as_ref()
     }
 
-    /// The sockets that may have datagrams, each with its index, in the order of the index, and how many datagrams a poll
-    /// reads of each.
+    /// The sockets that may have datagrams, each with its index, in the order of the index, and how many datagrams a
+    /// poll reads of each.
     pub(crate) fn readable(&self) -> (impl Iterator<Item = (usize, &Socket)>, usize) {
         let (set, limit) = match self.group() {
             // One read costs no more than asking whether there is something to read.

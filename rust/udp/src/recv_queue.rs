@@ -22,8 +22,8 @@ const BUFFER_AHEAD: usize = 1 << 20;
 /// After this many errors in one poll the socket is taken to be broken.
 const MAX_ERRORS_PER_POLL: usize = 64;
 
-/// How often a poll tries to lock the batch before it blocks: for about 20 microseconds. The I/O thread unlocks it within
-/// one, as soon as it sees that the batch is wanted.
+/// How often a poll tries to lock the batch before it blocks: for about 20 microseconds. The I/O thread unlocks it
+/// within one, as soon as it sees that the batch is wanted.
 const LOCK_ATTEMPTS: usize = 500;
 
 /// The batch of a port. Whoever has it locked may read and deliver, so that each sender's datagrams stay in order.
@@ -116,8 +116,8 @@ impl RecvBatch {
         self.heads.len() - self.delivered
     }
 
-    /// Called when the port got more sockets. Until [`RecvBatch::end_transition`] only polls read, each socket to its end
-    /// before the next.
+    /// Called when the port got more sockets. Until [`RecvBatch::end_transition`] only polls read, each socket to its
+    /// end before the next.
     ///
     /// While sockets are added, the kernel moves a client only to a socket that was added later (it scales the client's
     /// hash by their number: `reciprocal_scale` in `net/core/sock_reuseport.c`). So this keeps its datagrams in order.
@@ -135,8 +135,8 @@ impl RecvBatch {
         self.is_in_transition
     }
 
-    /// Reads one datagram of the socket with this index in its port. `limit` is how many are read of it until everything is
-    /// delivered; `errors` counts those of this poll.
+    /// Reads one datagram of the socket with this index in its port. `limit` is how many are read of it until
+    /// everything is delivered; `errors` counts those of this poll.
     pub(crate) fn read(
         &mut self,
         index: usize,
@@ -211,8 +211,8 @@ impl RecvBatch {
         }
     }
 
-    /// Ends a poll. Returns how many datagrams were read for it, ahead and by itself. If all are delivered, the limits of
-    /// the sockets begin anew.
+    /// Ends a poll. Returns how many datagrams were read for it, ahead and by itself. If all are delivered, the limits
+    /// of the sockets begin anew.
     pub(crate) fn end_poll(&mut self) -> usize {
         let count = self.read.iter().sum();
         if self.is_empty() {

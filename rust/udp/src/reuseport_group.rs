@@ -40,8 +40,8 @@ mod linux {
         /// Opens further sockets on the port of `first`, until there are `wanted` or [`MAX_SOCKETS`].
         ///
         /// `first` is bound without any option that shares a port, so no other socket had the port then. `SO_REUSEPORT`
-        /// set afterwards lets sockets bind that have it too and belong to the same user (socket(7)). The first socket of
-        /// a listener never has it when it binds, so two listeners never share a port.
+        /// set afterwards lets sockets bind that have it too and belong to the same user (socket(7)). The first socket
+        /// of a listener never has it when it binds, so two listeners never share a port.
         pub(crate) fn open(
             first: &Socket,
             address: BindAddress,

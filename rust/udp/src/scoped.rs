@@ -6,8 +6,8 @@ use std::str::FromStr;
 use crate::address::canonical;
 use crate::interfaces;
 
-/// An IP address and, for a link-local IPv6 address, the interface: each link has its own `fe80::/10`, so the address alone
-/// is ambiguous (RFC 4007).
+/// An IP address and, for a link-local IPv6 address, the interface: each link has its own `fe80::/10`, so the address
+/// alone is ambiguous (RFC 4007).
 ///
 /// Parses `fe80::1%eth0` and `fe80::1%2`, with the name or the index of the interface (RFC 4007, 11).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

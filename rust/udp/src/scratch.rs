@@ -1,7 +1,7 @@
 //! One receive buffer for each thread, instead of 128 KB in each socket as in the engine.
 //!
-//! The type has no destructor: a thread-local with one would keep the library from being unloaded when the editor reloads
-//! the extension.
+//! The type has no destructor: a thread-local with one would keep the library from being unloaded when the editor
+//! reloads the extension.
 
 use std::cell::RefCell;
 

@@ -97,7 +97,8 @@ impl SendQueue {
         lock(&self.waiting).paths.is_empty()
     }
 
-    /// Sends what waits. `spare` is an empty batch whose buffer the queue uses next. Returns whether there was anything.
+    /// Sends what waits. `spare` is an empty batch whose buffer the queue uses next. Returns whether there was
+    /// anything.
     pub(crate) fn flush(&self, socket: &Socket, spare: &mut SendBatch) -> bool {
         let mut waiting = lock(&self.waiting);
         if waiting.paths.is_empty() {

@@ -15,8 +15,8 @@ use crate::error::Error;
 use crate::path::{self, Path};
 use crate::scratch::RECEIVE_BUFFER;
 
-/// The receive buffer that a listener's socket asks for, in bytes, unless it is set: room for what about a thousand clients
-/// send in a long tick.
+/// The receive buffer that a listener's socket asks for, in bytes, unless it is set: room for what about a thousand
+/// clients send in a long tick.
 pub(crate) const DEFAULT_RECEIVE_BUFFER: usize = 4 << 20;
 
 #[derive(Debug)]
@@ -55,9 +55,11 @@ impl Socket {
     /// A bound socket for a listener.
     ///
     /// Without `SO_REUSEADDR`, which the engine sets: on Linux it lets a process of any user bind the same UDP port and
-    /// receive all datagrams from then on. UDP does not need it, because a port is free as soon as its socket is closed.
+    /// receive all datagrams from then on. UDP does not need it, because a port is free as soon as its socket is
+    /// closed.
     ///
-    /// `receive_buffer` is the size to ask for, in bytes ([`DEFAULT_RECEIVE_BUFFER`] if `None`); the system may grant less.
+    /// `receive_buffer` is the size to ask for, in bytes ([`DEFAULT_RECEIVE_BUFFER`] if `None`); the system may grant
+    /// less.
     pub(crate) fn listen(
         address: BindAddress,
         port: u16,
@@ -176,8 +178,8 @@ impl Socket {
     /// Sends one datagram.
     ///
     /// # Errors
-    /// [`Error::Busy`]: send buffer full. [`Error::Refused`]: an ICMP error for an earlier datagram; this one was not sent.
-    /// [`Error::TooLarge`]: larger than the system sends. [`Error::Failed`]: anything else.
+    /// [`Error::Busy`]: send buffer full. [`Error::Refused`]: an ICMP error for an earlier datagram; this one was not
+    /// sent. [`Error::TooLarge`]: larger than the system sends. [`Error::Failed`]: anything else.
     pub(crate) fn send_to(&self, datagram: &[u8], remote: SocketAddr) -> Result<(), Error> {
         let address = self.destination(remote)?;
         sent(|| self.udp.send_to(datagram, address))
@@ -205,8 +207,8 @@ impl Socket {
 
     /// Reads one datagram: its length and sender, or `None` if there is none.
     ///
-    /// An error is about an earlier datagram (an ICMP error, a truncation), and reading it removes it: the caller may go on
-    /// reading.
+    /// An error is about an earlier datagram (an ICMP error, a truncation), and reading it removes it: the caller may
+    /// go on reading.
     pub(crate) fn receive(&self, buffer: &mut [u8]) -> io::Result<Option<(usize, SocketAddr)>> {
         let datagram = received(|| self.udp.recv_from(buffer))?;
         Ok(datagram.map(|(length, from)| (length, canonical(from))))
@@ -264,8 +266,8 @@ fn finish(socket: socket2::Socket, family: Family) -> io::Result<Socket> {
     })
 }
 
-/// Whether a read failed because of an ICMP error for a datagram that was sent earlier, and not because of the socket. The
-/// system does not report which remote that was for, so no send returns it.
+/// Whether a read failed because of an ICMP error for a datagram that was sent earlier, and not because of the socket.
+/// The system does not report which remote that was for, so no send returns it.
 ///
 /// Windows reports these unless it is switched off (see [`crate::windows`]): `WSAECONNRESET`, `WSAENETRESET`.
 pub(crate) fn is_about_an_earlier_send(error: &io::Error) -> bool {

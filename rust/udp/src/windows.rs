@@ -11,9 +11,9 @@ use windows_sys::Win32::Networking::WinSock::{
 
 /// Sets the options of a socket that is not bound yet. Errors are ignored.
 ///
-/// A read on Windows returns ICMP errors for earlier datagrams to any remote (`WSAECONNRESET`, `WSAENETRESET`), unless that
-/// is switched off, as the engine does (`NetSocketWinSock`). And without `SO_EXCLUSIVEADDRUSE` another socket can take the
-/// port with `SO_REUSEADDR`.
+/// A read on Windows returns ICMP errors for earlier datagrams to any remote (`WSAECONNRESET`, `WSAENETRESET`), unless
+/// that is switched off, as the engine does (`NetSocketWinSock`). And without `SO_EXCLUSIVEADDRUSE` another socket can
+/// take the port with `SO_REUSEADDR`.
 pub(crate) fn prepare(udp: &UdpSocket) {
     let _ = control(udp, SIO_UDP_CONNRESET, false);
     let _ = control(udp, SIO_UDP_NETRESET, false);
@@ -24,8 +24,8 @@ pub(crate) fn prepare(udp: &UdpSocket) {
 fn control(udp: &UdpSocket, code: u32, is_on: bool) -> io::Result<()> {
     let value = u32::from(is_on);
     let mut returned = 0;
-    // SAFETY: `udp` is borrowed, so the socket is open during the call. The pointers are to locals that outlive the call,
-    // the first with its size. There is no output buffer. Without an OVERLAPPED the call is synchronous.
+    // SAFETY: `udp` is borrowed, so the socket is open during the call. The pointers are to locals that outlive the
+    // call, the first with its size. There is no output buffer. Without an OVERLAPPED the call is synchronous.
     let result = unsafe {
         WSAIoctl(
             udp.as_raw_socket() as SOCKET,

@@ -1,5 +1,5 @@
-//! The cost of a datagram and of an idle socket, counted instead of timed: nothing is allocated for a datagram, and an idle
-//! socket holds little memory.
+//! The cost of a datagram and of an idle socket, counted instead of timed: nothing is allocated for a datagram, and an
+//! idle socket holds little memory.
 
 mod support;
 
@@ -17,8 +17,8 @@ thread_local! {
     static HELD: Cell<isize> = const { Cell::new(0) };
 }
 
-// SAFETY: all calls are forwarded to the system's allocator. The counters are thread-locals without a destructor, so their
-// use neither allocates nor fails.
+// SAFETY: all calls are forwarded to the system's allocator. The counters are thread-locals without a destructor, so
+// their use neither allocates nor fails.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         ALLOCATIONS.set(ALLOCATIONS.get() + 1);

@@ -1,5 +1,5 @@
-//! A `DatagramSocket` that was not accepted behaves as `PacketPeerUDP` does. The expectations were measured on Godot 4.6.3,
-//! apart from those where the name says what the engine does instead.
+//! A `DatagramSocket` that was not accepted behaves as `PacketPeerUDP` does. The expectations were measured on Godot
+//! 4.6.3, apart from those where the name says what the engine does instead.
 
 mod support;
 

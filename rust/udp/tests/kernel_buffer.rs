@@ -1,5 +1,5 @@
-//! The next poll delivers what all clients sent in a tick, however small the buffers are that the system grants. On systems
-//! other than Linux, which grant the size that is asked for, only the rest is checked.
+//! The next poll delivers what all clients sent in a tick, however small the buffers are that the system grants. On
+//! systems other than Linux, which grant the size that is asked for, only the rest is checked.
 
 mod support;
 
@@ -49,8 +49,8 @@ fn crowd_on_many_sockets(listener: &Listener) -> Vec<(UdpSocket, Arc<DatagramSoc
     crowd
 }
 
-/// How many datagrams of 1,000 clients a listener receives, if each client sends one a tick, all right after the poll. Checks
-/// the order of each client's.
+/// How many datagrams of 1,000 clients a listener receives, if each client sends one a tick, all right after the poll.
+/// Checks the order of each client's.
 fn received(listener: &Listener, length: usize, ticks: u32) -> u64 {
     const CLIENTS: usize = 1000;
     listener.set_max_pending(CLIENTS);

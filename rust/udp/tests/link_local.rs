@@ -16,8 +16,8 @@ use udp::{BindAddress, DatagramSocket, Error, Listener, ScopedIp};
 const HERE: [&str; 2] = ["one", "two"];
 const THERE: [&str; 2] = ["eno", "owt"];
 
-/// Two links whose ends are all in this namespace: `one` to `eno` and `two` to `owt`; on each this side has `fe80::1` and
-/// the other one `fe80::2`.
+/// Two links whose ends are all in this namespace: `one` to `eno` and `two` to `owt`; on each this side has `fe80::1`
+/// and the other one `fe80::2`.
 fn make_links() {
     for (here, there) in HERE.into_iter().zip(THERE) {
         ip(&format!("link add {here} type veth peer name {there}"));
@@ -39,8 +39,8 @@ fn scope_of(address: Option<SocketAddr>) -> u32 {
     }
 }
 
-/// A socket that is connected to a port of `fe80::2`, as seen from an interface on this side. A link may take a moment to
-/// come up.
+/// A socket that is connected to a port of `fe80::2`, as seen from an interface on this side. A link may take a moment
+/// to come up.
 fn connected(interface: &str, port: u16) -> DatagramSocket {
     let socket = DatagramSocket::new();
     eventually("the link to be up", || {

@@ -1,5 +1,5 @@
-//! A listener delivers datagrams by sender, and its sockets open and close as `UDPServer`'s sockets do. The expectations
-//! were measured on Godot 4.6.3, apart from those where the name says what the engine does instead.
+//! A listener delivers datagrams by sender, and its sockets open and close as `UDPServer`'s sockets do. The
+//! expectations were measured on Godot 4.6.3, apart from those where the name says what the engine does instead.
 
 mod support;
 

@@ -1,5 +1,5 @@
-//! Multicast memberships by interface name have the engine's results (measured on Godot 4.6.3), and groups joined on the
-//! loopback interface receive.
+//! Multicast memberships by interface name have the engine's results (measured on Godot 4.6.3), and groups joined on
+//! the loopback interface receive.
 
 mod support;
 

@@ -1,5 +1,5 @@
-//! A port belongs to the listener that has it: no other socket can bind it or receive its datagrams, whatever options it
-//! sets and whichever user runs it; and it is free as soon as the listener has stopped.
+//! A port belongs to the listener that has it: no other socket can bind it or receive its datagrams, whatever options
+//! it sets and whichever user runs it; and it is free as soon as the listener has stopped.
 
 mod support;
 

@@ -54,8 +54,8 @@ impl Crowd {
         }
     }
 
-    /// All clients send `rounds` datagrams each, more than the socket's buffer holds, with pauses. Returns how many of them the
-    /// next poll delivers, after checking each client's order.
+    /// All clients send `rounds` datagrams each, more than the socket's buffer holds, with pauses. Returns how many of
+    /// them the next poll delivers, after checking each client's order.
     fn received_of_rounds(&self, rounds: u8) -> usize {
         for number in 1..=rounds {
             self.send(number);

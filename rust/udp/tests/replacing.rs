@@ -1,4 +1,5 @@
-//! A client that was restarted sends from its old address: it gets a new socket, and the old one stays until it is closed.
+//! A client that was restarted sends from its old address: it gets a new socket, and the old one stays until it is
+//! closed.
 
 mod support;
 

@@ -1,5 +1,5 @@
-//! The documented scripts never poll: `while server.is_connection_available(): take_connection()`. `poll_round` polls, once
-//! a round, so that the loop accepts every client and still ends within a frame during a flood of new addresses.
+//! The documented scripts never poll: `while server.is_connection_available(): take_connection()`. `poll_round` polls,
+//! once a round, so that the loop accepts every client and still ends within a frame during a flood of new addresses.
 
 mod support;
 

@@ -1,5 +1,5 @@
-//! Everything may be called from several threads: nothing deadlocks, each sender's order is kept, and no socket receives
-//! the datagrams of another.
+//! Everything may be called from several threads: nothing deadlocks, each sender's order is kept, and no socket
+//! receives the datagrams of another.
 
 mod support;
 
@@ -13,8 +13,8 @@ use udp::{DEFAULT_INBOX_BYTES, DatagramSocket, Error, Listener};
 
 const TIME: Duration = Duration::from_millis(1500);
 
-/// Sends rising numbers, and reads echoes. Uses a new address for each 500 datagrams, and keeps the old ones, so that no
-/// other client gets them.
+/// Sends rising numbers, and reads echoes. Uses a new address for each 500 datagrams, and keeps the old ones, so that
+/// no other client gets them.
 fn client(port: u16, name: u8, stop: &AtomicBool) {
     let mut sockets = vec![plain_socket()];
     let mut number = 0_u32;

@@ -41,8 +41,8 @@ impl<F: Fn()> Drop for OnPanic<F> {
     }
 }
 
-/// Calls [`DatagramSocket::wait`] in a thread while `meanwhile` runs, and returns its result. `meanwhile` is given a function that
-/// tells whether the wait has ended. A wait that does not end fails the test.
+/// Calls [`DatagramSocket::wait`] in a thread while `meanwhile` runs, and returns its result. `meanwhile` is given a
+/// function that tells whether the wait has ended. A wait that does not end fails the test.
 pub(crate) fn wait_during(
     socket: &DatagramSocket,
     meanwhile: impl FnOnce(&dyn Fn() -> bool),
@@ -126,9 +126,9 @@ pub(crate) fn has_ipv6_loopback() -> bool {
     has
 }
 
-/// Runs a test again in another process, in a network namespace of its own with only a loopback interface. Returns true in that
-/// process: the test goes on. Returns false in this one: the other process has passed (its failure fails here), or this
-/// user cannot create namespaces, which is printed.
+/// Runs a test again in another process, in a network namespace of its own with only a loopback interface. Returns true
+/// in that process: the test goes on. Returns false in this one: the other process has passed (its failure fails here),
+/// or this user cannot create namespaces, which is printed.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) fn is_in_network_namespace(test: &str) -> bool {
     use std::process::Command;
