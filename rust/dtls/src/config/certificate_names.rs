@@ -107,7 +107,7 @@ fn text(string: &Asn1StringRef) -> String {
     // SAFETY: the string is alive for the call, and OpenSSL sets the pointer where the length is not negative.
     let length = unsafe { openssl_sys::ASN1_STRING_to_UTF8(&mut utf8, string.as_ptr()) };
     let Ok(length) = usize::try_from(length) else {
-        crate::config::error::forget_earlier_errors();
+        crate::openssl_error::forget_earlier_errors();
         return String::from_utf8_lossy(string.as_slice()).into_owned();
     };
     // SAFETY: OpenSSL allocated that many bytes for the caller, who frees them once and does not use them after.

@@ -1,17 +1,16 @@
-//! What many sessions share: one OpenSSL context for each set of options, made once.
+//! OpenSSL's contexts, shared by many sessions: one for each set of options.
 
 use openssl::error::ErrorStack;
-use openssl::ssl::{SslContext, SslContextBuilder, SslMethod, SslVerifyMode};
+use openssl::ssl::{SslContext, SslContextBuilder, SslVerifyMode};
 
-use crate::config::error::{ConfigError, forget_earlier_errors, reason};
+use crate::config::error::ConfigError;
 use crate::config::identity::Identity;
-use crate::config::padded_serial;
-use crate::config::policy;
-use crate::config::self_test as trial;
 use crate::config::settings::Settings;
 use crate::config::trust::Verification;
+use crate::config::{policy, self_test};
+use crate::openssl_error::reason;
 
-/// A server's side: its key and certificate, ready for any number of sessions.
+/// The options of a server's sessions: its key, its certificate and its settings.
 #[derive(Clone)]
 pub struct ServerContext {
     pub(crate) ssl: SslContext,
@@ -19,35 +18,34 @@ pub struct ServerContext {
 }
 
 impl ServerContext {
-    /// Makes a context from a key and certificate, and tries them in a handshake in memory; this
-    /// costs milliseconds, a session from it does not.
+    /// Makes a context from a key and certificate, and tests them in a handshake in memory. This costs milliseconds;
+    /// make one context for all sessions of a server.
     ///
     /// # Errors
     /// [`ConfigError::Refused`] if OpenSSL does not take the key or certificate,
     /// [`ConfigError::NoClientCanConnect`] if it takes them and cannot use them,
     /// [`ConfigError::OpenSsl`] otherwise.
     pub fn new(identity: &Identity) -> Result<Self, ConfigError> {
-        let mut context = builder(SslMethod::dtls_server())?;
+        let mut context = policy::server_builder()?;
         present(&mut context, identity).map_err(|stack| ConfigError::Refused(reason(&stack)))?;
-        // Sessions begin with a hello whose cookie a `CookieJar` has checked already.
+        // Sessions begin with a hello whose cookie a `CookieJar` has verified.
         context.set_cookie_verify_cb(|_, _| true);
-        let made = Self {
-            ssl: context.build(),
+        let ssl = context.build();
+        self_test::handshake(&ssl)?;
+        Ok(Self {
+            ssl,
             settings: Settings::default(),
-        };
-        trial::handshake(&made)?;
-        Ok(made)
+        })
     }
 
-    /// The same context, for sessions that keep to these settings; keys and certificates are shared
-    /// with the one it is made of.
+    /// The same context with other settings. Both share the key and the certificates.
     #[must_use]
     pub fn with_settings(self, settings: Settings) -> Self {
         Self { settings, ..self }
     }
 }
 
-/// A client's side: whom it trusts, ready for any number of sessions.
+/// The options of a client's sessions: the roots that it trusts and its settings.
 #[derive(Clone)]
 pub struct ClientContext {
     pub(crate) ssl: SslContext,
@@ -56,15 +54,12 @@ pub struct ClientContext {
 }
 
 impl ClientContext {
-    /// Makes a context that verifies servers as told.
+    /// Makes a context that verifies servers in this way.
     ///
     /// # Errors
     /// [`ConfigError::OpenSsl`] if OpenSSL cannot make one.
     pub fn new(verification: Verification) -> Result<Self, ConfigError> {
-        let mut context = builder(SslMethod::dtls_client())?;
-        let groups = context.set_groups_list(policy::CLIENT_GROUPS);
-        groups.map_err(|stack| ConfigError::openssl(&stack))?;
-        padded_serial::replace_in_handshakes(&mut context);
+        let mut context = policy::client_builder()?;
         match &verification {
             Verification::Full(roots) | Verification::DangerousAnyName(roots) => {
                 let store = roots.to_store();
@@ -80,22 +75,11 @@ impl ClientContext {
         })
     }
 
-    /// The same context, for sessions that keep to these settings; roots are shared with the one it
-    /// is made of.
+    /// The same context with other settings. Both share the roots.
     #[must_use]
     pub fn with_settings(self, settings: Settings) -> Self {
         Self { settings, ..self }
     }
-}
-
-fn builder(method: SslMethod) -> Result<SslContextBuilder, ConfigError> {
-    forget_earlier_errors();
-    let build = || {
-        let mut context = SslContext::builder(method)?;
-        policy::apply(&mut context)?;
-        Ok(context)
-    };
-    build().map_err(|stack: ErrorStack| ConfigError::openssl(&stack))
 }
 
 fn present(context: &mut SslContextBuilder, identity: &Identity) -> Result<(), ErrorStack> {

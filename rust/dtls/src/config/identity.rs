@@ -5,8 +5,9 @@ use openssl::pkey::{Id, PKey, Private};
 use openssl::x509::{X509, X509VerifyResult};
 
 use crate::config::certificate_names as names;
-use crate::config::error::{ConfigError, reason};
+use crate::config::error::ConfigError;
 use crate::config::pem;
+use crate::openssl_error::reason;
 
 /// A private key, the certificate it belongs to, and the intermediates that go with it.
 #[derive(Debug, Clone)]
@@ -38,7 +39,7 @@ impl Identity {
             let to_present = read.into_iter().map(pem::Certificate::into_presented);
             to_present.collect::<Result<Vec<X509>, _>>()
         });
-        let mut chain = read.map_err(ConfigError::of_certificate)?.into_iter();
+        let mut chain = read.map_err(pem::Unreadable::of_identity)?.into_iter();
         let certificate = chain
             .next()
             .ok_or_else(|| ConfigError::CertificateUnreadable("it holds no certificate".into()))?;

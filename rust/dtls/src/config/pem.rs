@@ -1,34 +1,53 @@
-//! Private keys and certificates out of PEM text (RFC 7468).
+//! Reads private keys and certificates from PEM text (RFC 7468).
 
 use openssl::error::ErrorStack;
 use openssl::pkey::{PKey, Private};
 use openssl::x509::X509;
 
-use crate::config::error::{ConfigError, forget_earlier_errors, reason};
+use crate::config::error::ConfigError;
 use crate::config::padded_serial;
+use crate::openssl_error::{forget_earlier_errors, reason};
 
-/// Why there are no certificates to be had of a text.
+/// Why certificates cannot be read.
 pub(crate) enum Unreadable {
-    /// It is no PEM, or holds no certificate.
+    /// The text is not PEM, or has no certificate.
     NotPem(String),
-    /// It is PEM, and what it holds is not encoded as a certificate must be.
+    /// The text is PEM, and a certificate in it is not encoded as X.509 requires.
     Invalid(String),
 }
 
-/// A certificate as it was read.
+impl Unreadable {
+    /// The error for a server's own certificates.
+    pub(crate) fn of_identity(self) -> ConfigError {
+        match self {
+            Self::NotPem(why) => ConfigError::CertificateUnreadable(why),
+            Self::Invalid(why) => ConfigError::CertificateInvalid(why),
+        }
+    }
+
+    /// The error for trusted certificates.
+    pub(crate) fn of_roots(self) -> ConfigError {
+        match self {
+            Self::NotPem(why) => ConfigError::RootsUnreadable(why),
+            Self::Invalid(why) => ConfigError::RootsInvalid(why),
+        }
+    }
+}
+
+/// A certificate that was read.
 pub(crate) struct Certificate {
     x509: X509,
-    /// Its bytes, where OpenSSL read others: see [`padded_serial`].
+    /// Its encoding, if OpenSSL was given another one: see [`padded_serial`].
     original: Option<Vec<u8>>,
 }
 
 impl Certificate {
-    /// To compare with what comes from servers.
+    /// The form that is compared with the certificates of servers.
     pub(crate) fn into_trusted(self) -> X509 {
         self.x509
     }
 
-    /// To be sent: encoded as it was.
+    /// The form that a server sends: encoded as it was read.
     pub(crate) fn into_presented(self) -> Result<X509, Unreadable> {
         let Some(original) = self.original else {
             return Ok(self.x509);
@@ -77,7 +96,7 @@ fn read_one_by_one(pem: &[u8], stack: &ErrorStack) -> Result<Vec<Certificate>, U
     Ok(read)
 }
 
-/// The certificates of a PEM text in DER; empty where the base64 is none.
+/// The certificates of a PEM text in DER; one whose base64 is not valid is empty.
 fn blocks(pem: &[u8]) -> impl Iterator<Item = Vec<u8>> {
     const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
     const END: &str = "-----END CERTIFICATE-----";
@@ -85,7 +104,7 @@ fn blocks(pem: &[u8]) -> impl Iterator<Item = Vec<u8>> {
     let mut from = 0;
     std::iter::from_fn(move || {
         let begin = from + text[from..].find(BEGIN)? + BEGIN.len();
-        // A block without an end holds nothing.
+        // A block without an end is empty.
         let end = text[begin..]
             .find(END)
             .map_or(text.len(), |length| begin + length);
@@ -97,13 +116,13 @@ fn blocks(pem: &[u8]) -> impl Iterator<Item = Vec<u8>> {
     })
 }
 
-/// The private key of a PEM text, opened by this password if it is encrypted.
+/// The private key of a PEM text, decrypted with this password if it is encrypted.
 pub(crate) fn read_key(pem: &[u8], password: Option<&str>) -> Result<PKey<Private>, ConfigError> {
     forget_earlier_errors();
     let mut asked = false;
     let read = PKey::private_key_from_pem_callback(pem, |buffer| {
         asked = true;
-        // An empty answer makes OpenSSL give up instead of asking at the terminal.
+        // OpenSSL fails on an empty password instead of reading one from the terminal.
         let password = password.unwrap_or_default().as_bytes();
         let fits = password.len() <= buffer.len();
         let password = if fits { password } else { &[] };

@@ -7,8 +7,9 @@ use openssl::x509::X509;
 use openssl::x509::store::{X509Store, X509StoreBuilder};
 use openssl::x509::verify::X509VerifyFlags;
 
-use crate::config::error::{ConfigError, forget_earlier_errors, reason};
-use crate::config::pem::{Certificate, read_certificates};
+use crate::config::error::ConfigError;
+use crate::config::pem::{Certificate, Unreadable, read_certificates};
+use crate::openssl_error::{forget_earlier_errors, reason};
 
 /// Certificates that a client trusts, parsed once and shared by every context that is made of them.
 #[derive(Clone)]
@@ -27,7 +28,7 @@ impl Roots {
     /// [`ConfigError::RootsUnreadable`] if the text is no PEM or holds no certificate,
     /// [`ConfigError::RootsInvalid`] if one is not encoded as it must be.
     pub fn from_pem(pem: &[u8]) -> Result<Self, ConfigError> {
-        let read = read_certificates(pem).map_err(ConfigError::of_roots)?;
+        let read = read_certificates(pem).map_err(Unreadable::of_roots)?;
         Self::from_certificates(read.into_iter().map(Certificate::into_trusted).collect())
     }
 

@@ -1,5 +1,5 @@
-//! Stateless cookies: a server proves that a client owns its address before it remembers anything
-//! of it (RFC 6347 section 4.2.1).
+//! Stateless cookies: a server checks that a client receives at its address before it keeps any state of it (RFC 6347
+//! section 4.2.1).
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
@@ -12,27 +12,26 @@ use openssl::sign::Signer;
 
 use crate::config::error::ConfigError;
 use crate::config::policy::COOKIE_LIFETIME;
-use crate::wire_format::hello::{COOKIE_BYTES, ClientHello, HelloVerifyRequest};
+use crate::wire_format::{COOKIE_BYTES, ClientHello, HelloVerifyRequest};
 
-/// What a stranger's datagram is worth.
+/// The first datagram of an unverified client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CookieCheck {
-    /// A ClientHello with a cookie that this server gave to this address: make a session of it with
+    /// A ClientHello with a cookie that this server gave to this address: begin a session with
     /// [`Session::accept`](crate::Session::accept).
     Verified,
-    /// A ClientHello with no cookie, or with one that does not hold: answer with this datagram, and
-    /// forget the client.
+    /// A ClientHello without a valid cookie: send this datagram to the client, and keep no state of it.
     Unverified(HelloVerifyRequest),
-    /// No ClientHello: drop it.
+    /// Not a ClientHello: drop it.
     NotClientHello,
 }
 
 /// Makes and checks a server's cookies.
 ///
 /// A cookie is an HMAC-SHA256 over the client's address and port and its hello's version, random and session identifier,
-/// with a secret from the system's generator. RFC 6347 section 4.2.1 recommends the cipher suites and compression methods
+/// with a random secret. RFC 6347 section 4.2.1 recommends the cipher suites and compression methods
 /// as well; they are left out, since the first fragment of a hello need not hold them, and a client may send one of its
-/// two hellos whole and the other in fragments. A secret makes cookies for [`COOKIE_LIFETIME`] and is honoured for twice
+/// two hellos whole and the other in fragments. A secret makes cookies for [`COOKIE_LIFETIME`] and verifies them for twice
 /// as long, both counted from when it was made. A jar's size does not depend on the number of clients.
 #[derive(Debug)]
 pub struct CookieJar {
@@ -61,10 +60,10 @@ impl Secret {
 }
 
 impl CookieJar {
-    /// A jar with a secret of its own.
+    /// A jar with a new secret.
     ///
     /// # Errors
-    /// [`ConfigError::OpenSsl`] where the system gives no random numbers.
+    /// [`ConfigError::OpenSsl`] if OpenSSL has no random numbers.
     pub fn new(now: Instant) -> Result<Self, ConfigError> {
         Ok(Self {
             current: Secret::new(now)?,
@@ -72,11 +71,10 @@ impl CookieJar {
         })
     }
 
-    /// Judges the first datagram that came from `client`.
+    /// Checks the first datagram from `client`.
     ///
     /// # Errors
-    /// [`ConfigError::OpenSsl`] where OpenSSL cannot compute a cookie; the client is then as good as
-    /// unknown.
+    /// [`ConfigError::OpenSsl`] if OpenSSL cannot compute a cookie.
     pub fn verify_cookie(
         &mut self,
         datagram: &[u8],
@@ -101,13 +99,13 @@ impl CookieJar {
         )))
     }
 
-    /// Replaces a secret that is too old to make cookies, and forgets one that is too old to be honoured.
+    /// Replaces a secret that is too old to make cookies, and drops one that is too old to verify them.
     fn rotate(&mut self, now: Instant) -> Result<(), ConfigError> {
         if self.current.age(now) >= COOKIE_LIFETIME {
             let retired = std::mem::replace(&mut self.current, Secret::new(now)?);
             self.previous = Some(retired);
         }
-        // Rotation waits for a hello, so the previous secret's age is its own, not the current one's.
+        // Secrets are rotated when a hello comes, so the previous one may be much older than the current one.
         self.previous
             .take_if(|previous| previous.age(now) >= 2 * COOKIE_LIFETIME);
         Ok(())
@@ -128,7 +126,7 @@ fn cookie(
         .and_then(|mut signer| {
             signer.update(&address.octets())?;
             signer.update(&client.port().to_be_bytes())?;
-            signer.update(hello.opening)?;
+            signer.update(hello.before_cookie)?;
             signer.sign(&mut mac)
         })
         .map_err(|stack| ConfigError::openssl(&stack))?;

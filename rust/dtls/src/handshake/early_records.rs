@@ -1,49 +1,55 @@
-//! Records that overtook the handshake.
+//! Sealed records that arrive before the keys to open them.
 
 use crate::record::queue::Queue;
 
-/// Sealed records that arrived before there were keys to open them.
+/// A bounded store of sealed records, in order of arrival.
 ///
 /// OpenSSL would keep up to 16 of them, and before 4.0.2 up to 100 in a buffer of 16 KB each (CVE-2026-54874); anyone who
-/// guesses the two addresses can make it do so. Here they share a few kilobytes; what does not fit is lost, as on any
-/// network.
-pub(crate) struct Early {
+/// guesses the two addresses can make it do so. Here they share a few kilobytes, and a record that does not fit is lost
+/// as if on the network.
+pub(crate) struct EarlyRecords {
     records: Queue,
-    most_bytes: usize,
+    max_bytes: usize,
     longest: usize,
 }
 
-/// How many bytes of sealed records wait during a client's handshake: a server sends packets as soon as it is done.
-const CLIENTS_BYTES: usize = 8192;
-/// And during a server's. A client sends nothing but its Finished message, in a record of 53 or 61 bytes, before it has
-/// the server's.
-const SERVERS_BYTES: usize = 1024;
+/// Bytes of records kept during a client's handshake: a server may send packets as soon as it is connected.
+const CLIENT_BYTES: usize = 8192;
+/// Bytes of records kept during a server's. Before a client has the server's Finished, it sends nothing sealed but its
+/// own, in a record of 53 or 61 bytes.
+const SERVER_BYTES: usize = 1024;
 const LONGEST_FINISHED: usize = 128;
 
-impl Early {
-    pub(crate) fn of_client() -> Self {
+impl EarlyRecords {
+    /// For a client's handshake.
+    pub(crate) fn for_client() -> Self {
         Self {
             records: Queue::default(),
-            most_bytes: CLIENTS_BYTES,
-            longest: CLIENTS_BYTES,
+            max_bytes: CLIENT_BYTES,
+            longest: CLIENT_BYTES,
         }
     }
 
-    pub(crate) fn of_server() -> Self {
+    /// For a server's handshake.
+    pub(crate) fn for_server() -> Self {
         Self {
             records: Queue::default(),
-            most_bytes: SERVERS_BYTES,
+            max_bytes: SERVER_BYTES,
             longest: LONGEST_FINISHED,
         }
     }
 
-    pub(crate) fn push(&mut self, record: &[u8]) {
-        if record.len() <= self.longest && self.records.bytes() + record.len() <= self.most_bytes {
+    /// Keeps a record, header included; returns whether it fits.
+    pub(crate) fn push(&mut self, record: &[u8]) -> bool {
+        let fits =
+            record.len() <= self.longest && self.records.bytes() + record.len() <= self.max_bytes;
+        if fits {
             self.records.push(record);
         }
+        fits
     }
 
-    /// All that waited, in order of arrival.
+    /// Takes all records, oldest first.
     pub(crate) fn take(&mut self) -> Queue {
         std::mem::take(&mut self.records)
     }

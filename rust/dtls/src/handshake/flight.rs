@@ -1,43 +1,38 @@
-//! What one side sends before it waits for an answer (RFC 6347 section 4.2.4).
+//! The messages that one side sends before it waits for an answer (RFC 6347 section 4.2.4), cut into datagrams.
 //!
-//! A flight keeps its pieces: whatever is sent again has the same fragments of messages in the same datagrams, with new
-//! record numbers (section 4.2.2). There are receivers that join fragments only where one begins at the very byte at
-//! which another ends, or that take a datagram for a copy of another whose first fragment begins at the same place; these
-//! would never complete a message of which they have parts from two ways to cut it. So a flight of more than one datagram
-//! has datagrams from the start that cross every path. One of a single datagram, of which a receiver has all or nothing,
-//! is cut when it is not answered (section 4.1.1.1).
+//! A flight that is sent again has the same fragments in the same datagrams, with new record numbers (section 4.2.2).
+//! Some receivers join fragments only where one begins at the byte at which another ends, or take a datagram for a copy
+//! of another whose first fragment begins at the same place: from fragments of two different cuts they never complete a
+//! message. So a flight of more than one datagram has from the start datagrams that fit every path. A flight of one
+//! datagram, of which a receiver has all or nothing, is cut smaller when it is not answered (section 4.1.1.1).
 
 use std::convert::Infallible;
 
 use crate::record::protection::{SealError, Sealer};
 use crate::record::queue::Queue;
-use crate::wire_format::record::{
-    CHANGE_CIPHER_SPEC, DTLS_1_2, HANDSHAKE, HEADER, Header, big_endian,
+use crate::wire_format::{
+    Fragment, FragmentHeader, Reader, RecordHeader, content_type, handshake_type,
 };
 
-/// Bytes of a handshake message's or fragment's header (RFC 6347 section 4.2.2).
-const MESSAGE_HEADER: usize = 12;
-/// The least that a fragment takes of its message, but the last: less is not worth its headers.
+/// The least that a fragment, except the last, has of its message: less is not worth its headers.
 const SHORTEST_FRAGMENT: usize = 32;
-/// A hello is not cut for less than [`SMALLEST_PATH`]: a server without state reads it from one datagram.
-const CLIENT_HELLO: u8 = 1;
 /// Bytes of UDP payload that every path carries: the 576 of any IPv4 host (RFC 1122 section 3.3.2) less 28 of headers.
 const SMALLEST_PATH: usize = 548;
 
-/// What the pieces of a flight must keep to.
+/// The sizes that a flight keeps to.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
     /// The largest datagram, in bytes of UDP payload.
     pub(crate) datagram: usize,
     /// The largest record, in bytes of its plain text.
     pub(crate) record: usize,
-    /// By how much sealing makes a record longer.
+    /// By how many bytes a sealed record is longer than its plain text.
     pub(crate) overhead: usize,
 }
 
 impl Limits {
-    /// The same for datagrams that cross every path.
-    pub(crate) fn of_every_path(self) -> Self {
+    /// The same, with datagrams that fit every path.
+    pub(crate) fn for_every_path(self) -> Self {
         Self {
             datagram: self.datagram.min(SMALLEST_PATH),
             ..self
@@ -48,18 +43,18 @@ impl Limits {
 /// Records, in the order and in the datagrams in which they are sent.
 #[derive(Default)]
 pub(crate) struct Flight {
-    /// The plain text of all pieces, one behind the other.
+    /// The plain text of all records, one after the other.
     content: Vec<u8>,
-    pieces: Vec<Piece>,
-    /// The number that the first record of epoch 0 was sent with last.
+    records: Vec<FlightRecord>,
+    /// The number of the first record of epoch 0, when the flight was sent last.
     first_number: u64,
-    /// The record of epoch 1 as it was sent last.
+    /// The record of epoch 1, when the flight was sent last.
     sealed: Vec<u8>,
 }
 
-/// One record.
+/// A record of a flight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Piece {
+struct FlightRecord {
     content_type: u8,
     version: u16,
     /// Whether the record is of epoch 1: that of the Finished message.
@@ -69,10 +64,10 @@ struct Piece {
 }
 
 impl Flight {
-    /// Adds a record, in plain text, to a flight that is not cut yet. Of epoch 1 there can be one.
-    pub(crate) fn push(&mut self, header: &Header, plain: &[u8]) {
+    /// Adds a record, in plain text, to a flight that is not cut yet. At most one of them is of epoch 1.
+    pub(crate) fn push(&mut self, header: &RecordHeader, plain: &[u8]) {
         self.add(
-            Piece {
+            FlightRecord {
                 content_type: header.content_type,
                 version: header.version,
                 is_sealed: header.epoch > 0,
@@ -84,66 +79,77 @@ impl Flight {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.pieces.is_empty()
+        self.records.is_empty()
     }
 
     /// The Finished message, header included, if the flight has it.
     pub(crate) fn finished(&self) -> Option<&[u8]> {
         let mut all = self.iter();
-        all.find_map(|(piece, plain)| piece.is_sealed.then_some(plain))
+        all.find_map(|(record, plain)| record.is_sealed.then_some(plain))
     }
 
-    /// Whether more than one datagram is sent.
-    pub(crate) fn has_several_datagrams(&self) -> bool {
-        self.pieces.iter().filter(|it| it.begins_datagram).count() > 1
+    /// How many datagrams the flight has.
+    pub(crate) fn datagram_count(&self) -> usize {
+        let records = self.records.iter();
+        records.filter(|record| record.begins_datagram).count()
     }
 
-    /// The same messages in as few datagrams as the limits allow, to be numbered next.
+    /// The same messages in as few datagrams as the limits allow. They have no record numbers yet.
     pub(crate) fn cut(&self, limits: &Limits) -> Self {
         let mut cut = Self::default();
         let mut room = 0;
-        for (piece, plain) in self.iter() {
-            match plain.split_first_chunk::<MESSAGE_HEADER>() {
-                Some((message, body)) if piece.content_type == HANDSHAKE && !piece.is_sealed => {
-                    cut.cut_message(piece, message, body, limits, &mut room);
+        for (record, plain) in self.iter() {
+            let message = match record.content_type {
+                content_type::HANDSHAKE if !record.is_sealed => {
+                    Fragment::read(&mut Reader::new(plain))
                 }
-                _ => {
-                    let overhead = if piece.is_sealed { limits.overhead } else { 0 };
-                    let size = HEADER + plain.len() + overhead;
-                    let begins_datagram = size > room;
-                    if begins_datagram {
-                        room = limits.datagram;
-                    }
-                    room = room.saturating_sub(size);
-                    let piece = Piece {
-                        begins_datagram,
-                        ..piece
-                    };
-                    cut.add(piece, &[plain]);
-                }
+                _ => None,
+            };
+            match message {
+                Some(message) => cut.cut_message(record, &message, limits, &mut room),
+                None => cut.cut_whole(record, plain, limits, &mut room),
             }
         }
-        // It is kept for as long as the other side is silent.
+        // The flight is kept until the other side answers.
         cut.content.shrink_to_fit();
-        cut.pieces.shrink_to_fit();
+        cut.records.shrink_to_fit();
         cut
     }
 
+    /// Adds a record that cannot be fragmented. `room` is what is left of the last datagram, in bytes.
+    fn cut_whole(&mut self, record: FlightRecord, plain: &[u8], limits: &Limits, room: &mut usize) {
+        let overhead = if record.is_sealed { limits.overhead } else { 0 };
+        let size = RecordHeader::BYTES + plain.len() + overhead;
+        let begins_datagram = size > *room;
+        if begins_datagram {
+            *room = limits.datagram;
+        }
+        *room = room.saturating_sub(size);
+        self.add(
+            FlightRecord {
+                begins_datagram,
+                ..record
+            },
+            &[plain],
+        );
+    }
+
+    /// Adds a handshake message in as many fragments as it takes.
     fn cut_message(
         &mut self,
-        piece: Piece,
-        message: &[u8; MESSAGE_HEADER],
-        body: &[u8],
+        record: FlightRecord,
+        message: &Fragment<'_>,
         limits: &Limits,
         room: &mut usize,
     ) {
-        let offset = big_endian(&message[6..9]) as usize;
-        let headers = HEADER + MESSAGE_HEADER;
-        let datagram = match message[0] {
-            CLIENT_HELLO => limits.datagram.max(SMALLEST_PATH),
+        let headers = RecordHeader::BYTES + FragmentHeader::BYTES;
+        let datagram = match message.header.message_type {
+            // A server without state reads it from one datagram.
+            handshake_type::CLIENT_HELLO => limits.datagram.max(SMALLEST_PATH),
             _ => limits.datagram,
         };
-        let longest = limits.record.saturating_sub(MESSAGE_HEADER).max(1);
+        let longest = limits.record.saturating_sub(FragmentHeader::BYTES).max(1);
+        let body = message.body;
         let mut at = 0;
         loop {
             let rest = body.len() - at;
@@ -153,64 +159,66 @@ impl Flight {
             if begins_datagram {
                 *room = datagram;
             }
-            let taken = rest.min(fits(*room).max(1));
-            let mut header = *message;
-            header[6..9].copy_from_slice(&((offset + at) as u32).to_be_bytes()[1..]);
-            header[9..12].copy_from_slice(&(taken as u32).to_be_bytes()[1..]);
-            let fragment = Piece {
-                begins_datagram,
-                length: MESSAGE_HEADER + taken,
-                ..piece
+            let length = rest.min(fits(*room).max(1));
+            let header = FragmentHeader {
+                offset: message.header.offset + at,
+                length,
+                ..message.header
             };
-            self.add(fragment, &[&header, &body[at..at + taken]]);
-            *room = room.saturating_sub(headers + taken);
-            at += taken;
+            let fragment = FlightRecord {
+                begins_datagram,
+                length: FragmentHeader::BYTES + length,
+                ..record
+            };
+            self.add(fragment, &[&header.to_bytes(), &body[at..at + length]]);
+            *room = room.saturating_sub(headers + length);
+            at += length;
             if at == body.len() {
                 return;
             }
         }
     }
 
-    /// Gives every record a number that no record had before, and seals what is to be sealed.
+    /// Gives every record a number that no record had before, and seals the Finished message anew.
     pub(crate) fn number(
         &mut self,
         next_number: &mut u64,
         sealer: Option<&mut Sealer>,
     ) -> Result<(), SealError> {
         self.first_number = *next_number;
-        *next_number += self.pieces.iter().filter(|it| !it.is_sealed).count() as u64;
+        *next_number += self.records.iter().filter(|it| !it.is_sealed).count() as u64;
         let mut sealed = std::mem::take(&mut self.sealed);
         sealed.clear();
         if let (Some(finished), Some(sealer)) = (self.finished(), sealer) {
-            sealer.seal(HANDSHAKE, finished, &mut sealed)?;
+            sealer.seal(content_type::HANDSHAKE, finished, &mut sealed)?;
         }
         self.sealed = sealed;
         Ok(())
     }
 
-    /// Appends the flight's datagrams, with the numbers and the seal of the last call of [`number`](Self::number).
+    /// Appends the flight's datagrams, with the record numbers and the seal of the last [`number`](Self::number).
     pub(crate) fn write(&self, into: &mut Queue) {
-        let mut number = self.first_number;
+        let mut sequence_number = self.first_number;
         let mut all = self.iter().peekable();
         while all.peek().is_some() {
             let written = into.push_with::<Infallible>(|datagram| {
                 let mut is_first = true;
-                while let Some((piece, plain)) =
-                    all.next_if(|(piece, _)| is_first || !piece.begins_datagram)
+                while let Some((record, plain)) =
+                    all.next_if(|(record, _)| is_first || !record.begins_datagram)
                 {
                     is_first = false;
-                    if piece.is_sealed {
+                    if record.is_sealed {
                         datagram.extend_from_slice(&self.sealed);
                         continue;
                     }
-                    let header = Header {
-                        content_type: piece.content_type,
-                        version: piece.version,
+                    let header = RecordHeader {
+                        content_type: record.content_type,
+                        version: record.version,
                         epoch: 0,
-                        number,
+                        sequence_number,
                         length: plain.len(),
                     };
-                    number += 1;
+                    sequence_number += 1;
                     datagram.extend_from_slice(&header.to_bytes());
                     datagram.extend_from_slice(plain);
                 }
@@ -220,52 +228,19 @@ impl Flight {
         }
     }
 
-    fn add(&mut self, piece: Piece, plain: &[&[u8]]) {
-        self.pieces.push(piece);
+    fn add(&mut self, record: FlightRecord, plain: &[&[u8]]) {
+        self.records.push(record);
         for part in plain {
             self.content.extend_from_slice(part);
         }
     }
 
-    fn iter(&self) -> impl Iterator<Item = (Piece, &[u8])> {
+    fn iter(&self) -> impl Iterator<Item = (FlightRecord, &[u8])> {
         let mut rest = self.content.as_slice();
-        self.pieces.iter().map(move |piece| {
-            let (plain, next) = rest.split_at(piece.length);
+        self.records.iter().map(move |record| {
+            let (plain, next) = rest.split_at(record.length);
             rest = next;
-            (*piece, plain)
+            (*record, plain)
         })
-    }
-}
-
-/// A server's last flight, ChangeCipherSpec and Finished, kept for a client that did not get it (RFC 6347 section 4.2.4).
-pub(crate) struct LastFlight {
-    next_number: u64,
-    finished: Box<[u8]>,
-}
-
-impl LastFlight {
-    /// `next_number` is that of the next record of epoch 0.
-    pub(crate) fn new(flight: &Flight, next_number: u64) -> Option<Self> {
-        Some(Self {
-            next_number,
-            finished: flight.finished()?.into(),
-        })
-    }
-
-    /// Its one datagram. Each has new record numbers and so a new seal: whatever the client has received since, it takes
-    /// none of them for a replay.
-    pub(crate) fn next(&mut self, sealer: &mut Sealer) -> Result<Vec<u8>, SealError> {
-        let header = Header {
-            content_type: CHANGE_CIPHER_SPEC,
-            version: DTLS_1_2,
-            epoch: 0,
-            number: self.next_number,
-            length: 1,
-        };
-        self.next_number += 1;
-        let mut datagram = header.to_bytes().to_vec();
-        datagram.push(1);
-        sealer.seal(HANDSHAKE, &self.finished, &mut datagram)?;
-        Ok(datagram)
     }
 }

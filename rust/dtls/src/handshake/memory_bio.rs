@@ -1,71 +1,50 @@
-//! The memory between OpenSSL and the network: one datagram in, any number out.
+//! What OpenSSL reads and writes in place of a socket.
 
 use std::io::{self, Read, Write};
-use std::ops::Range;
 
-use crate::record::queue::Queue;
-use crate::wire_format::record::set_number;
+use crate::wire_format::renumber_plaintext;
 
-/// What OpenSSL reads from and writes to in place of a socket. One read is one datagram; what is written is no datagram
-/// yet, but records one behind the other.
+/// Memory that stands for a socket: one record in, any number of records out.
 #[derive(Default)]
-pub(crate) struct Wire {
+pub(crate) struct MemoryBio {
+    /// The record that the next read returns; empty if there is none.
     incoming: Vec<u8>,
-    /// The part of `incoming` that OpenSSL is to read as one datagram.
-    unread: Range<usize>,
-    /// What OpenSSL wrote.
+    /// The records that OpenSSL wrote, one after the other. It writes 4 KB at a time, so a write may end within a record.
     written: Vec<u8>,
-    pub(crate) outgoing: Queue,
 }
 
-impl Wire {
-    /// Lends a datagram for reading; called again with the same vector it takes it back.
-    pub(crate) fn swap_incoming(&mut self, datagram: &mut Vec<u8>, unread: bool) {
-        std::mem::swap(&mut self.incoming, datagram);
-        self.unread = 0..if unread { self.incoming.len() } else { 0 };
+impl MemoryBio {
+    /// Makes the next read return this record, as a datagram of its own.
+    pub(crate) fn offer(&mut self, record: &[u8]) {
+        self.incoming = record.to_vec();
     }
 
-    /// The datagram that was lent.
-    pub(crate) fn incoming(&self) -> &[u8] {
-        &self.incoming
-    }
-
-    /// Lets OpenSSL read this part of the datagram that was lent, as one of its own.
-    pub(crate) fn offer(&mut self, part: Range<usize>) {
-        self.unread = part;
-    }
-
-    /// Numbers the record that begins there in the datagram that was lent, and gives the number it
-    /// had; `None` for a record that is sealed, number and all.
-    pub(crate) fn number_incoming(&mut self, record: usize, number: u64) -> Option<u64> {
-        set_number(self.incoming.get_mut(record..)?, number)
+    /// The same, with another sequence number. A sealed record keeps its own.
+    pub(crate) fn offer_renumbered(&mut self, record: &[u8], sequence_number: u64) {
+        self.offer(record);
+        renumber_plaintext(&mut self.incoming, sequence_number);
     }
 
     /// The records that OpenSSL wrote since the last call.
     pub(crate) fn take_written(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.written)
     }
-
-    pub(crate) fn drain_outgoing(&mut self, send: impl FnMut(&[u8])) {
-        self.outgoing.drain(send);
-    }
 }
 
-impl Read for Wire {
+impl Read for MemoryBio {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let unread = std::mem::take(&mut self.unread);
-        if unread.is_empty() {
+        let record = std::mem::take(&mut self.incoming);
+        if record.is_empty() {
             return Err(io::ErrorKind::WouldBlock.into());
         }
-        // As with a socket, what does not fit is lost: no DTLS record is that large.
-        let datagram = &self.incoming[unread];
-        let length = datagram.len().min(into.len());
-        into[..length].copy_from_slice(&datagram[..length]);
+        // As with a socket, what does not fit is lost. No record of DTLS is larger than OpenSSL's buffer.
+        let length = record.len().min(into.len());
+        into[..length].copy_from_slice(&record[..length]);
         Ok(length)
     }
 }
 
-impl Write for Wire {
+impl Write for MemoryBio {
     fn write(&mut self, records: &[u8]) -> io::Result<usize> {
         self.written.extend_from_slice(records);
         Ok(records.len())

@@ -1,40 +1,28 @@
-//! A handshake's way out: OpenSSL's messages, in records and datagrams that are made here.
+//! What one side of a handshake sends: OpenSSL's messages, in records and datagrams that are made here.
 //!
-//! OpenSSL cuts a flight that it sends again at other places than at first, and numbers its sealed records itself. So
-//! what it writes is taken for its messages alone: here they are cut, numbered, and sealed with the keys that were agreed
-//! on. Nothing that OpenSSL sealed is sent, so that no nonce can be used by both.
+//! OpenSSL fragments a flight that it sends again at other places than the first time, and numbers its sealed records
+//! itself. So only the messages are taken from what it writes. They are cut, numbered and, with the negotiated keys,
+//! sealed here. Nothing that OpenSSL sealed is sent, so no nonce is used by both.
 
-use std::ffi::c_uchar;
 use std::sync::Arc;
 
-use foreign_types::ForeignTypeRef;
 use openssl::error::ErrorStack;
 use openssl::ssl::SslRef;
-use openssl_sys::SSL_SESSION;
 
-use crate::config::policy::MAX_PACKET;
-use crate::handshake::flight::{Flight, LastFlight, Limits};
+use crate::handshake::flight::{Flight, Limits};
+use crate::handshake::openssl_handshake::OpenSslHandshake;
 use crate::record::key_block::{KeyBlock, Sender};
+use crate::record::last_flight::LastFlight;
 use crate::record::protection::{Opener, SealError, Sealer};
 use crate::record::queue::Queue;
-use crate::wire_format::record::{
-    self as records, ALERT, CHANGE_CIPHER_SPEC, HANDSHAKE, HEADER, Header, big_endian,
-};
-
-// openssl/ssl.h
-unsafe extern "C" {
-    fn SSL_SESSION_get_max_fragment_length(session: *const SSL_SESSION) -> c_uchar;
-}
-
-/// The largest datagram that OpenSSL is told of. It cuts nothing then but messages of more than a record.
-pub(crate) const OPENSSLS_MTU: u32 = 65_535;
+use crate::wire_format::{Fragment, MAX_PLAINTEXT, Reader, RecordHeader, content_type, records};
 
 /// What one side of a handshake sends.
 pub(crate) struct Outbound {
     /// The number of the next record of epoch 0.
     next_number: u64,
-    /// The `message_seq` of the next message: what is numbered below it was sent.
-    next_message: u64,
+    /// The `message_seq` of the next message; OpenSSL wrote those before it already.
+    next_message: u16,
     has_changed_cipher: bool,
     has_finished: bool,
     limits: Limits,
@@ -42,23 +30,24 @@ pub(crate) struct Outbound {
     sealing: Option<Box<Sealing>>,
 }
 
-/// What records of epoch 1 are sealed with.
+/// The keys of epoch 1.
 struct Sealing {
     keys: Arc<KeyBlock>,
     sealer: Sealer,
 }
 
-/// What a finished handshake leaves to the session.
-pub(crate) struct Sealed {
+/// The keys of a finished handshake, and what its side may have to send again.
+pub(crate) struct SealedSide {
     pub(crate) keys: Arc<KeyBlock>,
     pub(crate) sealer: Sealer,
+    /// Of a server.
     pub(crate) last_flight: Option<LastFlight>,
-    /// The largest packet that the other side takes, in bytes.
-    pub(crate) max_packet: usize,
+    /// The largest plain text of a record that was negotiated, in bytes.
+    pub(crate) max_plaintext: usize,
 }
 
 impl Outbound {
-    /// Nothing was sent yet. Records of epoch 0 are numbered from `first_number` on.
+    /// Records of epoch 0 are numbered from `first_number` on. `max_datagram` is in bytes of UDP payload.
     pub(crate) fn new(first_number: u64, max_datagram: usize) -> Self {
         Self {
             next_number: first_number,
@@ -67,7 +56,7 @@ impl Outbound {
             has_finished: false,
             limits: Limits {
                 datagram: max_datagram,
-                record: MAX_PACKET,
+                record: MAX_PLAINTEXT,
                 overhead: 0,
             },
             flight: Flight::default(),
@@ -75,64 +64,72 @@ impl Outbound {
         }
     }
 
-    /// Begins anew with another hello. What was learned of the path holds still.
-    pub(crate) fn begin_anew(&mut self, first_number: u64) {
+    /// Begins again with another hello. The size of the path's datagrams is kept.
+    pub(crate) fn begin_again(&mut self, first_number: u64) {
         *self = Self::new(first_number, self.limits.datagram);
     }
 
-    /// The largest plain text of a record, in bytes: that which was agreed on for both sides, once this side has sent a
-    /// flight after that.
-    pub(crate) fn max_record(&self) -> usize {
+    /// The largest plain text of a record, in bytes: the negotiated one, once this side has sent a flight after the
+    /// negotiation.
+    pub(crate) fn max_plaintext(&self) -> usize {
         self.limits.record
     }
 
-    /// Sends what OpenSSL wrote; tells whether a new flight was among it.
+    /// How many datagrams the last flight has.
+    pub(crate) fn datagram_count(&self) -> usize {
+        self.flight.datagram_count()
+    }
+
+    /// Sends the records that OpenSSL wrote; returns whether a new flight is among them.
     pub(crate) fn send(
         &mut self,
         written: &[u8],
-        ssl: &SslRef,
+        openssl: &OpenSslHandshake,
         outgoing: &mut Queue,
     ) -> Result<bool, SealError> {
         let mut flight = Flight::default();
         let mut alerts = Vec::new();
         let mut next_message = self.next_message;
-        for (header, content) in records::iter(written) {
+        for record in records(written) {
+            let header = record.header;
             let opened;
             let plain = match header.epoch {
-                0 => content,
+                0 => record.body,
                 _ => {
-                    opened = self.open(&header, content, ssl)?;
+                    opened = self.open(&header, record.body, openssl.ssl())?;
                     &opened
                 }
             };
             match (header.content_type, header.epoch) {
-                (HANDSHAKE, 0) => {
-                    let number = big_endian(plain.get(4..6).unwrap_or_default());
-                    if number >= self.next_message {
-                        next_message = next_message.max(number + 1);
+                (content_type::HANDSHAKE, 0) => {
+                    let message = Fragment::read(&mut Reader::new(plain));
+                    if let Some(message) = message
+                        && message.header.message_seq >= self.next_message
+                    {
+                        next_message = next_message.max(message.header.message_seq + 1);
                         flight.push(&header, plain);
                     }
                 }
-                (CHANGE_CIPHER_SPEC, 0) if !self.has_changed_cipher => {
+                (content_type::CHANGE_CIPHER_SPEC, 0) if !self.has_changed_cipher => {
                     self.has_changed_cipher = true;
                     flight.push(&header, plain);
                 }
-                (HANDSHAKE, _) if !self.has_finished => {
+                (content_type::HANDSHAKE, _) if !self.has_finished => {
                     self.has_finished = true;
                     flight.push(&header, plain);
                 }
-                (ALERT, _) => alerts.push((header, plain.to_vec())),
-                // OpenSSL's timer expired after all, see `timer`.
+                (content_type::ALERT, _) => alerts.push((header, plain.to_vec())),
+                // A retransmission of OpenSSL's: see `OpenSslHandshake`'s timer.
                 _ => {}
             }
         }
         self.next_message = next_message;
         let is_new = !flight.is_empty();
         if is_new {
-            self.limits.record = max_record(ssl);
+            self.limits.record = openssl.max_plaintext();
             self.flight = flight.cut(&self.limits);
-            if self.flight.has_several_datagrams() {
-                self.flight = flight.cut(&self.limits.of_every_path());
+            if self.flight.datagram_count() > 1 {
+                self.flight = flight.cut(&self.limits.for_every_path());
             }
             self.retransmit(outgoing)?;
         }
@@ -142,7 +139,7 @@ impl Outbound {
         Ok(is_new)
     }
 
-    /// Sends the flight with new record numbers, in the same pieces.
+    /// Sends the flight with new record numbers, in the same fragments and datagrams.
     pub(crate) fn retransmit(&mut self, outgoing: &mut Queue) -> Result<(), SealError> {
         let sealer = self.sealing.as_mut().map(|it| &mut it.sealer);
         self.flight.number(&mut self.next_number, sealer)?;
@@ -155,32 +152,34 @@ impl Outbound {
         self.flight.write(outgoing);
     }
 
-    /// Sends the flight with new record numbers, and from now on no datagram that does not cross every path (RFC 6347
-    /// section 4.1.1.1).
+    /// Sends the flight with new record numbers; from now on every datagram fits every path (RFC 6347 section 4.1.1.1).
     pub(crate) fn back_off(&mut self, outgoing: &mut Queue) -> Result<(), SealError> {
-        self.limits = self.limits.of_every_path();
-        if !self.flight.has_several_datagrams() {
+        self.limits = self.limits.for_every_path();
+        if self.flight.datagram_count() == 1 {
             self.flight = self.flight.cut(&self.limits);
         }
         self.retransmit(outgoing)
     }
 
-    /// Hands over what the session goes on with; `None` if no Finished message was sent.
-    pub(crate) fn finish(self, is_server: bool) -> Option<Sealed> {
-        let Sealing { keys, sealer } = *self.sealing?;
-        Some(Sealed {
+    /// Hands over the keys of a finished handshake; `None` if no Finished message was sent.
+    pub(crate) fn finish(&mut self, is_server: bool) -> Option<SealedSide> {
+        let Sealing { keys, sealer } = *self.sealing.take()?;
+        let last_flight = self.flight.finished().filter(|_| is_server);
+        Some(SealedSide {
             keys,
             sealer,
-            last_flight: match is_server {
-                true => LastFlight::new(&self.flight, self.next_number),
-                false => None,
-            },
-            max_packet: self.limits.record,
+            last_flight: last_flight.map(|finished| LastFlight::new(finished, self.next_number)),
+            max_plaintext: self.limits.record,
         })
     }
 
     /// Opens a record that OpenSSL sealed.
-    fn open(&mut self, header: &Header, sealed: &[u8], ssl: &SslRef) -> Result<Vec<u8>, SealError> {
+    fn open(
+        &mut self,
+        header: &RecordHeader,
+        sealed: &[u8],
+        ssl: &SslRef,
+    ) -> Result<Vec<u8>, SealError> {
         let own = Sender::of_side(ssl.is_server());
         let sealing = match &mut self.sealing {
             Some(sealing) => sealing,
@@ -200,35 +199,30 @@ impl Outbound {
 
     fn send_alert(
         &mut self,
-        header: &Header,
+        header: &RecordHeader,
         plain: &[u8],
         outgoing: &mut Queue,
     ) -> Result<(), SealError> {
-        let mut datagram = Vec::with_capacity(HEADER + plain.len() + self.limits.overhead);
+        let mut datagram =
+            Vec::with_capacity(RecordHeader::BYTES + plain.len() + self.limits.overhead);
         match &mut self.sealing {
             Some(sealing) if header.epoch > 0 => {
-                sealing.sealer.seal(ALERT, plain, &mut datagram)?;
+                sealing
+                    .sealer
+                    .seal(content_type::ALERT, plain, &mut datagram)?;
             }
             _ => {
-                let number = self.next_number;
+                let sequence_number = self.next_number;
                 self.next_number += 1;
-                datagram.extend_from_slice(&Header { number, ..*header }.to_bytes());
+                let header = RecordHeader {
+                    sequence_number,
+                    ..*header
+                };
+                datagram.extend_from_slice(&header.to_bytes());
                 datagram.extend_from_slice(plain);
             }
         }
         outgoing.push(&datagram);
         Ok(())
-    }
-}
-
-/// The largest plain text of a record that the two sides agreed on (RFC 6066 section 4), or else that DTLS allows.
-fn max_record(ssl: &SslRef) -> usize {
-    let code = ssl.session().map_or(0, |session| {
-        // SAFETY: the session is valid for as long as the reference lives, and OpenSSL only reads it.
-        unsafe { SSL_SESSION_get_max_fragment_length(session.as_ptr()) }
-    });
-    match code {
-        1..=4 => 256 << code,
-        _ => MAX_PACKET,
     }
 }

@@ -1,21 +1,24 @@
 //! When a flight is sent again (RFC 6347 section 4.2.4.1).
 //!
-//! A pure type: it takes the time as a value and reads no clock. OpenSSL's own timer goes by the wall clock and delays
-//! retransmissions when that is set back; it is put out of use in [`timer`](crate::handshake::timer).
+//! A pure type: it takes the time as a value and reads no clock. OpenSSL's own timer is off, see
+//! docs/decisions/retransmission.md.
 
 use std::time::{Duration, Instant};
 
-use crate::config::policy::longest_retransmission;
-use crate::config::settings::Settings;
+/// How many times a server sends a flight that its client does not ask for again, copies included.
+pub(crate) const MOST_UNASKED: u32 = 8;
 
-/// The times at which one flight is sent again until it is answered.
+/// The retransmission from which on datagrams fit every path (RFC 6347 section 4.1.1.1).
+pub(crate) const BACK_OFF_AT: u32 = 2;
+
+/// The times at which a flight is sent again until it is answered.
 ///
 /// Retransmissions come after 1, 2, 4 ... times the first wait, up to a longest wait. From the second on, copies of what
 /// was sent last are sent in equal steps between them.
-pub(crate) struct Schedule {
+pub(crate) struct RetransmissionSchedule {
     first: Duration,
     longest: Duration,
-    /// How many copies there are for each that is sent of a heavy flight.
+    /// 1, or 2 for a flight that is copied twice as often.
     density: u32,
     /// The wait before the next retransmission.
     wait: Duration,
@@ -35,13 +38,12 @@ pub(crate) enum Due {
     Copy,
 }
 
-impl Schedule {
-    /// Nothing is due before [`begin`](Self::begin).
-    pub(crate) fn new(settings: &Settings) -> Self {
-        let first = settings.first_retransmission;
+impl RetransmissionSchedule {
+    /// A schedule of a handshake that may take `limit`. Nothing is due before [`begin`](Self::begin).
+    pub(crate) fn new(first: Duration, limit: Duration) -> Self {
         Self {
             first,
-            longest: longest_retransmission(first, settings.handshake_limit),
+            longest: longest_wait(first, limit),
             density: 1,
             wait: first,
             retransmissions: 0,
@@ -51,14 +53,15 @@ impl Schedule {
         }
     }
 
-    /// A flight was sent for the first time; light flights are copied twice as often.
-    pub(crate) fn begin(&mut self, is_light: bool, now: Instant) {
-        self.density = if is_light { 2 } else { 1 };
+    /// A flight was sent for the first time. One with few bytes, as a client's to a server that has sent a cookie, is
+    /// copied twice as often.
+    pub(crate) fn begin(&mut self, is_small: bool, now: Instant) {
+        self.density = if is_small { 2 } else { 1 };
         self.retransmissions = 0;
         self.wait_for(self.first, now);
     }
 
-    /// Nothing waits for an answer any more.
+    /// No flight waits for an answer any more.
     pub(crate) fn stop(&mut self) {
         self.retransmit_at = None;
         self.copy_at = None;
@@ -108,12 +111,25 @@ impl Schedule {
     }
 }
 
+/// The longest wait of a handshake that may take `limit`. With waits of up to a minute, as the RFC allows, a player on a
+/// bad network would wait for most of the limit while nothing is sent.
+fn longest_wait(first: Duration, limit: Duration) -> Duration {
+    (limit / 10).clamp(first, Duration::from_secs(60).max(first))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const FIRST: Duration = Duration::from_secs(1);
+    const LIMIT: Duration = Duration::from_secs(60);
+
     /// What is due within so many seconds, with the milliseconds at which it is.
-    fn run(schedule: &mut Schedule, began: Instant, seconds: u64) -> Vec<(u128, Due)> {
+    fn run(
+        schedule: &mut RetransmissionSchedule,
+        began: Instant,
+        seconds: u64,
+    ) -> Vec<(u128, Due)> {
         let mut all = Vec::new();
         while let Some(at) = schedule.next() {
             if at > began + Duration::from_secs(seconds) {
@@ -134,7 +150,7 @@ mod tests {
     #[test]
     fn waits_double_up_to_the_longest() {
         let began = Instant::now();
-        let mut schedule = Schedule::new(&Settings::default());
+        let mut schedule = RetransmissionSchedule::new(FIRST, LIMIT);
         assert_eq!(schedule.next(), None);
         schedule.begin(false, began);
         let all = run(&mut schedule, began, 20);
@@ -143,9 +159,9 @@ mod tests {
     }
 
     #[test]
-    fn copies_stand_between_retransmissions_from_the_second_on() {
+    fn copies_are_due_between_retransmissions_from_the_second_on() {
         let began = Instant::now();
-        let mut schedule = Schedule::new(&Settings::default());
+        let mut schedule = RetransmissionSchedule::new(FIRST, LIMIT);
         schedule.begin(false, began);
         let all: Vec<u128> = run(&mut schedule, began, 13)
             .iter()
@@ -156,14 +172,14 @@ mod tests {
             [1000, 3000, 4333, 5666, 7000, 8500, 10_000, 11_500, 13_000]
         );
         schedule.begin(true, began);
-        let light = run(&mut schedule, began, 13).len();
-        assert_eq!(light, 2 + 5 + 1 + 7 + 1);
+        let small = run(&mut schedule, began, 13).len();
+        assert_eq!(small, 2 + 5 + 1 + 7 + 1);
     }
 
     #[test]
-    fn a_late_call_gives_what_is_due_once_and_goes_on_from_there() {
+    fn a_late_call_returns_one_retransmission_and_the_next_wait_begins_there() {
         let began = Instant::now();
-        let mut schedule = Schedule::new(&Settings::default());
+        let mut schedule = RetransmissionSchedule::new(FIRST, LIMIT);
         schedule.begin(false, began);
         let late = began + Duration::from_secs(100);
         assert_eq!(schedule.take_due(late), Some(Due::Retransmission));
@@ -172,9 +188,9 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_due_once_it_is_stopped_and_another_flight_begins_with_the_first_wait() {
+    fn nothing_is_due_after_stop_and_the_next_flight_begins_with_the_first_wait() {
         let began = Instant::now();
-        let mut schedule = Schedule::new(&Settings::default());
+        let mut schedule = RetransmissionSchedule::new(FIRST, LIMIT);
         schedule.begin(false, began);
         run(&mut schedule, began, 20);
         schedule.stop();

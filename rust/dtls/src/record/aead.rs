@@ -1,8 +1,8 @@
-//! A key of an AEAD, used by OpenSSL's EVP in contexts that are a thread's and not a key's.
+//! One direction's AEAD key, used with OpenSSL's EVP in contexts that belong to the thread.
 //!
-//! What OpenSSL makes of a key, tables for it included, takes a kilobyte. With thousands of sessions that is in no
-//! processor's cache when the next packet comes, and to wait for it takes longer than to make it anew, 0.1 microseconds. So a
-//! session keeps its keys alone, and each record begins with one of them.
+//! OpenSSL's context for a key, with the tables that it computes, takes a kilobyte. With thousands of sessions it is not in
+//! the processor's cache when the next packet comes, and waiting for it takes longer than computing it again, 0.1
+//! microseconds. So a session keeps its keys only, and each record sets the thread's context to one of them.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -13,13 +13,13 @@ use openssl::error::ErrorStack;
 use crate::record::key_block::{KeyBlock, Keys, Sender};
 use crate::record::suite::{NONCE, SUITES, Suite};
 
-/// A key, of one direction.
+/// The key of one direction.
 pub(crate) struct Aead {
     keys: Arc<KeyBlock>,
     sender: Sender,
 }
 
-/// A thread's contexts of a suite, made when they are needed first.
+/// A thread's contexts of a suite, made at their first use.
 #[derive(Default)]
 struct Contexts {
     sealing: Option<CipherCtx>,
@@ -44,11 +44,11 @@ impl Aead {
         self.keys.keys(self.sender)
     }
 
-    /// Seals bytes; `into` has room for them and, behind them, for the [`TAG`](crate::record::suite::TAG).
+    /// Seals `plain`. `into` must have its length and that of the [`TAG`](crate::record::suite::TAG) behind it.
     pub(crate) fn seal(
         &self,
         nonce: &[u8; NONCE],
-        associated: &[u8],
+        additional: &[u8],
         plain: &[u8],
         into: &mut [u8],
     ) -> Result<(), ErrorStack> {
@@ -58,19 +58,19 @@ impl Aead {
                 new.encrypt_init(Some(self.suite().cipher()), None, None)
             })?;
             context.encrypt_init(None, Some(self.keys().key), Some(nonce))?;
-            context.cipher_update(associated, None)?;
+            context.cipher_update(additional, None)?;
             context.cipher_update(plain, Some(sealed))?;
             context.cipher_final(&mut [])?;
             context.tag(tag)
         })
     }
 
-    /// Opens bytes, behind which the [`TAG`](crate::record::suite::TAG) stands; `into` has just as much room. After an error they
-    /// are not authentic, and what was written must be forgotten.
+    /// Opens `sealed`, which ends in the [`TAG`](crate::record::suite::TAG). `into` must have the length of the plain text.
+    /// After an error, the bytes are not authentic, and what was written must not be used.
     pub(crate) fn open(
         &self,
         nonce: &[u8; NONCE],
-        associated: &[u8],
+        additional: &[u8],
         sealed: &[u8],
         into: &mut [u8],
     ) -> Result<(), ErrorStack> {
@@ -81,7 +81,7 @@ impl Aead {
             })?;
             context.decrypt_init(None, Some(self.keys().key), Some(nonce))?;
             context.set_tag(tag)?;
-            context.cipher_update(associated, None)?;
+            context.cipher_update(additional, None)?;
             context.cipher_update(sealed, Some(into))?;
             context.cipher_final(&mut [])?;
             Ok(())
@@ -93,13 +93,13 @@ impl Aead {
         body: impl FnOnce(&mut Contexts) -> Result<(), ErrorStack>,
     ) -> Result<(), ErrorStack> {
         let done = CONTEXTS.try_with(|all| body(&mut all.borrow_mut()[self.suite() as usize]));
-        // At a thread's end there are none any more.
+        // At a thread's end there are no contexts any more.
         done.unwrap_or_else(|_| Err(ErrorStack::get()))
     }
 }
 
 impl Drop for Aead {
-    /// Leaves nothing of the key in the contexts of this thread: OpenSSL wipes what it frees.
+    /// Frees the contexts of this thread, which may have the key: OpenSSL wipes what it frees.
     fn drop(&mut self) {
         let _ = self.with_contexts(|contexts| {
             *contexts = Contexts::default();
@@ -108,17 +108,16 @@ impl Drop for Aead {
     }
 }
 
-/// Leaves nothing of any key in the contexts of the thread that calls this.
+/// Frees the contexts of the calling thread, and with them every key in them.
 ///
-/// The contexts of a thread hold the key that each suite was used with last, until they are used with another one, a
-/// session is dropped on the same thread, or the thread ends. A thread that works for others, and then waits, calls this
-/// before it waits.
+/// The contexts of a thread have the key that each suite was used with last, until they are used with another one, a
+/// session is dropped on the same thread, or the thread ends. Call this on a worker thread before it waits for work.
 pub fn forget_keys() {
-    // At a thread's end there are none any more.
+    // At a thread's end there are no contexts any more.
     let _ = CONTEXTS.try_with(RefCell::take);
 }
 
-/// The context of a place, which is made, and begun with a suite, when it is needed first.
+/// The context in `place`, made and set to its suite at its first use.
 fn made(
     place: &mut Option<CipherCtx>,
     begin: impl FnOnce(&mut CipherCtxRef) -> Result<(), ErrorStack>,
@@ -152,14 +151,14 @@ mod tests {
         sealed
     }
 
-    fn opened(aead: &Aead, sealed: &[u8], associated: &[u8]) -> Option<Vec<u8>> {
+    fn opened(aead: &Aead, sealed: &[u8], additional: &[u8]) -> Option<Vec<u8>> {
         let mut plain = vec![0; sealed.len() - TAG];
-        let opened = aead.open(&NONCE_OF_TEST, associated, sealed, &mut plain);
+        let opened = aead.open(&NONCE_OF_TEST, additional, sealed, &mut plain);
         opened.is_ok().then_some(plain)
     }
 
     #[test]
-    fn keys_that_take_turns_do_not_mix() {
+    fn keys_that_are_used_in_turn_do_not_mix() {
         let keys: Vec<_> = ALL
             .into_iter()
             .flat_map(|suite| (0..5).map(move |key| aead(suite, &[key; 32])))
@@ -173,13 +172,13 @@ mod tests {
             assert_eq!(opened(key, &all_sealed[index], b"another"), None);
             let next = &all_sealed[(index + 1) % all_sealed.len()];
             assert_eq!(opened(key, next, b"header"), None);
-            // After a failure as before.
+            // A failure has no effect on the next record.
             assert!(opened(key, &all_sealed[index], b"header").is_some());
         }
     }
 
     #[test]
-    fn it_is_the_aead_of_its_suite() {
+    fn records_are_sealed_with_the_aead_of_the_suite() {
         use openssl::symm::{self, Cipher};
         for suite in ALL {
             let cipher = match suite {

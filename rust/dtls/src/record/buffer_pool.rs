@@ -1,37 +1,37 @@
-//! Memory that passes from session to session: who has nothing in it has none.
+//! Buffers that the sessions of a thread share: a session without packets has none.
 //!
-//! A packet is sealed, sent and forgotten, and the next session's packet finds the same memory, still in the
-//! processor's cache. With memory of its own, each of a thousand sessions would wait for it.
+//! A packet is sealed and sent, and the next session's packet is sealed in the same buffer, which is in the processor's
+//! cache. With a buffer for each session, a thousand sessions would each wait for memory.
 
 use std::cell::RefCell;
 
-/// What is larger is given back to the system.
+/// A larger buffer is freed.
 const KEPT_BYTES: usize = 2048;
 
-/// How many pieces a thread keeps: as many as its sessions had in use at once, up to this.
+/// The most buffers that a thread keeps.
 const KEPT: usize = 1024;
 
 thread_local! {
-    static SPARE: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
+    static BUFFERS: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Empty memory: what this thread has used last, if it has any to spare.
+/// An empty buffer: the one that this thread used last, if there is one.
 pub(crate) fn take() -> Vec<u8> {
-    // At a thread's end there is none any more.
-    let spare = SPARE.try_with(|spare| spare.borrow_mut().pop());
-    spare.ok().flatten().unwrap_or_default()
+    // At a thread's end there is no pool any more.
+    let buffer = BUFFERS.try_with(|buffers| buffers.borrow_mut().pop());
+    buffer.ok().flatten().unwrap_or_default()
 }
 
-/// Keeps memory for whoever takes it next.
-pub(crate) fn give(mut memory: Vec<u8>) {
-    if !(1..=KEPT_BYTES).contains(&memory.capacity()) {
+/// Keeps a buffer for the next [`take`].
+pub(crate) fn give(mut buffer: Vec<u8>) {
+    if !(1..=KEPT_BYTES).contains(&buffer.capacity()) {
         return;
     }
-    memory.clear();
-    let _ = SPARE.try_with(|spare| {
-        let mut spare = spare.borrow_mut();
-        if spare.len() < KEPT {
-            spare.push(memory);
+    buffer.clear();
+    let _ = BUFFERS.try_with(|buffers| {
+        let mut buffers = buffers.borrow_mut();
+        if buffers.len() < KEPT {
+            buffers.push(buffer);
         }
     });
 }
@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_used_last_is_taken_first_and_no_more_than_a_bound_is_kept() {
+    fn the_buffer_used_last_is_taken_first_and_a_bounded_number_is_kept() {
         give(vec![1; 100]);
         give(vec![2; 200]);
         assert!(take().capacity() >= 200);
@@ -55,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_empty() {
+    fn a_buffer_is_empty_when_it_is_taken() {
         give(vec![3; 10]);
         assert_eq!(take(), []);
     }

@@ -1,7 +1,8 @@
 //! The keys that a finished handshake agreed on (RFC 5246 section 6.3).
 //!
-//! OpenSSL keeps its own copy of them to itself, so they are derived a second time, by OpenSSL's TLS 1.2 PRF, from what
-//! it does tell: the master secret and both randoms. They are derived into memory that never moves, and wiped there.
+//! OpenSSL has no call that returns its copy of them. So they are derived a second time, with OpenSSL's TLS 1.2 PRF, from
+//! the master secret and both randoms, which it does return. They are derived into memory that never moves, and wiped
+//! there.
 
 use std::sync::Arc;
 
@@ -15,6 +16,7 @@ use openssl_sys::{EVP_MD, EVP_PKEY_CTX};
 
 use crate::record::secret::Secret;
 use crate::record::suite::{LONGEST_KEY, NONCE, Suite};
+use crate::wire_format::RANDOM_BYTES;
 
 // openssl/kdf.h
 unsafe extern "C" {
@@ -34,17 +36,16 @@ unsafe extern "C" {
 /// `EVP_PKEY_TLS1_PRF` of openssl/evp.h.
 const TLS1_PRF: c_int = 1021;
 const MASTER_SECRET: usize = 48;
-const RANDOM: usize = 32;
 
-/// What each side seals its records with.
+/// The keys of both sides.
 ///
-/// It is behind an `Arc` from the start: sessions are moved, and what is moved leaves a copy behind.
+/// They are behind an `Arc` from the start: a session is moved, and moving a value leaves a copy of its bytes.
 pub(crate) struct KeyBlock {
     bytes: Secret<{ 2 * (LONGEST_KEY + NONCE) }>,
     suite: Suite,
 }
 
-/// Whose records are sealed with a key.
+/// The side that seals with a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sender {
     Client,
@@ -67,16 +68,16 @@ pub(crate) struct Keys<'a> {
 }
 
 impl KeyBlock {
-    /// Derives it from a session whose handshake is done.
+    /// Derives the keys once OpenSSL has the master secret.
     pub(crate) fn derive(ssl: &SslRef) -> Result<Arc<Self>, ErrorStack> {
         let cipher = ssl.current_cipher().map_or("", |cipher| cipher.name());
         let suite = Suite::of(cipher).ok_or_else(ErrorStack::get)?;
         let mut master = Secret::<MASTER_SECRET>::empty();
         let mut seed =
             *b"key expansion................................................................";
-        let label = seed.len() - 2 * RANDOM;
-        ssl.server_random(&mut seed[label..][..RANDOM]);
-        ssl.client_random(&mut seed[label + RANDOM..]);
+        let label = seed.len() - 2 * RANDOM_BYTES;
+        ssl.server_random(&mut seed[label..][..RANDOM_BYTES]);
+        ssl.client_random(&mut seed[label + RANDOM_BYTES..]);
         let length = ssl.session().map_or(0, |it| it.master_key(&mut *master));
         let digest = ssl.current_cipher().and_then(|it| it.handshake_digest());
         let (MASTER_SECRET, Some(digest)) = (length, digest) else {
@@ -85,8 +86,8 @@ impl KeyBlock {
         let mut prf = PkeyCtx::new_id(Id::from_raw(TLS1_PRF))?;
         prf.derive_init()?;
         let context = prf.as_ptr();
-        // SAFETY: the context is alive and a PRF's, the digest is static, and OpenSSL copies the secret and the seed,
-        // each of which is as long as is said.
+        // SAFETY: `prf` owns the context and is alive; it was made for TLS1_PRF above. The digest is static (`MdRef` of a
+        // cipher). OpenSSL copies the secret and the seed, whose lengths are those of the arrays.
         let set = unsafe {
             EVP_PKEY_CTX_set_tls1_prf_md(context, digest.as_ptr()) > 0
                 && EVP_PKEY_CTX_set1_tls1_prf_secret(
@@ -101,7 +102,7 @@ impl KeyBlock {
         }
         let mut block = Self::empty(suite);
         let used = 2 * (suite.key_bytes() + suite.fixed_iv_bytes());
-        // It has just been made, so that nobody else has it.
+        // The `Arc` has just been made and has no clone.
         let bytes = Arc::get_mut(&mut block).map(|block| &mut block.bytes[..used]);
         prf.derive(Some(bytes.ok_or_else(ErrorStack::get)?))?;
         Ok(block)
@@ -114,7 +115,7 @@ impl KeyBlock {
         })
     }
 
-    /// One with these keys, and zeros as the fixed parts of its nonces.
+    /// These keys, with zeros as the fixed parts of the nonces.
     #[cfg(test)]
     pub(crate) fn of_bytes(suite: Suite, client: &[u8], server: &[u8]) -> Arc<Self> {
         let mut block = Self::empty(suite);
@@ -129,7 +130,7 @@ impl KeyBlock {
         self.suite
     }
 
-    /// Both keys come first, then both fixed parts, the client's before the server's.
+    /// One side's keys. The block has both keys, then both fixed parts, each time the client's before the server's.
     pub(crate) fn keys(&self, sender: Sender) -> Keys<'_> {
         let side = sender as usize;
         let (key, iv) = (self.suite.key_bytes(), self.suite.fixed_iv_bytes());

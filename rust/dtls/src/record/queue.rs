@@ -1,15 +1,15 @@
-//! Byte strings in order, one behind the other in one piece of memory, which is [`spare`] when there are none.
+//! A queue of byte strings in one buffer, which goes back to the [`buffer_pool`] when the queue is empty.
 
-use crate::record::buffer_pool as spare;
+use crate::record::buffer_pool;
 
-/// Before each stands its length.
+/// Each byte string follows its length.
 type Length = u32;
 const LENGTH: usize = size_of::<Length>();
 
 /// Datagrams or packets, oldest first.
 #[derive(Default)]
 pub(crate) struct Queue {
-    memory: Vec<u8>,
+    buffer: Vec<u8>,
     /// Where the oldest begins.
     start: usize,
     count: usize,
@@ -24,46 +24,46 @@ impl Queue {
         self.count == 0
     }
 
-    /// How many bytes they have together.
+    /// Bytes of all byte strings.
     pub(crate) fn bytes(&self) -> usize {
-        self.memory.len() - self.start - self.count * LENGTH
+        self.buffer.len() - self.start - self.count * LENGTH
     }
 
-    /// Bytes of the strings and of the lengths before them: what many short ones take.
+    /// Bytes of all byte strings and their lengths.
     pub(crate) fn held(&self) -> usize {
-        self.memory.len() - self.start
+        self.buffer.len() - self.start
     }
 
-    /// Adds one; gives the place where it lies, for changes.
+    /// Appends one; returns it.
     pub(crate) fn push(&mut self, bytes: &[u8]) -> &mut [u8] {
         let begin = self.begin();
-        self.memory.extend_from_slice(bytes);
+        self.buffer.extend_from_slice(bytes);
         self.end(begin);
-        &mut self.memory[begin..]
+        &mut self.buffer[begin..]
     }
 
-    /// Lets `write` append one to the memory; after an error, the queue is as before.
+    /// Appends the bytes that `write` appends to the buffer; after an error, the queue is as before.
     pub(crate) fn push_with<E>(
         &mut self,
         write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
     ) -> Result<(), E> {
         let begin = self.begin();
-        let written = write(&mut self.memory);
+        let written = write(&mut self.buffer);
         match written {
             Ok(()) => self.end(begin),
-            Err(_) => self.memory.truncate(begin - LENGTH),
+            Err(_) => self.buffer.truncate(begin - LENGTH),
         }
-        self.rest();
+        self.give_back_if_empty();
         written
     }
 
-    /// Hands the oldest to `take`, and forgets it.
+    /// Passes the oldest to `take`, and removes it.
     pub(crate) fn pop<R>(&mut self, take: impl FnOnce(&[u8]) -> R) -> Option<R> {
         let (oldest, next) = self.at(self.start)?;
         let taken = take(oldest);
         self.start = next;
         self.count -= 1;
-        self.rest();
+        self.give_back_if_empty();
         Some(taken)
     }
 
@@ -76,49 +76,49 @@ impl Queue {
         })
     }
 
-    /// Hands each to `take`, oldest first, and forgets them.
+    /// Passes each to `take`, oldest first, and removes them.
     pub(crate) fn drain(&mut self, take: impl FnMut(&[u8])) {
         self.iter().for_each(take);
         self.clear();
     }
 
-    /// Forgets all.
+    /// Removes all.
     pub(crate) fn clear(&mut self) {
         self.count = 0;
-        self.rest();
+        self.give_back_if_empty();
     }
 
-    /// Makes room for a length; gives the place behind it.
+    /// Appends room for a length; returns where the byte string begins.
     fn begin(&mut self) -> usize {
-        if self.memory.capacity() == 0 {
-            self.memory = spare::take();
-        } else if self.start > self.memory.len() / 2 {
-            self.memory.drain(..self.start);
+        if self.buffer.capacity() == 0 {
+            self.buffer = buffer_pool::take();
+        } else if self.start > self.buffer.len() / 2 {
+            self.buffer.drain(..self.start);
             self.start = 0;
         }
-        self.memory.extend_from_slice(&[0; LENGTH]);
-        self.memory.len()
+        self.buffer.extend_from_slice(&[0; LENGTH]);
+        self.buffer.len()
     }
 
     fn end(&mut self, begin: usize) {
-        // Nobody seals or receives gigabytes at once.
-        let length = (self.memory.len() - begin) as Length;
-        self.memory[begin - LENGTH..begin].copy_from_slice(&length.to_ne_bytes());
+        // A byte string is a datagram or a packet, of less than 4 GiB.
+        let length = (self.buffer.len() - begin) as Length;
+        self.buffer[begin - LENGTH..begin].copy_from_slice(&length.to_ne_bytes());
         self.count += 1;
     }
 
-    /// What begins there, and where the next one does.
+    /// The byte string whose length is at `start`, and where the next length is.
     fn at(&self, start: usize) -> Option<(&[u8], usize)> {
-        let (length, rest) = self.memory.get(start..)?.split_first_chunk()?;
+        let (length, rest) = self.buffer.get(start..)?.split_first_chunk()?;
         let length = Length::from_ne_bytes(*length) as usize;
         Some((rest.get(..length)?, start + LENGTH + length))
     }
 
-    /// Lets go of the memory if nothing lies in it.
-    fn rest(&mut self) {
+    /// Gives the buffer back if the queue is empty.
+    fn give_back_if_empty(&mut self) {
         if self.count == 0 {
             self.start = 0;
-            spare::give(std::mem::take(&mut self.memory));
+            buffer_pool::give(std::mem::take(&mut self.buffer));
         }
     }
 }
@@ -129,7 +129,7 @@ mod tests {
     use std::collections::VecDeque;
 
     #[test]
-    fn it_is_a_queue_of_byte_strings() {
+    fn the_queue_agrees_with_a_list_of_byte_strings() {
         let (mut queue, mut model) = (Queue::default(), VecDeque::new());
         let mut random = 1_u64;
         for step in 0..20_000 {
@@ -159,7 +159,7 @@ mod tests {
             }
             assert_eq!(queue.len(), model.len());
             assert_eq!(queue.bytes(), model.iter().map(Vec::len).sum::<usize>());
-            assert_eq!(queue.is_empty(), queue.memory.capacity() == 0);
+            assert_eq!(queue.is_empty(), queue.buffer.capacity() == 0);
         }
     }
 }

@@ -1,62 +1,67 @@
-//! A session after its handshake: records alone (RFC 6347 section 4.1).
+//! The records of a session after its handshake (RFC 6347 section 4.1).
 //!
-//! OpenSSL keeps some 65 KB for each side of a session, most of it buffers for another handshake that never comes. So
-//! once the handshake is done its keys are taken over, OpenSSL's session is freed, and records are sealed and opened
-//! here, with OpenSSL's AEADs.
+//! OpenSSL's `SSL` is freed by then: see docs/decisions/record-layer.md.
 
-use std::ffi::CStr;
+use std::sync::Arc;
 
-use libc::c_int;
+use log::trace;
 
-use crate::config::policy::MAX_PACKET;
-use crate::handshake::flight::LastFlight;
-use crate::handshake::outbound::Sealed;
 #[cfg(all(test, target_os = "linux"))]
 use crate::record::key_block::Keys;
-use crate::record::key_block::Sender;
+use crate::record::key_block::{KeyBlock, Sender};
+use crate::record::last_flight::LastFlight;
 use crate::record::protection::{EPOCH, Opener, SealError, Sealer};
 use crate::record::queue::Queue;
-use crate::record::replay_window::Window;
-use crate::wire_format::record::{self as records, ALERT, APPLICATION_DATA, DTLS_1_2, HANDSHAKE};
+use crate::record::replay_window::ReplayWindow;
+use crate::wire_format::{
+    MAX_PLAINTEXT, RecordHeader, alert, content_type, handshake_type, records, version,
+};
 
-const WARNING: u8 = 1;
-const FATAL: u8 = 2;
-const CLOSE_NOTIFY: u8 = 0;
-const NO_RENEGOTIATION: u8 = 100;
-/// Types of handshake messages that come after a handshake: one that asks for another, and the last of the one before.
-const HELLO_REQUEST: u8 = 0;
-const CLIENT_HELLO: u8 = 1;
-const FINISHED: u8 = 20;
-
-/// One side of a connected session.
-pub(crate) struct Channel {
+/// One side's record layer.
+pub(crate) struct RecordLayer {
+    id: u64,
     sealer: Sealer,
     opener: Opener,
-    window: Window,
-    /// The largest packet that the other side takes, in bytes.
-    max_packet: usize,
-    /// What a server sends again when the client, not having got it, repeats its own last flight (RFC 6347 section
-    /// 4.2.4).
+    window: ReplayWindow,
+    /// The largest plain text that the other side takes, in bytes.
+    max_plaintext: usize,
+    /// Of a server: sent again when the client repeats its own last flight, which shows that it did not get this one
+    /// (RFC 6347 section 4.2.4).
     last_flight: Option<LastFlight>,
-    /// How often it did so.
+    /// How many times it was sent again.
     answers: usize,
-    /// How often it refused to renegotiate.
+    /// How many times a renegotiation was refused.
     refusals: usize,
 }
 
-/// How often the last flight is sent again in all. A client that loses every one of them sends its own about 13 times in
-/// the minute that it has.
-const MOST_ANSWERS: usize = 32;
-/// How often a session says that it does not renegotiate.
+/// What a handshake hands over to the record layer.
+pub(crate) struct Established {
+    /// The session in log events.
+    pub(crate) id: u64,
+    pub(crate) is_server: bool,
+    pub(crate) keys: Arc<KeyBlock>,
+    /// This side's sealer, which has sealed its Finished message.
+    pub(crate) sealer: Sealer,
+    /// The number of the record with the other side's Finished message.
+    pub(crate) finished_number: u64,
+    /// The largest plain text of a record that was negotiated, in bytes.
+    pub(crate) max_plaintext: usize,
+    pub(crate) last_flight: Option<LastFlight>,
+}
+
+/// How many times the last flight is sent again. A client that loses every copy sends its own about 13 times in the
+/// minute that it has.
+pub(crate) const MOST_ANSWERS: usize = 32;
+/// How many times a renegotiation is refused.
 const MOST_REFUSALS: usize = 8;
 
 /// How the other side ended the session.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
-    /// In order.
+    /// With close_notify.
     CloseNotify,
-    /// With this alert.
-    Alert(String),
+    /// With this fatal alert.
+    Alert(u8),
     /// Not at all: too many of its records were not authentic.
     KeyUsedUp,
 }
@@ -64,26 +69,27 @@ pub(crate) enum End {
 /// What a datagram held.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Received {
-    /// Whether it held a record that the other side alone can have sealed, and that is new.
+    /// Whether it held an authentic record that is no replay.
     pub(crate) is_authentic: bool,
     pub(crate) end: Option<End>,
-    /// Whether the other side repeated its last flight: it wants this side's.
+    /// Whether the other side repeated its last flight, and so needs this side's.
     wants_last_flight: bool,
-    /// Whether it wants another handshake.
+    /// Whether the other side asks for another handshake.
     wants_handshake: bool,
 }
 
-impl Channel {
-    /// Goes on where a handshake ended; `finished` is the number of the record with the other side's Finished message.
-    pub(crate) fn new(handshake: Sealed, is_server: bool, finished: u64) -> Self {
-        let mut window = Window::default();
-        window.mark(finished);
+impl RecordLayer {
+    /// Goes on where a handshake ended.
+    pub(crate) fn new(established: Established) -> Self {
+        let mut window = ReplayWindow::default();
+        window.mark(established.finished_number);
         Self {
-            sealer: handshake.sealer,
-            opener: Opener::new(handshake.keys, Sender::of_side(!is_server)),
+            id: established.id,
+            sealer: established.sealer,
+            opener: Opener::new(established.keys, Sender::of_side(!established.is_server)),
             window,
-            max_packet: handshake.max_packet,
-            last_flight: handshake.last_flight,
+            max_plaintext: established.max_plaintext,
+            last_flight: established.last_flight,
             answers: 0,
             refusals: 0,
         }
@@ -95,9 +101,19 @@ impl Channel {
         (self.sealer.keys_of_test(), self.opener.keys_of_test())
     }
 
+    #[cfg(test)]
+    pub(crate) fn sealer_of_test(&mut self) -> &mut Sealer {
+        &mut self.sealer
+    }
+
+    #[cfg(test)]
+    pub(crate) fn opener_of_test(&mut self) -> &mut Opener {
+        &mut self.opener
+    }
+
     /// The largest packet that can be sent, in bytes.
-    pub(crate) fn max_packet(&self) -> usize {
-        self.max_packet
+    pub(crate) fn max_plaintext(&self) -> usize {
+        self.max_plaintext
     }
 
     /// Seals one packet into one datagram.
@@ -105,19 +121,27 @@ impl Channel {
         if !self.sealer.may_seal(packet.len()) {
             return Err(SealError::KeyUsedUp);
         }
-        self.seal(APPLICATION_DATA, packet, into)
+        self.seal(content_type::APPLICATION_DATA, packet, into)
     }
 
-    /// Tells the other side that nothing more will come (RFC 5246 section 7.2.1).
-    pub(crate) fn say_goodbye(&mut self, into: &mut Queue) -> Result<(), SealError> {
-        self.seal(ALERT, &[WARNING, CLOSE_NOTIFY], into)
+    /// Sends close_notify (RFC 5246 section 7.2.1).
+    pub(crate) fn close(&mut self, into: &mut Queue) -> Result<(), SealError> {
+        let alert = [alert::WARNING, alert::CLOSE_NOTIFY];
+        self.seal(content_type::ALERT, &alert, into)
     }
 
-    fn seal(&mut self, content_type: u8, plain: &[u8], into: &mut Queue) -> Result<(), SealError> {
+    /// Seals one record into one datagram.
+    pub(crate) fn seal(
+        &mut self,
+        content_type: u8,
+        plain: &[u8],
+        into: &mut Queue,
+    ) -> Result<(), SealError> {
         into.push_with(|into| self.sealer.seal(content_type, plain, into))
     }
 
-    /// Opens every record of a datagram: packets go into the queue, and what is not authentic, or not new, nowhere.
+    /// Opens every record of a datagram. The packets go into the queue; records that are not authentic, or replays, are
+    /// dropped.
     pub(crate) fn receive(
         &mut self,
         datagram: &[u8],
@@ -125,43 +149,35 @@ impl Channel {
         outgoing: &mut Queue,
     ) -> Received {
         let mut received = Received::default();
-        for (header, sealed) in records::iter(datagram) {
-            let Some(length) = self.opener.plain_bytes(sealed.len()) else {
+        for record in records(datagram) {
+            let (header, sealed) = (record.header, record.body);
+            let Some(length) = self.openable_bytes(&header) else {
                 continue;
             };
-            if header.epoch != EPOCH
-                || header.version != DTLS_1_2
-                || length > MAX_PACKET
-                || !self.window.is_new(header.number)
-            {
-                continue;
-            }
             let opener = &mut self.opener;
-            if header.content_type == APPLICATION_DATA && length > 0 {
+            if header.content_type == content_type::APPLICATION_DATA && length > 0 {
                 let opened = packets.push_with(|into| {
                     let start = into.len();
                     into.resize(start + length, 0);
                     opener.open(&header, sealed, &mut into[start..])
                 });
-                if opened.is_ok() {
-                    self.window.mark(header.number);
-                    received.is_authentic = true;
+                match opened {
+                    Ok(()) => {
+                        self.window.mark(header.sequence_number);
+                        received.is_authentic = true;
+                    }
+                    Err(_) => self.log_dropped(&header, "not authentic"),
                 }
                 continue;
             }
             let mut message = vec![0; length];
             if opener.open(&header, sealed, &mut message).is_err() {
+                self.log_dropped(&header, "not authentic");
                 continue;
             }
-            self.window.mark(header.number);
+            self.window.mark(header.sequence_number);
             received.is_authentic = true;
-            match (header.content_type, message.as_slice()) {
-                (ALERT, &[_, CLOSE_NOTIFY]) => received.end = Some(End::CloseNotify),
-                (ALERT, &[FATAL, alert]) => received.end = Some(End::Alert(name(alert))),
-                (HANDSHAKE, &[FINISHED, ..]) => received.wants_last_flight = true,
-                (HANDSHAKE, &[HELLO_REQUEST | CLIENT_HELLO, ..]) => received.wants_handshake = true,
-                _ => {}
-            }
+            received.read_message(header.content_type, &message);
             if received.end.is_some() {
                 return received;
             }
@@ -174,187 +190,68 @@ impl Channel {
         received
     }
 
+    /// Bytes of a record's plain text; `None` for a record that is dropped before it is opened.
+    #[inline]
+    fn openable_bytes(&self, header: &RecordHeader) -> Option<usize> {
+        let length = self.opener.plain_bytes(header.length);
+        let why = match length {
+            None => "shorter than its seal",
+            _ if header.epoch != EPOCH => "of another epoch",
+            _ if header.version != version::DTLS_1_2 => "of another version",
+            Some(length) if length > MAX_PLAINTEXT => "longer than a record may be",
+            _ if !self.window.is_new(header.sequence_number) => "a replay, or too old",
+            Some(length) => return Some(length),
+        };
+        self.log_dropped(header, why);
+        None
+    }
+
     /// Answers a datagram once, however many of its records ask for it.
     fn answer(&mut self, received: &Received, outgoing: &mut Queue) {
-        // If it cannot be sealed, the other side asks again, or finds out by waiting.
+        // If the answer cannot be sealed, the other side repeats its request or times out.
         if received.wants_last_flight && self.answers < MOST_ANSWERS {
             self.answers += 1;
             if let Some(last_flight) = &mut self.last_flight
                 && let Ok(datagram) = last_flight.next(&mut self.sealer)
             {
+                trace!(target: "dtls", "session {}: sends its last flight again", self.id);
                 outgoing.push(&datagram);
             }
         } else if received.wants_handshake && self.refusals < MOST_REFUSALS {
             self.refusals += 1;
-            let _ = self.seal(ALERT, &[WARNING, NO_RENEGOTIATION], outgoing);
+            let alert = [alert::WARNING, alert::NO_RENEGOTIATION];
+            let _ = self.seal(content_type::ALERT, &alert, outgoing);
         }
+    }
+
+    #[cold]
+    fn log_dropped(&self, header: &RecordHeader, why: &str) {
+        trace!(
+            target: "dtls",
+            "session {}: dropped a record (type {}, epoch {}, number {}, {} bytes): {why}",
+            self.id,
+            header.content_type,
+            header.epoch,
+            header.sequence_number,
+            header.length,
+        );
     }
 }
 
-/// An alert in OpenSSL's words, such as `decrypt error`.
-pub(crate) fn name(alert: u8) -> String {
-    // SAFETY: OpenSSL gives a literal for every number.
-    let name =
-        unsafe { CStr::from_ptr(openssl_sys::SSL_alert_desc_string_long(c_int::from(alert))) };
-    name.to_string_lossy().into_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Instant;
-
-    use testkit::certificates::{Authority, Leaf};
-
-    use super::*;
-    use crate::session::Phase;
-    use crate::{
-        ClientContext, CookieCheck, CookieJar, Failure, Identity, SendError, ServerContext,
-        Session, Status, Verification,
-    };
-
-    /// Carries what one side sends to the other; gives how many datagrams and bytes there were.
-    fn carry(from: &mut Session, to: &mut Session, now: Instant) -> (usize, usize) {
-        let (mut count, mut bytes) = (0, 0);
-        from.drain_datagrams(|datagram| {
-            count += 1;
-            bytes += datagram.len();
-            to.handle_datagram(datagram, now);
-        });
-        (count, bytes)
-    }
-
-    fn connected(now: Instant) -> (Session, Session) {
-        let server = Authority::new("Root").and_then(|it| it.issue(&Leaf::localhost()));
-        let server = server.unwrap();
-        let (key, chain) = (server.key_pem().unwrap(), server.chain_pem().unwrap());
-        let server = ServerContext::new(&Identity::from_pem(&key, &chain, None).unwrap()).unwrap();
-        let client = ClientContext::new(Verification::DangerousNone).unwrap();
-        let mut client = Session::connect(&client, "", now).unwrap();
-        let mut jar = CookieJar::new(now).unwrap();
-        let mut server = loop {
-            let mut hello = Vec::new();
-            client.drain_datagrams(|datagram| hello = datagram.to_vec());
-            let address = "192.0.2.7:40000".parse().unwrap();
-            match jar.verify_cookie(&hello, address, now).unwrap() {
-                CookieCheck::Unverified(request) => {
-                    client.handle_datagram(request.as_bytes(), now);
-                }
-                CookieCheck::Verified => break Session::accept(&server, &hello, now).unwrap(),
-                CookieCheck::NotClientHello => panic!("a hello is no noise"),
+impl Received {
+    /// Reads an authentic record that is no packet.
+    fn read_message(&mut self, content_type: u8, message: &[u8]) {
+        use handshake_type::{CLIENT_HELLO, FINISHED, HELLO_REQUEST};
+        match (content_type, message) {
+            (content_type::ALERT, &[_, alert::CLOSE_NOTIFY]) => self.end = Some(End::CloseNotify),
+            (content_type::ALERT, &[alert::FATAL, description]) => {
+                self.end = Some(End::Alert(description));
             }
-        };
-        for _ in 0..2 {
-            carry(&mut server, &mut client, now);
-            carry(&mut client, &mut server, now);
-        }
-        (client, server)
-    }
-
-    /// So many sealed handshake messages of one byte, in one datagram.
-    fn asking(session: &mut Session, message: u8, count: usize) -> Vec<u8> {
-        let Phase::Connected(channel) = &mut session.phase else {
-            panic!("a session that is not connected");
-        };
-        let mut records = Queue::default();
-        for _ in 0..count {
-            channel.seal(HANDSHAKE, &[message], &mut records).unwrap();
-        }
-        records.iter().flatten().copied().collect()
-    }
-
-    /// 1,723 of them in a datagram were answered by 5,166 datagrams.
-    #[test]
-    fn however_much_asks_for_an_answer_little_is_sent() {
-        let now = Instant::now();
-        for message in [FINISHED, CLIENT_HELLO, HELLO_REQUEST] {
-            let (mut client, mut server) = connected(now);
-            let mut all = (0, 0);
-            for _ in 0..200 {
-                let datagram = asking(&mut client, message, 1000);
-                server.handle_datagram(&datagram, now);
-                let (count, bytes) = carry(&mut server, &mut client, now);
-                // The last flight is one datagram.
-                assert!(count <= 1, "{count} datagrams");
-                assert!(bytes < datagram.len() / 50, "{bytes} bytes");
-                all = (all.0 + count, all.1 + bytes);
+            (content_type::HANDSHAKE, &[FINISHED, ..]) => self.wants_last_flight = true,
+            (content_type::HANDSHAKE, &[HELLO_REQUEST | CLIENT_HELLO, ..]) => {
+                self.wants_handshake = true;
             }
-            assert!(all.0 > 0, "the first ones are answered");
-            assert!(all.0 <= MOST_ANSWERS && all.1 < 3_000, "{all:?}");
-            client.send(b"still here").unwrap();
-            carry(&mut client, &mut server, now);
-            let got = server.next_packet(<[u8]>::to_vec);
-            assert_eq!(got.as_deref(), Some(&b"still here"[..]));
+            _ => {}
         }
-    }
-
-    fn channel(session: &mut Session) -> &mut Channel {
-        match &mut session.phase {
-            Phase::Connected(channel) => channel,
-            _ => panic!("a session that is not connected"),
-        }
-    }
-
-    #[test]
-    fn a_session_whose_key_sealed_as_much_as_it_may_ends_in_order_and_says_why() {
-        let now = Instant::now();
-        let (mut client, mut server) = connected(now);
-        // Two packets of one block, of which each counts as three.
-        channel(&mut client).sealer.used().leave_to_seal(7);
-        client.send(b"one").unwrap();
-        client.send(b"two").unwrap();
-        let third = client.send(b"three");
-        if client
-            .cipher()
-            .is_some_and(|name| name.contains("CHACHA20"))
-        {
-            return assert_eq!(third, Ok(()));
-        }
-        assert_eq!(third, Err(SendError::Failed));
-        assert_eq!(client.status(), Status::Failed);
-        let failure = client.failure().unwrap();
-        assert_eq!(failure, &Failure::KeyUsedUp);
-        assert!(failure.to_string().contains("connect again"), "{failure}");
-        carry(&mut client, &mut server, now);
-        for packet in [b"one", b"two"] {
-            let got = server.next_packet(<[u8]>::to_vec);
-            assert_eq!(got.as_deref(), Some(&packet[..]));
-        }
-        assert_eq!(server.status(), Status::Closed);
-    }
-
-    #[test]
-    fn a_session_that_was_sent_too_many_forgeries_ends_and_says_why() {
-        let now = Instant::now();
-        let (mut client, mut server) = connected(now);
-        channel(&mut server).opener.used().leave_to_reject(2);
-        let forged = |number| {
-            let header = records::Header {
-                content_type: APPLICATION_DATA,
-                version: DTLS_1_2,
-                epoch: EPOCH,
-                number,
-                length: 60,
-            };
-            [&header.to_bytes()[..], &[7; 60]].concat()
-        };
-        // Replays and other epochs are not tried with the key.
-        let mut of_another_epoch = forged(50);
-        of_another_epoch[4] = 2;
-        for datagram in [forged(0), of_another_epoch, forged(70)] {
-            server.handle_datagram(&datagram, now);
-            assert_eq!(server.status(), Status::Connected);
-        }
-        // What is authentic goes on, and counts for nothing.
-        client.send(b"last").unwrap();
-        carry(&mut client, &mut server, now);
-        server.handle_datagram(&forged(71), now);
-        let got = server.next_packet(<[u8]>::to_vec);
-        assert_eq!(got.as_deref(), Some(&b"last"[..]));
-        assert_eq!(server.status(), Status::Failed);
-        let failure = server.failure().unwrap();
-        assert_eq!(failure, &Failure::TooManyForgeries);
-        assert!(failure.to_string().contains("connect again"), "{failure}");
-        carry(&mut server, &mut client, now);
-        assert_eq!(client.status(), Status::Closed);
     }
 }

@@ -1,16 +1,16 @@
-//! Which records were seen (RFC 6347 section 4.1.2.6).
+//! Replay detection (RFC 6347 section 4.1.2.6).
 
-/// The numbers of the newest record and of the 63 before it.
+/// Which of the 64 highest sequence numbers were received.
 #[derive(Default)]
-pub(crate) struct Window {
-    /// One more than the highest number that was seen; 0 if none was.
+pub(crate) struct ReplayWindow {
+    /// One more than the highest number that was received; 0 if none was.
     next: u64,
     /// Bit 0 stands for the highest number, bit 1 for the one before it, and so on.
     seen: u64,
 }
 
-impl Window {
-    /// Whether a record of this number is new, as far as can be told: what is older than the window is not.
+impl ReplayWindow {
+    /// Whether no record with this number was received. A number below the window counts as received.
     pub(crate) fn is_new(&self, number: u64) -> bool {
         match self.next.checked_sub(number + 1) {
             None => true,
@@ -38,8 +38,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_number_is_new_once_and_the_old_ones_never() {
-        let mut window = Window::default();
+    fn a_number_is_new_once_and_one_below_the_window_never() {
+        let mut window = ReplayWindow::default();
         let order = [0, 3, 1, 200, 137, 201, 2, 199, 10_000, (1 << 48) - 1];
         let fresh = [true, true, true, true, true, true, false, true, true, true];
         for (number, fresh) in order.into_iter().zip(fresh) {
@@ -52,8 +52,8 @@ mod tests {
     }
 
     #[test]
-    fn it_is_as_wide_as_it_says() {
-        let mut window = Window::default();
+    fn the_window_has_64_numbers() {
+        let mut window = ReplayWindow::default();
         window.mark(100);
         assert!(window.is_new(100 - 63));
         assert!(!window.is_new(100 - 64));
@@ -65,8 +65,8 @@ mod tests {
     }
 
     #[test]
-    fn it_agrees_with_a_list_of_all_numbers() {
-        let mut window = Window::default();
+    fn the_window_agrees_with_a_list_of_all_numbers() {
+        let mut window = ReplayWindow::default();
         let (mut all, mut highest, mut random) = (std::collections::HashSet::new(), 0_u64, 7_u64);
         for _ in 0..20_000 {
             random = random

@@ -1,14 +1,14 @@
-//! The AEAD of each cipher suite of [`policy`](crate::config::policy), and what it adds to a record.
+//! The AEAD of each cipher suite of [`policy`](crate::config::policy), and the sizes of its parts.
 
 use openssl::cipher::{Cipher, CipherRef};
 
-/// How many bytes every AEAD's tag has.
+/// Bytes of every AEAD's tag.
 pub(crate) const TAG: usize = 16;
-/// How many bytes every AEAD's nonce has.
+/// Bytes of every AEAD's nonce.
 pub(crate) const NONCE: usize = 12;
 /// How many suites there are.
 pub(crate) const SUITES: usize = 3;
-/// The longest key of any suite.
+/// Bytes of the longest key of any suite.
 pub(crate) const LONGEST_KEY: usize = 32;
 
 /// An AEAD as DTLS 1.2 uses it.
@@ -42,6 +42,7 @@ impl Suite {
         }
     }
 
+    /// Bytes of a key.
     pub(crate) fn key_bytes(self) -> usize {
         match self {
             Self::Aes128Gcm => 16,
@@ -49,12 +50,12 @@ impl Suite {
         }
     }
 
-    /// How many bytes of each nonce come from the handshake.
+    /// Bytes of each nonce that come from the handshake.
     pub(crate) fn fixed_iv_bytes(self) -> usize {
         NONCE - self.explicit_nonce_bytes()
     }
 
-    /// How many bytes of each nonce stand before the sealed bytes.
+    /// Bytes of each nonce that a record carries before the sealed bytes.
     pub(crate) fn explicit_nonce_bytes(self) -> usize {
         match self {
             Self::Aes128Gcm | Self::Aes256Gcm => 8,
@@ -62,7 +63,7 @@ impl Suite {
         }
     }
 
-    /// How many bytes a sealed record is longer than its plain text.
+    /// By how many bytes a sealed record is longer than its plain text.
     pub(crate) fn overhead(self) -> usize {
         self.explicit_nonce_bytes() + TAG
     }

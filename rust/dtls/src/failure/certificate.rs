@@ -1,7 +1,6 @@
-//! Why a session ended that should not have, in words for the people who make the game.
+//! Why a certificate is not accepted.
 
 use std::fmt;
-use std::time::Duration;
 
 use foreign_types::ForeignTypeRef;
 use openssl::hash::MessageDigest;
@@ -11,108 +10,23 @@ use openssl::x509::{X509, X509StoreContextRef, X509VerifyResult};
 use openssl_sys::{X509_STORE_CTX, stack_st_X509};
 
 use crate::config::certificate_names as names;
-use crate::config::error::reason;
-use crate::record::protection::SealError;
 
-/// Why a session failed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Failure {
-    /// The other side's certificate does not pass verification.
-    Certificate(CertificateFailure),
-    /// The other side's certificate is not encoded as it must be.
-    CertificateUnreadable(String),
-    /// The other side ended the session with this alert.
-    Alert(String),
-    /// The two sides could not agree, or the other side broke the protocol.
-    Protocol(String),
-    /// As much was sent as one key of AES-GCM may protect: 2^34.5 blocks of 16 bytes and records, some 390 GB in packets
-    /// of 16,384 bytes (RFC 9325 section 4.4).
-    KeyUsedUp,
-    /// 2^36 records arrived that the other side did not seal (RFC 9147 section 4.5.3).
-    TooManyForgeries,
-    /// The handshake did not finish within this time, the session's
-    /// [limit](crate::Settings::handshake_limit).
-    TimedOut(Duration),
-}
-
-impl From<SealError> for Failure {
-    fn from(error: SealError) -> Self {
-        match error {
-            SealError::KeyUsedUp => Self::KeyUsedUp,
-            SealError::NumbersExhausted => {
-                Self::Protocol("every record number was used".to_owned())
-            }
-            SealError::OpenSsl(stack) => Self::Protocol(reason(&stack)),
-        }
-    }
-}
-
-impl Failure {
-    /// The reason in OpenSSL's words, without advice.
-    pub(crate) fn reason(&self) -> String {
-        match self {
-            Self::CertificateUnreadable(why) | Self::Alert(why) | Self::Protocol(why) => {
-                why.clone()
-            }
-            _ => self.to_string(),
-        }
-    }
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Certificate(failure) => failure.fmt(f),
-            Self::CertificateUnreadable(why) => write!(
-                f,
-                "the other side's certificate is not encoded as it must be ({why}): make another one"
-            ),
-            Self::Alert(alert) => write!(
-                f,
-                "the other side refused the session ({alert}): its own log says why; a client that does not \
-                 trust the server's certificate is the usual cause"
-            ),
-            Self::Protocol(why) => write!(
-                f,
-                "the handshake failed ({why}): both sides must speak DTLS 1.2 with a modern cipher suite"
-            ),
-            Self::KeyUsedUp => write!(
-                f,
-                "as much was sent as the session's key can protect, hundreds of gigabytes: connect again, which \
-                 makes new keys"
-            ),
-            Self::TooManyForgeries => write!(
-                f,
-                "too many forged packets arrived for the session's key to stay safe, tens of billions: connect \
-                 again, which makes new keys"
-            ),
-            Self::TimedOut(limit) => write!(
-                f,
-                "the other side did not finish the handshake within {} seconds: check its address, its port \
-                 and the firewalls between",
-                limit.as_secs_f32()
-            ),
-        }
-    }
-}
-
-/// Which certificate broke which rule.
+/// A certificate, and the rule of verification that it breaks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CertificateFailure {
     subject: String,
-    /// The hosts that it is for, where it is not for the one expected.
+    /// The hosts that it is for, if it is not for the expected one.
     hosts: String,
     depth: u32,
     expected_name: Option<String>,
     rule: X509VerifyResult,
     is_intact: bool,
-    /// Of all certificates that the other side presented, the beginning of a SHA-256. Two failures over what was damaged
-    /// on the way differ in it, those over what a server really presents do not.
+    /// The first bytes of a SHA-256 over all certificates that the other side presented. Two failures over certificates
+    /// that were damaged on the way differ in it; two over a server's own do not.
     presented: u32,
 }
 
-// OpenSSL's verification results (x509_vfy.h), as far as they get advice of their own.
+// OpenSSL's verification results (openssl/x509_vfy.h) that have advice of their own.
 const SELF_SIGNED_LEAF: i32 = 18;
 const UNKNOWN_ISSUER: [i32; 5] = [2, SELF_SIGNED_LEAF, 19, 20, 21];
 /// The signature cannot be decrypted, the authority's key cannot be read, the signature is wrong.
@@ -153,14 +67,12 @@ impl CertificateFailure {
         matches!(self.rule.as_raw(), HOST_NAME_MISMATCH | IP_ADDRESS_MISMATCH)
     }
 
-    /// Whether the certificate is not what its authority signed: no server has such a one, so that
-    /// it was damaged or made up on the way.
+    /// Whether the signature is wrong. No server presents such a certificate: it was damaged or forged on the way.
     pub(crate) fn is_damaged(&self) -> bool {
         DAMAGED.contains(&self.rule.as_raw())
     }
 
-    /// Whether the certificate is, bit by bit, what its authority signed. Where that authority is
-    /// not known, nobody can tell.
+    /// Whether the signature of a known authority over the certificate is valid.
     pub(crate) fn is_intact(&self) -> bool {
         self.is_intact
     }
@@ -204,12 +116,13 @@ unsafe extern "C" {
 }
 
 fn presented(context: &X509StoreContextRef) -> u32 {
-    // SAFETY: the context is valid for as long as the reference lives, and OpenSSL only reads it.
+    // SAFETY: the context is borrowed, and so alive, for the call, which only reads it.
     let chain = unsafe { X509_STORE_CTX_get0_untrusted(context.as_ptr()) };
     if chain.is_null() {
         return 0;
     }
-    // SAFETY: the stack is the context's own, is not null, and is not changed while the context is borrowed.
+    // SAFETY: the stack was checked not to be null. It belongs to the context (get0), which is borrowed for longer than
+    // the reference made here is used, and nothing changes it meanwhile.
     let chain = unsafe { StackRef::<X509>::from_ptr(chain) };
     let mut all = Sha256::new();
     for certificate in chain {
