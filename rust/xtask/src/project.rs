@@ -90,7 +90,8 @@ impl Headless {
 
 /// Names the addon to Godot before its first look, as that look would do.
 ///
-/// A headless editor that finds the addon by itself takes some seconds longer (see the addon's `first_meeting.rs`).
+/// A headless editor that finds the addon by itself takes some seconds longer (see the addon's
+/// `headless_import_workaround.rs`).
 pub(crate) fn list_the_addon(project: &Path) -> Result<()> {
     let list = project.join(".godot/extension_list.cfg");
     let addon = "res://addons/openssl_dtls/openssl_dtls.gdextension\n";

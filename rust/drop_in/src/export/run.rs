@@ -88,6 +88,7 @@ pub fn begin(
         };
     }
     if changed.is_empty() || is_left_out(&export, reach) || lacking.is_some() {
+        log::debug!(target: "drop_in", "nothing is renamed in the export of {}", export.path);
         return Begun {
             run: None,
             warning: None,

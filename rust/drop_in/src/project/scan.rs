@@ -112,6 +112,7 @@ pub(crate) fn read(root: &Path, direction: Direction, extent: Extent) -> Project
         }
         let is_large = kind != Kind::Script && metadata.len() > MAX_QUICK_SCENE;
         if extent == Extent::Quick && (is_large || kind == Kind::Binary) {
+            log::trace!(target: "drop_in", "{path} is not read: it is binary or large");
             return;
         }
         let Ok(bytes) = fs::read(&on_disk) else {
