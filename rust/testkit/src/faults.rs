@@ -10,7 +10,7 @@ use crate::SeededRng;
 pub struct Faults {
     /// Lost.
     pub loss: f64,
-    /// Delivered twice, the second copy delayed.
+    /// Sent twice by the network.
     pub duplication: f64,
     /// Delayed, so that later ones overtake them.
     pub reordering: f64,
@@ -32,7 +32,7 @@ impl Default for Faults {
     }
 }
 
-/// What happens to one datagram.
+/// What happens to one datagram, or to one of its two copies.
 #[derive(Clone, Copy, Debug)]
 pub struct Treatment {
     /// It never arrives; all else is then `None`.
@@ -41,26 +41,31 @@ pub struct Treatment {
     pub flipped_bit: Option<u64>,
     /// It arrives this much later.
     pub delay: Option<Duration>,
-    /// A second copy arrives, this much later.
-    pub second_delay: Option<Duration>,
 }
 
 impl Faults {
+    /// Decides whether there are two copies of a datagram.
+    pub fn duplicates(&self, rng: &mut SeededRng) -> bool {
+        rng.chance(self.duplication)
+    }
+
     /// Decides what happens to a datagram of so many bytes. It draws as many numbers whatever the faults are.
     pub fn treat(&self, length: usize, rng: &mut SeededRng) -> Treatment {
         let is_lost = rng.chance(self.loss);
         let bit = rng.below(8 * length as u64);
-        let mut hits = |share| rng.chance(share) && !is_lost;
-        let is_flipped = hits(self.corruption) && length > 0;
-        let (is_doubled, is_delayed) = (hits(self.duplication), hits(self.reordering));
-        let mut delay = || Duration::from_millis(rng.within(self.delay.clone()));
-        let (first, second) = (delay(), delay());
+        let is_flipped = rng.chance(self.corruption) && !is_lost && length > 0;
+        let is_delayed = rng.chance(self.reordering) && !is_lost;
+        let delay = self.draw_delay(rng);
         Treatment {
             is_lost,
             flipped_bit: is_flipped.then_some(bit),
-            delay: is_delayed.then_some(first),
-            second_delay: is_doubled.then_some(second),
+            delay: is_delayed.then_some(delay),
         }
+    }
+
+    /// Draws how long a delayed datagram is delayed.
+    pub fn draw_delay(&self, rng: &mut SeededRng) -> Duration {
+        Duration::from_millis(rng.within(self.delay.clone()))
     }
 }
 
@@ -95,9 +100,11 @@ mod tests {
         let near = |count: usize, share: f64| (count as f64 / 10_000.0 - share).abs() < 0.02;
         assert!(near(count(&faults, |it| it.is_lost), 0.1));
         // Of those that are not lost.
-        assert!(near(count(&faults, |it| it.second_delay.is_some()), 0.18));
         assert!(near(count(&faults, |it| it.delay.is_some()), 0.27));
         assert!(near(count(&faults, |it| it.flipped_bit.is_some()), 0.36));
+        let mut rng = SeededRng::new(4);
+        let doubled = (0..10_000).filter(|_| faults.duplicates(&mut rng)).count();
+        assert!(near(doubled, 0.2));
         let limits = Duration::from_millis(5)..=Duration::from_millis(30);
         let outside = |it: Treatment| it.delay.is_some_and(|delay| !limits.contains(&delay));
         assert_eq!(count(&faults, outside), 0);
@@ -106,9 +113,7 @@ mod tests {
     #[test]
     fn no_fault_hits_nothing_and_an_empty_datagram_has_no_bit() {
         let faults = Faults::default();
-        let is_hit = |it: Treatment| {
-            it.is_lost || it.flipped_bit.is_some() || it.delay.or(it.second_delay).is_some()
-        };
+        let is_hit = |it: Treatment| it.is_lost || it.flipped_bit.is_some() || it.delay.is_some();
         assert_eq!(count(&faults, is_hit), 0);
         let all = Faults {
             corruption: 1.0,

@@ -383,11 +383,13 @@ impl Shared {
         if !is_encrypted(bytes) {
             treatment.flipped_bit = None;
         }
+        let second_delay = faults.draw_delay(&mut rng);
+        let is_doubled = faults.duplicates(&mut rng) && !treatment.is_lost;
         let fate = Counts {
             arrived: 1,
             lost: treatment.is_lost.into(),
             corrupted: treatment.flipped_bit.is_some().into(),
-            doubled: treatment.second_delay.is_some().into(),
+            doubled: is_doubled.into(),
             delayed: treatment.delay.is_some().into(),
         };
         state.all.towards(to).add(&fate);
@@ -409,8 +411,8 @@ impl Shared {
         }
         let mut bytes = bytes.to_vec();
         treatment.corrupt(&mut bytes);
-        if let Some(delay) = treatment.second_delay {
-            self.delay(flow, to, bytes.clone(), delay, later);
+        if is_doubled {
+            self.delay(flow, to, bytes.clone(), second_delay, later);
         }
         match treatment.delay {
             Some(delay) => self.delay(flow, to, bytes, delay, later),

@@ -185,16 +185,16 @@ impl<C: End, S: End> Simulation<C, S> {
         if datagram.len() > self.path_mtu {
             return;
         }
-        let treatment = self.faults.treat(datagram.len(), &mut self.rng);
-        if treatment.is_lost {
-            return;
+        let copies = 1 + usize::from(self.faults.duplicates(&mut self.rng));
+        for _ in 0..copies {
+            let treatment = self.faults.treat(datagram.len(), &mut self.rng);
+            if treatment.is_lost {
+                continue;
+            }
+            let mut copy = datagram.clone();
+            treatment.corrupt(&mut copy);
+            self.put_in_flight(to, copy, LATENCY + treatment.delay.unwrap_or_default());
         }
-        let mut datagram = datagram;
-        treatment.corrupt(&mut datagram);
-        if let Some(delay) = treatment.second_delay {
-            self.put_in_flight(to, datagram.clone(), LATENCY + delay);
-        }
-        self.put_in_flight(to, datagram, LATENCY + treatment.delay.unwrap_or_default());
     }
 
     fn put_in_flight(&mut self, to: To, datagram: Vec<u8>, latency: Duration) {
