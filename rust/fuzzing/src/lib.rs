@@ -1,8 +1,8 @@
 //! What the fuzzers call: one function for each part that reads bytes of others.
 //!
-//! Each takes any bytes, runs the part on them, and asserts what the part promises. The fuzzers in `fuzz/` and the short
+//! Each accepts any bytes, runs the part on them, and asserts the part's guarantees. The fuzzers in `fuzz/` and the short
 //! fuzz in the tests (`short_fuzz`) call the same functions. Time is simulated and OpenSSL's random numbers are ours here, so the
-//! same bytes do the same thing each time and a captured handshake can be replayed: never link this into anything real.
+//! same bytes do the same thing each time and a captured handshake can be replayed: never link this into a product.
 
 mod credentials;
 pub mod mutate;
@@ -20,7 +20,7 @@ mod tests;
 pub struct Target {
     /// Also the name of its fuzzer and of its folder of seeds.
     pub name: &'static str,
-    /// Runs the part on these bytes; panics if it does not keep a promise.
+    /// Runs the part on these bytes; panics if a guarantee is broken.
     pub run: fn(&[u8]),
 }
 
@@ -60,7 +60,7 @@ pub fn target(name: &str) -> Option<Target> {
 /// Runs the target of that name on these bytes.
 ///
 /// # Panics
-/// If there is no such target, or if it does not keep a promise.
+/// If there is no such target, or if a guarantee is broken.
 pub fn run(name: &str, input: &[u8]) {
     let target = target(name).expect("a target of that name");
     (target.run)(input);

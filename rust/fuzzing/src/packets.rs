@@ -1,4 +1,4 @@
-//! Packets that say which they are, so that a changed or repeated one shows.
+//! Numbered packets, so that a changed or repeated one is detected.
 
 /// What one side sent and the other received.
 #[derive(Default)]

@@ -1,4 +1,4 @@
-//! Inputs to begin with: conversations between two sessions of our own, and texts.
+//! Seeds: captured connections between two sessions of our own, and texts.
 
 use std::time::Duration;
 
@@ -36,10 +36,10 @@ pub fn make_fixtures() -> Result<[(&'static str, Vec<u8>); 2]> {
 /// Every seed, of every target.
 ///
 /// # Errors
-/// If a conversation does not go as it should, or OpenSSL makes no certificates.
+/// If a connection is not made, or OpenSSL makes no certificates.
 pub fn make() -> Result<Vec<Seed>> {
     let mut seeds = Vec::new();
-    conversations(&mut seeds)?;
+    connections(&mut seeds)?;
     networks(&mut seeds);
     texts(&mut seeds);
     credentials(&mut seeds)?;
@@ -65,7 +65,7 @@ fn capture() -> Result<Vec<(To, Vec<u8>)>> {
     Ok(network.history)
 }
 
-/// What a server is sent by a client that is started again after its first packet, and says another one then.
+/// A server's datagrams from a client that is restarted after its first packet and then sends another one.
 fn capture_restart() -> Result<Vec<u8>> {
     let silence = RESTART_SILENCE;
     let mut network = Network::new();
@@ -96,7 +96,7 @@ fn capture_restart() -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn conversations(seeds: &mut Vec<Seed>) -> Result<()> {
+fn connections(seeds: &mut Vec<Seed>) -> Result<()> {
     seeds.push(("server", "restarted".to_owned(), capture_restart()?));
     let history = capture()?;
     let [hello, second]: [&[u8]; 2] = {
@@ -146,11 +146,11 @@ fn conversations(seeds: &mut Vec<Seed>) -> Result<()> {
             .collect();
         seeds.push((name, "late".to_owned(), write(&late)));
         let last = received.len() - 1;
-        let mut talks = write(&all[..last]);
+        let mut exchanges = write(&all[..last]);
         for step in [Step::Send(100), Step::Send(16_384), Step::Take, Step::Close] {
-            step.write(&mut talks);
+            step.write(&mut exchanges);
         }
-        seeds.push((name, "talks_and_closes".to_owned(), talks));
+        seeds.push((name, "talks_and_closes".to_owned(), exchanges));
     }
     let mut unasked = vec![1];
     Step::Datagram(hello).write(&mut unasked);
@@ -184,7 +184,7 @@ fn beginnings(count: u8) -> Vec<u8> {
     records.collect()
 }
 
-/// Servers' conversations with hellos in fragments, and with more behind them.
+/// Servers' connections with hellos in fragments, and with more behind them.
 fn hellos(seeds: &mut Vec<Seed>, history: &[(To, Vec<u8>)]) {
     let of_client: Vec<Vec<u8>> = history
         .iter()
@@ -231,9 +231,9 @@ fn networks(seeds: &mut Vec<Seed>) {
         CLOSE, CUT, DELAY, DOUBLE, DROP, FLIP, JOIN, REFLECT, REPLAY, SEND, SETTLE, START_AGAIN,
         TAKE, WAIT,
     };
-    let talk = [SEND, 0, 0, 50, SEND, 1, 4, 0, SETTLE, TAKE, 0, TAKE, 1];
+    let exchange = [SEND, 0, 0, 50, SEND, 1, 4, 0, SETTLE, TAKE, 0, TAKE, 1];
     let mut push = |name: &str, before: &[u8], after: &[u8]| {
-        let input = [before, &[SETTLE], &talk, after].concat();
+        let input = [before, &[SETTLE], &exchange, after].concat();
         seeds.push(("network", name.to_owned(), input));
     };
     push("quiet", &[], &[]);
@@ -255,7 +255,7 @@ fn networks(seeds: &mut Vec<Seed>) {
     );
     push("doubled", &[DOUBLE; 8], &[]);
     push("delayed", &[0, 0, 0, DELAY, 0, 0, DELAY, 0, 0], &[]);
-    // The server's last flight is lost; what the client then sends comes in one datagram.
+    // The server's last flight is lost; the client's next records arrive in one datagram.
     let lost = [0, 0, 0, 0, 0, DROP, WAIT, 11, WAIT, 21, WAIT, 41];
     push(
         "asked_again",

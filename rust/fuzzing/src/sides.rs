@@ -20,10 +20,10 @@ static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 /// Where a datagram that begins with a hello has the lower byte of the message's number.
 const MESSAGE_NUMBER: usize = 18;
 
-/// How often a session may ask to be looked at in one moment.
+/// How many time-outs of a session may be due at one time.
 const MOST_DUE: usize = 8;
 
-/// How many datagrams answer one at most once there is a connection: a server's last flight.
+/// How many datagrams an established session sends in answer to one at most: a server's last flight.
 const MOST_ANSWERS: usize = 2;
 
 /// Begins a run: the clock and the random numbers start from the beginning.
@@ -35,7 +35,7 @@ pub(crate) fn begin_run() -> Clock {
     Clock::new(*START)
 }
 
-/// One end of a conversation. What it promises whatever it is given is asserted after each call.
+/// One end of a connection. Its guarantees are asserted after each call.
 pub(crate) struct Side {
     stream: Stream,
     session: Option<Session>,
@@ -43,7 +43,7 @@ pub(crate) struct Side {
     jar: Option<CookieJar>,
     /// Answers that need no session.
     answers: Vec<Vec<u8>>,
-    /// Whether an ended session was seen: it stays ended.
+    /// Whether the session has ended; it stays so.
     ended: bool,
 }
 
@@ -87,7 +87,7 @@ impl Side {
                 if session.status() == Status::Connected
                     && session.is_new_client_hello(datagram) =>
             {
-                // Anyone who owns an address has a cookie for any hello, as in `begin_with`; a second one has a cookie.
+                // Every owner of an address can get a cookie for any hello, as in `begin_with`; a second hello has one.
                 let is_second = datagram.get(MESSAGE_NUMBER) == Some(&1);
                 match jar.verify_cookie(datagram, CLIENT_ADDRESS, clock.now()) {
                     Ok(CookieCheck::Unverified(request)) if !is_second => {
@@ -125,7 +125,7 @@ impl Side {
         self.check();
     }
 
-    /// Goes on with the session of a client that was started again, once its handshake is finished.
+    /// Replaces the session by that of the restarted client, once its handshake is finished.
     fn take_restarted(&mut self) {
         if let Some(session) = &mut self.session
             && session.is_restarted()
@@ -140,7 +140,7 @@ impl Side {
         }
     }
 
-    /// Begins a server's session with a hello as if its cookie held. Anyone who owns an address gets one for any hello.
+    /// Begins a server's session with a hello as if its cookie were valid: every owner of an address can get one.
     pub(crate) fn begin_with(&mut self, hello: &[u8], clock: Clock) {
         random::select(self.stream);
         self.session = Session::accept(credentials::server_context(), hello, clock.now()).ok();
@@ -201,7 +201,7 @@ impl Side {
         self.check();
     }
 
-    /// What it wants to send.
+    /// Takes the datagrams that it sends.
     pub(crate) fn datagrams(&mut self) -> Vec<Vec<u8>> {
         let mut datagrams = std::mem::take(&mut self.answers);
         if let Some(session) = &mut self.session {

@@ -21,13 +21,13 @@ fn seeds_of(target: &str) -> PathBuf {
 
 #[test]
 fn captured_datagrams_still_lead_through_a_whole_session() {
-    for (target, talk) in [
-        ("server", server::talk as fn(&[u8]) -> Vec<Vec<u8>>),
-        ("client", client::talk),
+    for (target, run_input) in [
+        ("server", server::run_input as fn(&[u8]) -> Vec<Vec<u8>>),
+        ("client", client::run_input),
     ] {
         for (name, packets) in [("whole", 3), ("doubled", 3), ("talks_and_closes", 3)] {
             let input = fs::read(seeds_of(target).join(name)).unwrap();
-            let lengths: Vec<usize> = talk(&input).iter().map(Vec::len).collect();
+            let lengths: Vec<usize> = run_input(&input).iter().map(Vec::len).collect();
             assert_eq!(lengths.len(), packets, "{target}/{name}: {STALE}");
             assert_eq!(lengths, [2, 60, 1000], "{target}/{name}: {STALE}");
         }
@@ -49,7 +49,7 @@ fn hellos_in_fragments_and_with_more_behind_them_lead_through_a_whole_session() 
         "all_behind_the_hello",
     ] {
         let input = fs::read(seeds_of("server").join(name)).unwrap();
-        let lengths: Vec<usize> = server::talk(&input).iter().map(Vec::len).collect();
+        let lengths: Vec<usize> = server::run_input(&input).iter().map(Vec::len).collect();
         assert_eq!(lengths, [2, 60, 1000], "{name}: {STALE}");
     }
 }
@@ -57,7 +57,7 @@ fn hellos_in_fragments_and_with_more_behind_them_lead_through_a_whole_session() 
 #[test]
 fn captured_datagrams_lead_a_server_through_a_restart_of_its_client() {
     let input = fs::read(seeds_of("server").join("restarted")).unwrap();
-    let lengths: Vec<usize> = server::talk(&input).iter().map(Vec::len).collect();
+    let lengths: Vec<usize> = server::run_input(&input).iter().map(Vec::len).collect();
     assert_eq!(lengths, [60, 1000], "{STALE}");
 }
 

@@ -11,7 +11,7 @@ use crate::{Clock, Faults, SeededRng};
 /// How long a datagram takes from one end to the other.
 const LATENCY: Duration = Duration::from_millis(20);
 
-/// One end of a connection, whoever implements it.
+/// One end of a connection, of any implementation.
 pub trait End {
     /// Takes a datagram that has arrived.
     fn handle_datagram(&mut self, datagram: &[u8], now: Instant);

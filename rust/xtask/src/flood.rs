@@ -1,8 +1,8 @@
-//! `cargo xtask flood`: first hellos from many addresses against the documented server, and what its players notice.
+//! `cargo xtask flood`: first hellos from many addresses against the documented server, while its players measure.
 //!
-//! The server is `godot_project/documented/server_node.gd`, unchanged but for its port. Strangers' hellos come from
-//! sockets bound to addresses all over 127.0.0.0/8 (Linux), each another address and port, and never come back with
-//! their cookie. Players are connected all the while, and every packet of theirs is answered or missed.
+//! The server is `godot_project/documented/server_node.gd`, unchanged but for its port. The hellos come from
+//! sockets bound to addresses in all of 127.0.0.0/8 (Linux), each with another address and port, and none is repeated
+//! with its cookie. Players are connected meanwhile, and each of their packets must be answered.
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
@@ -28,12 +28,12 @@ const RANDOM: std::ops::Range<usize> = 27..59;
 /// Unanswered hellos at a time: fewer than fit into the system's buffer beside the players' packets, so that none of
 /// those is lost before the server could have read it.
 const WINDOW: usize = 64;
-/// How many strangers' sockets are open at a time where hellos are sent without regard to answers.
+/// How many senders' sockets are open at a time where hellos are sent at a fixed rate.
 const SOCKETS: usize = 256;
-/// After this time a hello is taken to be lost; the stranger's socket is closed when its last has been answered or lost.
-const PATIENCE: Duration = Duration::from_millis(500);
+/// After this time a hello counts as lost; a sender's socket is closed when its last hello was answered or lost.
+const ANSWER_LIMIT: Duration = Duration::from_millis(500);
 /// Milliseconds between two packets of a player.
-const EVERY: u64 = 50;
+const PACKET_INTERVAL_MSEC: u64 = 50;
 /// How long a player waits for answers after its last packet.
 const LAST_ANSWERS: Duration = Duration::from_secs(3);
 
@@ -96,7 +96,7 @@ pub(crate) fn run(hellos: u64, addresses: u64, rate: Option<u64>) -> Result<Exit
     Ok(ExitCode::SUCCESS)
 }
 
-/// Runs a flood, and prints what it came to.
+/// Runs a flood, and prints its figures.
 ///
 /// # Errors
 /// When a player's packet is not answered, an answer to a hello is larger than it, or the server's memory has grown.
@@ -113,21 +113,21 @@ pub(crate) fn flood(context: &Context, plan: &Plan) -> Result<()> {
 
     let hello = first_hello(&trust)?;
     let mut players = Players::join(&trust, address, plan.players)?;
-    // What a first flood needs once, such as space for the most strangers in a frame, is not what this is about.
+    // A first flood allocates what is needed once, such as room for the most pending peers; that is not measured.
     let first = Plan {
         hellos: 2_000,
         addresses: 200,
         rate: None,
         ..*plan
     };
-    strangers(&hello, address, &first, &AtomicBool::new(true))?;
+    send_hellos(&hello, address, &first, &AtomicBool::new(true))?;
 
     let calm = players.play(|elapsed| elapsed >= plan.before)?;
     let memory_before = memory(server.id());
     let go_on = AtomicBool::new(true);
     let began = Instant::now();
     let (storm, answers) = std::thread::scope(|scope| {
-        let flood = scope.spawn(|| strangers(&hello, address, plan, &go_on));
+        let flood = scope.spawn(|| send_hellos(&hello, address, plan, &go_on));
         let storm = players.play(|_| flood.is_finished());
         go_on.store(false, Ordering::Relaxed);
         let answers = flood
@@ -162,15 +162,15 @@ pub(crate) fn flood(context: &Context, plan: &Plan) -> Result<()> {
     println!("dropped by the system before the server: {dropped:?}");
 
     ensure!(answers.sent == plan.hellos, "not all hellos were sent");
-    // Those of a frame that find the most strangers already there are dropped, and so is what is sent faster than the
-    // server reads it.
+    // Hellos beyond the most pending peers of a frame are dropped, and so are those that are sent faster than the server
+    // reads.
     ensure!(
         plan.rate.is_some() || 2 * answers.answered > answers.sent,
         "less than half of the hellos were answered"
     );
     ensure!(
         answers.largest <= hello.len(),
-        "an answer of {} bytes came to a hello of {}",
+        "a hello of {1} bytes has an answer of {0}",
         answers.largest,
         hello.len()
     );
@@ -189,18 +189,18 @@ pub(crate) fn flood(context: &Context, plan: &Plan) -> Result<()> {
     }
     let finished = server.stop()?;
     ensure_no_problem("server", &finished.lines)?;
-    let heard = "Ricevuto messaggio da un cliente: ";
-    let said = finished
+    let prefix = "Ricevuto messaggio da un cliente: ";
+    let printed = finished
         .lines
         .iter()
-        .filter(|line| line.starts_with(heard))
+        .filter(|line| line.starts_with(prefix))
         .count() as u64;
     let sent = calm.sent + storm.sent;
     ensure!(
-        said <= sent && sent - said <= dropped.unwrap_or(0),
-        "players sent {sent} packets, the server printed {said}"
+        printed <= sent && sent - printed <= dropped.unwrap_or(0),
+        "players sent {sent} packets, the server printed {printed}"
     );
-    let others = finished.lines.len() as u64 - said;
+    let others = finished.lines.len() as u64 - printed;
     let usual = 10 + plan.players as u64;
     ensure!(
         others <= usual + answers.sent / 1_000,
@@ -232,7 +232,7 @@ fn first_hello(trust: &Trust) -> Result<Vec<u8>> {
     Ok(hello)
 }
 
-/// What strangers got.
+/// The server's answers to hellos.
 #[derive(Default)]
 struct Answers {
     sent: u64,
@@ -242,29 +242,34 @@ struct Answers {
 }
 
 /// One address that hellos come from.
-struct Stranger {
+struct Sender {
     socket: UdpSocket,
     unanswered: usize,
     last: Instant,
 }
 
 /// Sends first hellos from so many addresses, one after the other.
-fn strangers(hello: &[u8], server: SocketAddr, plan: &Plan, go_on: &AtomicBool) -> Result<Answers> {
+fn send_hellos(
+    hello: &[u8],
+    server: SocketAddr,
+    plan: &Plan,
+    go_on: &AtomicBool,
+) -> Result<Answers> {
     let (hellos, addresses) = (plan.hellos, plan.addresses);
     let mut rng = SeededRng::from_seeds(&[plan.seed, 2]);
     let mut hello = hello.to_vec();
     let mut answers = Answers::default();
-    let mut open: VecDeque<Stranger> = VecDeque::new();
+    let mut open: VecDeque<Sender> = VecDeque::new();
     let mut buffer = [0; 2_000];
     let began = Instant::now();
     while go_on.load(Ordering::Relaxed) && (answers.sent < hellos || !open.is_empty()) {
-        open.retain_mut(|stranger| {
-            while let Ok(size) = stranger.socket.recv(&mut buffer) {
-                stranger.unanswered = stranger.unanswered.saturating_sub(1);
+        open.retain_mut(|sender| {
+            while let Ok(size) = sender.socket.recv(&mut buffer) {
+                sender.unanswered = sender.unanswered.saturating_sub(1);
                 answers.answered += 1;
                 answers.largest = answers.largest.max(size);
             }
-            stranger.unanswered > 0 && stranger.last.elapsed() < PATIENCE
+            sender.unanswered > 0 && sender.last.elapsed() < ANSWER_LIMIT
         });
         let mut room = match plan.rate {
             Some(rate) => {
@@ -272,12 +277,12 @@ fn strangers(hello: &[u8], server: SocketAddr, plan: &Plan, go_on: &AtomicBool) 
                 due.saturating_sub(answers.sent) as usize
             }
             None => {
-                let unanswered: usize = open.iter().map(|stranger| stranger.unanswered).sum();
+                let unanswered: usize = open.iter().map(|sender| sender.unanswered).sum();
                 WINDOW.saturating_sub(unanswered)
             }
         };
         while room > 0 && answers.sent < hellos {
-            let socket = stranger_socket(answers.addresses)?;
+            let socket = sender_socket(answers.addresses)?;
             socket.set_nonblocking(true)?;
             socket.connect(server)?;
             // All hellos are spread over all addresses.
@@ -285,13 +290,12 @@ fn strangers(hello: &[u8], server: SocketAddr, plan: &Plan, go_on: &AtomicBool) 
             let count = share.min(hellos - answers.sent);
             for _ in 0..count {
                 hello[RANDOM].copy_from_slice(&rng.bytes(RANDOM.len()));
-                // What the network does not take is lost, as on its way.
                 let _ = socket.send(&hello);
             }
             answers.addresses += 1;
             answers.sent += count;
             room = room.saturating_sub(count as usize);
-            open.push_back(Stranger {
+            open.push_back(Sender {
                 socket,
                 unanswered: count as usize,
                 last: Instant::now(),
@@ -307,7 +311,7 @@ fn strangers(hello: &[u8], server: SocketAddr, plan: &Plan, go_on: &AtomicBool) 
 
 /// A socket that sends from an address of its own, where all of 127.0.0.0/8 is this machine's; elsewhere from a port of
 /// its own.
-fn stranger_socket(number: u64) -> Result<UdpSocket> {
+fn sender_socket(number: u64) -> Result<UdpSocket> {
     let host = (number % 0x00ff_fffe) as u32 + 2;
     let own = Ipv4Addr::from(0x7f00_0000 | host);
     for address in [own, Ipv4Addr::LOCALHOST] {
@@ -315,7 +319,7 @@ fn stranger_socket(number: u64) -> Result<UdpSocket> {
             return Ok(socket);
         }
     }
-    bail!("no socket for a stranger's address")
+    bail!("no socket for a sender's address")
 }
 
 /// Connected clients that send and time the answers.
@@ -383,7 +387,7 @@ impl Players {
         Ok(Self(players))
     }
 
-    /// Has all send until `is_over` says so, then waits for the last answers.
+    /// Lets all send until `is_over` says so, then waits for the last answers.
     ///
     /// The documented server's answers are all alike; on a loopback they come in order.
     fn play(&mut self, is_over: impl Fn(Duration) -> bool) -> Result<Phase> {
@@ -411,7 +415,7 @@ impl Players {
                     player.client.failure()
                 );
                 if ended.is_none() && now >= player.next {
-                    player.next = now + Duration::from_millis(EVERY);
+                    player.next = now + Duration::from_millis(PACKET_INTERVAL_MSEC);
                     player.waiting.push_back(Instant::now());
                     player.client.send(format!("{}", phase.sent).as_bytes())?;
                     phase.sent += 1;

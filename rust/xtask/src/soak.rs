@@ -1,4 +1,5 @@
-//! `cargo xtask soak`: many clients come, talk, go, crash and come again, over a bad link, against one Godot server.
+//! `cargo xtask soak`: many clients connect, exchange packets, close or crash, and connect again, over a bad link to one
+//! Godot server.
 //!
 //! Every packet is accounted for: what the clients sent is what the server got and what the link lost or altered, and
 //! the same on the way back. The server's memory at the end is compared with that after the first ten minutes.
@@ -21,31 +22,31 @@ use crate::process::raise_file_limit;
 use crate::project::Headless;
 use crate::{library, workspace};
 
-/// Seconds after which the server drops a client that says nothing: longer than a client takes to learn that it is
-/// connected when the server's last flight is lost, and lost again when it is repeated after 1, 3, 7 and 13 seconds.
-const FORGET: u64 = 20;
+/// Seconds after which the server drops a silent client: longer than a client's handshake takes when the server's last
+/// flight is lost, and lost again when it is repeated after 1, 3, 7 and 13 seconds.
+const IDLE_LIMIT: u64 = 20;
 /// How often all clients get their turn.
 const TICK: Duration = Duration::from_millis(5);
 /// How long a client may take to connect. With the link's losses, the third retransmission is rare.
 const CONNECT_LIMIT: Duration = Duration::from_secs(58);
-/// How long a client that leaves waits for packets on their way.
+/// How long a client waits for packets in flight before it closes.
 const SETTLE_LIMIT: Duration = Duration::from_secs(8);
-/// How long the address of a client that is gone is kept from others, as address translations do: until the server has
-/// forgotten it, even if its goodbye was lost.
-const GONE: Duration = Duration::from_secs(FORGET + 3);
+/// How long the address of a client that has ended is kept from others, as address translations do: until the server has
+/// forgotten it, even if its close_notify was lost.
+const ADDRESS_HOLD: Duration = Duration::from_secs(IDLE_LIMIT + 3);
 /// Milliseconds between two packets of a client.
-const EVERY: std::ops::RangeInclusive<u64> = 100..=300;
-/// Milliseconds for which a client talks, and for which it stays away.
-const TALK: std::ops::RangeInclusive<u64> = 1_000..=12_000;
-const AWAY: std::ops::RangeInclusive<u64> = 0..=2_000;
-/// Share of clients that crash instead of saying goodbye.
+const PACKET_INTERVAL: std::ops::RangeInclusive<u64> = 100..=300;
+/// Milliseconds for which a client exchanges packets, and for which it is not connected.
+const ACTIVE_TIME: std::ops::RangeInclusive<u64> = 1_000..=12_000;
+const AWAY_TIME: std::ops::RangeInclusive<u64> = 0..=2_000;
+/// Share of clients that crash instead of closing.
 const CRASHES: f64 = 0.3;
 
 /// How long and how strict a soak is.
 pub(crate) struct Plan {
     /// How many clients there are at a time, connected or about to be.
     pub(crate) clients: usize,
-    /// How long they come and go.
+    /// How long they connect and end.
     pub(crate) length: Duration,
     /// After this time the server's memory is taken for what it needs.
     pub(crate) warm_up: Duration,
@@ -53,7 +54,7 @@ pub(crate) struct Plan {
     pub(crate) window: Duration,
     /// By which share memory may have grown from then to the end.
     pub(crate) growth: f64,
-    /// Chooses who does what when, and what the link does.
+    /// Decides what clients do, and what the link does.
     pub(crate) seed: u64,
 }
 
@@ -90,15 +91,15 @@ pub(crate) fn run(minutes: u64, seed: Option<u64>) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Runs a soak, and prints what it came to.
+/// Runs a soak, and prints its figures.
 ///
 /// # Errors
-/// When a client was refused or lost its session, a packet came twice or altered, one is not accounted for, or the
+/// When a client was refused or lost its session, a packet arrived twice or altered, one is not accounted for, or the
 /// server's memory has grown.
 pub(crate) fn soak(godot: &Headless, plan: &Plan) -> Result<()> {
-    // Each client has two sockets here, its own and the link's, and keeps them for a while after it is gone.
+    // Each client has two sockets here, its own and the link's, and keeps them for a while after it has ended.
     raise_file_limit();
-    let server = Server::start(godot, Classes::Ours, &[format!("forget={FORGET}")])?;
+    let server = Server::start(godot, Classes::Ours, &[format!("forget={IDLE_LIMIT}")])?;
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, server.port()));
     let link = Relay::start(
         address,
@@ -111,16 +112,16 @@ pub(crate) fn soak(godot: &Headless, plan: &Plan) -> Result<()> {
         },
         plan.seed,
     )?;
-    let mut crowd = Crowd {
+    let mut clients = Clients {
         entrance: link.address()?,
         trust: Trust::in_root(&godot::trusted_root()?)?,
         rng: SeededRng::from_seeds(&[plan.seed, 1]),
         link,
-        seats: Vec::new(),
-        gone: Vec::new(),
+        slots: Vec::new(),
+        ended: Vec::new(),
         totals: Totals::default(),
     };
-    let memory = crowd.live(server, plan)?;
+    let memory = clients.run(server, plan)?;
     memory.check(plan)
 }
 
@@ -135,7 +136,7 @@ impl Memory {
             .filter(|(at, _)| (from..=to).contains(at))
             .map(|(_, bytes)| *bytes)
             .collect();
-        ensure!(!within.is_empty(), "the memory was not looked at in time");
+        ensure!(!within.is_empty(), "the memory was not measured in time");
         Ok(within.iter().sum::<u64>() as f64 / within.len() as f64)
     }
 
@@ -159,14 +160,14 @@ impl Memory {
 }
 
 /// All clients.
-struct Crowd {
+struct Clients {
     entrance: SocketAddr,
     trust: Trust,
     rng: SeededRng,
     link: Relay,
-    seats: Vec<Seat>,
-    /// Clients that say nothing more, and since when.
-    gone: Vec<(Box<Talk>, Instant)>,
+    slots: Vec<Slot>,
+    /// Clients that have closed or crashed, and when.
+    ended: Vec<(Box<ActiveClient>, Instant)>,
     totals: Totals,
 }
 
@@ -174,11 +175,11 @@ struct Crowd {
 #[derive(Debug, Default)]
 struct Totals {
     sessions: u64,
-    goodbyes: u64,
+    closes: u64,
     crashes: u64,
     sent: u64,
     received: u64,
-    /// Went to clients that had crashed.
+    /// Arrived at clients that had crashed.
     unread: u64,
     /// Were not answered, and were dropped by the system.
     missing: u64,
@@ -186,25 +187,25 @@ struct Totals {
 }
 
 /// A place for one client after the other.
-enum Seat {
+enum Slot {
     Away {
         until: Instant,
     },
     Connecting(Box<Client>),
-    Talking {
-        talk: Box<Talk>,
+    Active {
+        active: Box<ActiveClient>,
         until: Instant,
         next: Instant,
     },
     /// Has sent its last packet.
     Settling {
-        talk: Box<Talk>,
+        active: Box<ActiveClient>,
         since: Instant,
     },
 }
 
 /// One session, as its client sees it.
-struct Talk {
+struct ActiveClient {
     client: Client,
     flow: std::sync::Arc<Flow>,
     number: u32,
@@ -212,41 +213,41 @@ struct Talk {
     received: u64,
     seen: HashSet<u32>,
     crashes: bool,
-    /// The system dropped packets of its.
+    /// The system dropped some of its packets.
     excused: bool,
 }
 
-impl Crowd {
-    fn live(&mut self, mut server: Server, plan: &Plan) -> Result<Memory> {
+impl Clients {
+    fn run(&mut self, mut server: Server, plan: &Plan) -> Result<Memory> {
         let began = Instant::now();
         let mut memory = Memory(Vec::new());
-        // They do not all come at once.
-        self.seats = (0..plan.clients)
-            .map(|_| Seat::Away {
-                until: began + Duration::from_millis(self.rng.within(AWAY)),
+        // They do not all begin at once.
+        self.slots = (0..plan.clients)
+            .map(|_| Slot::Away {
+                until: began + Duration::from_millis(self.rng.within(AWAY_TIME)),
             })
             .collect();
-        let mut next_look = began;
-        let mut next_word = began + Duration::from_secs(60);
+        let mut next_sample = began;
+        let mut next_report = began + Duration::from_secs(60);
         loop {
             let now = Instant::now();
             let is_over = now >= began + plan.length;
-            let is_empty = |seat: &Seat| matches!(seat, Seat::Away { .. });
-            if is_over && self.gone.is_empty() && self.seats.iter().all(is_empty) {
+            let is_empty = |slot: &Slot| matches!(slot, Slot::Away { .. });
+            if is_over && self.ended.is_empty() && self.slots.iter().all(is_empty) {
                 break;
             }
-            let seats = std::mem::take(&mut self.seats);
-            for seat in seats {
-                let seat = self.step(seat, is_over)?;
-                self.seats.push(seat);
+            let slots = std::mem::take(&mut self.slots);
+            for slot in slots {
+                let slot = self.step(slot, is_over)?;
+                self.slots.push(slot);
             }
-            self.bury()?;
-            if now >= next_look {
-                next_look = now + Duration::from_secs(1);
+            self.reap()?;
+            if now >= next_sample {
+                next_sample = now + Duration::from_secs(1);
                 memory.0.push((began.elapsed(), server.memory()?));
             }
-            if now >= next_word {
-                next_word = now + Duration::from_secs(60);
+            if now >= next_report {
+                next_report = now + Duration::from_secs(60);
                 eprintln!(
                     "    {} min: {} sessions, {} packets, {:.2} MB",
                     began.elapsed().as_secs() / 60,
@@ -262,103 +263,107 @@ impl Crowd {
         Ok(memory)
     }
 
-    fn step(&mut self, seat: Seat, is_over: bool) -> Result<Seat> {
+    fn step(&mut self, slot: Slot, is_over: bool) -> Result<Slot> {
         let now = Instant::now();
-        Ok(match seat {
-            Seat::Away { until } if now >= until && !is_over => {
-                Seat::Connecting(Box::new(Client::begin(&self.trust, self.entrance)?))
+        Ok(match slot {
+            Slot::Away { until } if now >= until && !is_over => {
+                Slot::Connecting(Box::new(Client::begin(&self.trust, self.entrance)?))
             }
-            Seat::Away { until } => Seat::Away { until },
-            Seat::Connecting(client) => self.connect(client)?,
-            Seat::Talking {
-                mut talk,
+            Slot::Away { until } => Slot::Away { until },
+            Slot::Connecting(client) => self.connect(client)?,
+            Slot::Active {
+                mut active,
                 until,
                 mut next,
             } => {
-                talk.listen()?;
+                active.receive()?;
                 if is_over || now >= until {
-                    if talk.crashes && !is_over {
-                        return Ok(self.leave(talk));
+                    if active.crashes && !is_over {
+                        return Ok(self.leave(active));
                     }
-                    talk.crashes = false;
-                    return Ok(Seat::Settling { talk, since: now });
+                    active.crashes = false;
+                    return Ok(Slot::Settling { active, since: now });
                 }
                 if now >= next {
-                    next = now + Duration::from_millis(self.rng.within(EVERY));
-                    talk.say(&mut self.rng)?;
+                    next = now + Duration::from_millis(self.rng.within(PACKET_INTERVAL));
+                    active.send(&mut self.rng)?;
                 }
-                Seat::Talking { talk, until, next }
+                Slot::Active {
+                    active,
+                    until,
+                    next,
+                }
             }
-            Seat::Settling { mut talk, since } => {
-                talk.listen()?;
-                if talk.is_settled() || self.is_excused(&mut talk, since)? {
-                    talk.client.close();
-                    return Ok(self.leave(talk));
+            Slot::Settling { mut active, since } => {
+                active.receive()?;
+                if active.is_settled() || self.is_excused(&mut active, since)? {
+                    active.client.close();
+                    return Ok(self.leave(active));
                 }
-                Seat::Settling { talk, since }
+                Slot::Settling { active, since }
             }
         })
     }
 
-    /// A client is gone, and another takes its place some time later.
-    fn leave(&mut self, talk: Box<Talk>) -> Seat {
+    /// A client has ended, and another takes its place some time later.
+    fn leave(&mut self, active: Box<ActiveClient>) -> Slot {
         let now = Instant::now();
-        self.gone.push((talk, now));
-        Seat::Away {
-            until: now + Duration::from_millis(self.rng.within(AWAY)),
+        self.ended.push((active, now));
+        Slot::Away {
+            until: now + Duration::from_millis(self.rng.within(AWAY_TIME)),
         }
     }
 
-    /// Counts and forgets clients that are gone for long enough.
-    fn bury(&mut self) -> Result<()> {
-        for (mut talk, since) in std::mem::take(&mut self.gone) {
-            let is_over = since.elapsed() >= GONE
-                && (talk.is_answered() || self.is_excused(&mut talk, since)?);
+    /// Counts and forgets clients that ended long enough ago.
+    fn reap(&mut self) -> Result<()> {
+        for (mut active, since) in std::mem::take(&mut self.ended) {
+            let is_over = since.elapsed() >= ADDRESS_HOLD
+                && (active.is_answered() || self.is_excused(&mut active, since)?);
             if is_over {
-                self.totals.add(&talk);
-                self.link.forget(talk.client.address()?);
+                self.totals.add(&active);
+                self.link.forget(active.client.address()?);
             } else {
-                self.gone.push((talk, since));
+                self.ended.push((active, since));
             }
         }
         Ok(())
     }
 
-    /// Whether a client need not wait any longer, though packets of its are missing: the system tells that it dropped as
-    /// many where a buffer was full, as it does on a busy machine.
+    /// Whether a client need not wait any longer though packets are missing, because the system dropped as many at full
+    /// buffers, as it does on a busy machine.
     ///
     /// # Errors
     /// When the time is over, and the system has dropped less than is missing.
-    fn is_excused(&mut self, talk: &mut Talk, since: Instant) -> Result<bool> {
-        if talk.excused || since.elapsed() < SETTLE_LIMIT {
-            return Ok(talk.excused);
+    fn is_excused(&mut self, active: &mut ActiveClient, since: Instant) -> Result<bool> {
+        if active.excused || since.elapsed() < SETTLE_LIMIT {
+            return Ok(active.excused);
         }
-        talk.excused = true;
-        self.totals.missing += talk.missing();
+        active.excused = true;
+        self.totals.missing += active.missing();
         let ports = [self.entrance.port(), self.link.server().port()];
         let dropped: u64 = ports.into_iter().filter_map(dropped_by_the_system).sum();
         ensure!(
             self.totals.missing <= dropped,
             "a client's packets are not accounted for: it sent {} and got {}, the link saw {:?}; {} are missing in all, of which the system dropped {dropped}",
-            talk.sent,
-            talk.received,
-            talk.flow.data(),
+            active.sent,
+            active.received,
+            active.flow.data(),
             self.totals.missing,
         );
         Ok(true)
     }
 
-    fn connect(&mut self, mut client: Box<Client>) -> Result<Seat> {
+    fn connect(&mut self, mut client: Box<Client>) -> Result<Slot> {
         client.poll(|_| {});
         match client.status() {
             endpoint::Status::Handshaking => {
                 let time = client.began().elapsed();
                 ensure!(
                     time < CONNECT_LIMIT,
-                    "a client was not let in within {time:?}:{}",
+                    "a client was not connected within {time:?}:{}",
                     self.trace(&client)
                 );
-                Ok(Seat::Connecting(client))
+                Ok(Slot::Connecting(client))
             }
             endpoint::Status::Connected => {
                 let now = Instant::now();
@@ -369,8 +374,8 @@ impl Crowd {
                 let handshake = client.began().elapsed();
                 self.totals.slowest_handshake = self.totals.slowest_handshake.max(handshake);
                 self.totals.sessions += 1;
-                Ok(Seat::Talking {
-                    talk: Box::new(Talk {
+                Ok(Slot::Active {
+                    active: Box::new(ActiveClient {
                         client: *client,
                         flow,
                         number: self.totals.sessions as u32,
@@ -380,7 +385,7 @@ impl Crowd {
                         crashes: self.rng.chance(CRASHES),
                         excused: false,
                     }),
-                    until: now + Duration::from_millis(self.rng.within(TALK)),
+                    until: now + Duration::from_millis(self.rng.within(ACTIVE_TIME)),
                     next: now,
                 })
             }
@@ -398,9 +403,9 @@ impl Crowd {
         flow.map_or_else(String::new, |flow| network::trace(&flow))
     }
 
-    /// Every packet went somewhere.
+    /// Accounts for every packet.
     fn reconcile(&mut self, server: Server) -> Result<()> {
-        // What went to the relay and what went to the server, and did not fit into the system's buffers.
+        // Datagrams to the relay and to the server that did not fit into the system's buffers.
         let before_link = dropped_by_the_system(self.entrance.port()).unwrap_or(0);
         let before_server = dropped_by_the_system(server.port()).unwrap_or(0);
         let data = self.link.data();
@@ -445,21 +450,21 @@ impl Crowd {
 }
 
 impl Totals {
-    fn add(&mut self, talk: &Talk) {
-        self.sent += talk.sent;
-        self.received += talk.received;
-        if talk.crashes {
+    fn add(&mut self, active: &ActiveClient) {
+        self.sent += active.sent;
+        self.received += active.received;
+        if active.crashes {
             self.crashes += 1;
         } else {
-            self.goodbyes += 1;
+            self.closes += 1;
         }
-        self.unread += talk.flow.data().to_client.passed() - talk.received;
+        self.unread += active.flow.data().to_client.passed() - active.received;
     }
 }
 
-impl Talk {
-    /// Takes what has come.
-    fn listen(&mut self) -> Result<()> {
+impl ActiveClient {
+    /// Takes the packets that have arrived.
+    fn receive(&mut self) -> Result<()> {
         let (seen, received) = (&mut self.seen, &mut self.received);
         let mut problem = None;
         self.client.poll(|bytes| {
@@ -467,11 +472,11 @@ impl Talk {
             match packet::read(bytes) {
                 Some((sender, number)) if sender == self.number => {
                     if !seen.insert(number) {
-                        problem = Some("a packet came twice");
+                        problem = Some("a packet arrived twice");
                     }
                 }
-                Some(_) => problem = Some("a packet of another client came"),
-                None => problem = Some("a packet came altered"),
+                Some(_) => problem = Some("a packet of another client arrived"),
+                None => problem = Some("a packet arrived altered"),
             }
         });
         if let Some(problem) = problem {
@@ -486,7 +491,7 @@ impl Talk {
         Ok(())
     }
 
-    fn say(&mut self, rng: &mut SeededRng) -> Result<()> {
+    fn send(&mut self, rng: &mut SeededRng) -> Result<()> {
         let size = rng.within(packet::SMALLEST as u64..=1_200) as usize;
         let packet = packet::numbered(self.number, self.sent as u32, size, rng);
         self.client.send(&packet)?;
@@ -516,7 +521,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn grown_memory_is_told() {
+    fn grown_memory_is_reported() {
         let plan = Plan::short(0);
         let flat = Memory((0..120).map(|s| (Duration::from_secs(s), 1_000)).collect());
         flat.check(&plan).unwrap();

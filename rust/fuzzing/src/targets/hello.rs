@@ -1,4 +1,4 @@
-//! The first look at a stranger's datagram: is it a hello, and does its cookie hold?
+//! The check of an unverified client's datagram: is it a ClientHello, and is its cookie valid?
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Mutex, PoisonError};
@@ -23,18 +23,18 @@ const LONGEST: usize = 4096;
 pub(crate) fn run(datagram: &[u8]) {
     let clock = sides::begin_run();
     random::select(Stream::Server);
-    // Made once: its answers depend on nothing that came before, which this relies on and so tests.
+    // Made once: this relies on answers that do not depend on earlier datagrams, and so tests that.
     static JAR: Mutex<Option<CookieJar>> = Mutex::new(None);
     let mut jar = JAR.lock().unwrap_or_else(PoisonError::into_inner);
     let jar = jar.get_or_insert_with(|| CookieJar::new(clock.now()).expect("a jar is made"));
-    let mut greet = |datagram: &[u8], client| {
+    let mut verify_cookie = |datagram: &[u8], client| {
         jar.verify_cookie(datagram, client, clock.now())
             .expect("a cookie is computed")
     };
-    match greet(datagram, CLIENT_ADDRESS) {
+    match verify_cookie(datagram, CLIENT_ADDRESS) {
         CookieCheck::NotClientHello => {}
         CookieCheck::Verified => {
-            assert_ne!(greet(datagram, ELSEWHERE), CookieCheck::Verified);
+            assert_ne!(verify_cookie(datagram, ELSEWHERE), CookieCheck::Verified);
         }
         CookieCheck::Unverified(request) => {
             let request = request.as_bytes();
@@ -43,25 +43,32 @@ pub(crate) fn run(datagram: &[u8]) {
             let cookie = &request[request.len() - 32..];
             // Wherever a client cuts its hello, it is the same client.
             let fragment = first_fragment(datagram, &[]);
-            let CookieCheck::Unverified(of_fragment) = greet(&fragment, CLIENT_ADDRESS) else {
+            let CookieCheck::Unverified(of_fragment) = verify_cookie(&fragment, CLIENT_ADDRESS)
+            else {
                 panic!("a first fragment is answered");
             };
             assert_eq!(of_fragment.as_bytes(), request);
             let fragment = first_fragment(datagram, cookie);
-            assert_eq!(greet(&fragment, CLIENT_ADDRESS), CookieCheck::Verified);
+            assert_eq!(
+                verify_cookie(&fragment, CLIENT_ADDRESS),
+                CookieCheck::Verified
+            );
             let Some(second) = with_cookie(datagram, cookie) else {
                 return;
             };
-            assert_eq!(greet(&second, CLIENT_ADDRESS), CookieCheck::Verified);
+            assert_eq!(
+                verify_cookie(&second, CLIENT_ADDRESS),
+                CookieCheck::Verified
+            );
             assert!(matches!(
-                greet(&second, ELSEWHERE),
+                verify_cookie(&second, ELSEWHERE),
                 CookieCheck::Unverified(_)
             ));
             // What the cookie is for cannot be changed afterwards: here, the client's random.
             let mut other = second.clone();
             other[SESSION_ID - 1] ^= 1;
             assert!(matches!(
-                greet(&other, CLIENT_ADDRESS),
+                verify_cookie(&other, CLIENT_ADDRESS),
                 CookieCheck::Unverified(_)
             ));
         }

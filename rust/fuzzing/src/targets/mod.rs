@@ -36,7 +36,7 @@ fn walk(side: &mut Side, clock: &mut Clock, input: &mut Bytes<'_>) -> Vec<Vec<u8
         }
         side.datagrams();
     }
-    // Nothing lives on past its time.
+    // Every handshake has ended by then.
     clock.advance(Duration::from_secs(61));
     side.handle_timeouts(*clock);
     assert_ne!(side.status(), Some(dtls::Status::Handshaking));

@@ -1,4 +1,4 @@
-//! A client and a server, and a network between them that does what the input says.
+//! A client, a server, and a network between them whose events the input lists.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -126,7 +126,7 @@ impl Network {
         self.collect();
     }
 
-    /// The client's program ends without a goodbye, and another one begins at its address.
+    /// The client's program ends without a close_notify, and another one begins at its address.
     pub(crate) fn start_client_again(&mut self) {
         self.client = Side::client(self.clock);
         self.collect();

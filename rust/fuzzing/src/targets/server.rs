@@ -4,11 +4,11 @@ use crate::sides::{self, Side};
 use crate::steps::{Bytes, Step};
 
 pub(crate) fn run(input: &[u8]) {
-    talk(input);
+    run_input(input);
 }
 
 /// The packets that the server took.
-pub(crate) fn talk(input: &[u8]) -> Vec<Vec<u8>> {
+pub(crate) fn run_input(input: &[u8]) -> Vec<Vec<u8>> {
     let mut clock = sides::begin_run();
     let mut side = Side::server(clock);
     let mut input = Bytes(input);

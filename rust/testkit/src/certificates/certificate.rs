@@ -1,4 +1,4 @@
-//! One X.509 certificate, from what it says to the signed thing.
+//! Builds and signs one X.509 certificate.
 
 use std::ffi::c_int;
 
@@ -15,10 +15,10 @@ use openssl::x509::{X509, X509Builder, X509Extension, X509Name, X509NameRef};
 
 use super::{Leaf, Result, key};
 
-/// An extension nobody knows, under the arc that is reserved for examples.
+/// An unknown extension, under the arc that is reserved for examples.
 const PADDING_EXTENSION: &str = "2.999.1";
 
-/// Who signs: a certificate and its key, or the key of the certificate itself.
+/// The issuer: a certificate and its key, or no certificate for a self-signed one.
 pub(crate) struct Signer<'a> {
     pub(crate) key: &'a PKey<Private>,
     pub(crate) certificate: Option<&'a X509>,
@@ -82,13 +82,13 @@ pub(crate) fn leaf(leaf: &Leaf, key: &PKey<Private>, signer: &Signer<'_>) -> Res
     finish(builder, &padding(leaf.padding)?, signer)
 }
 
-/// A serial number that is encoded with a zero too many.
+/// A serial number that is encoded with a superfluous zero.
 fn padded_serial() -> Result<Asn1Integer> {
     let mut bytes = [0; 20];
     openssl::rand::rand_bytes(&mut bytes[1..])?;
     bytes[1] &= 0x7f;
     let number = BigNum::new()?.to_asn1_integer()?;
-    // SAFETY: the number is alive and nobody else's; OpenSSL copies as many bytes as is said.
+    // SAFETY: `number` owns its ASN1_INTEGER, and `data` is valid for `length` bytes, which OpenSSL copies.
     let is_set = unsafe {
         let (data, length) = (bytes.as_ptr().cast(), bytes.len() as c_int);
         openssl_sys::ASN1_STRING_set(number.as_ptr().cast(), data, length) == 1
@@ -183,7 +183,7 @@ fn name(common_name: Option<&str>) -> Result<X509Name> {
     Ok(name.build())
 }
 
-/// By OpenSSL's clock, which is the one that certificates are judged by.
+/// By OpenSSL's clock, which verification uses.
 fn days_from_now(days: i64) -> Result<Asn1Time> {
     const DAY: i64 = 24 * 60 * 60;
     let since_1970 = Asn1Time::from_unix(0)?.diff(&*Asn1Time::days_from_now(0)?)?;

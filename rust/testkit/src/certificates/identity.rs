@@ -1,4 +1,4 @@
-//! A private key with the certificates that speak for it.
+//! A private key with its certificate and the intermediates.
 
 use openssl::pkey::{PKey, Private};
 use openssl::symm::Cipher;

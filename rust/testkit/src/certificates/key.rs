@@ -57,7 +57,7 @@ fn on_curve(curve: Nid) -> Result<PKey<Private>> {
     PKey::from_ec_key(EcKey::generate(&group)?)
 }
 
-/// The digest that a key of this kind signs with; Ed25519 brings its own.
+/// The digest that a key of this kind signs with; Ed25519 has its own.
 pub(crate) fn digest(key: &PKey<Private>) -> MessageDigest {
     if key.id() == Id::ED25519 {
         MessageDigest::null()

@@ -1,4 +1,4 @@
-//! What a certificate at the end of a chain says.
+//! The contents of an end-entity certificate.
 
 use std::net::IpAddr;
 

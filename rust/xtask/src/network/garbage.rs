@@ -1,4 +1,4 @@
-//! Datagrams that a hostile network may send: nothing of them is worth anything.
+//! Invalid datagrams of every kind that a hostile network may send.
 
 use testkit::SeededRng;
 use testkit::relay::MAX_UDP_PAYLOAD;
@@ -13,16 +13,16 @@ const DTLS_1_2: [u8; 2] = [254, 253];
 /// The largest record that a peer may send (RFC 5246 section 6.2.3).
 const MAX_RECORD: usize = (1 << 14) + 2048;
 /// `close_notify`, `unexpected_message`, `bad_record_mac`, `handshake_failure`, `decrypt_error`, `no_renegotiation`
-/// (RFC 5246 section 7.2), and one that nobody knows.
+/// (RFC 5246 section 7.2), and an unknown one.
 const ALERTS: &[u8] = &[0, 10, 20, 40, 51, 100, 255];
 
-/// What an attacker has overheard.
+/// Datagrams that an attacker has captured.
 pub(crate) struct Overheard {
-    /// What went this way in this session.
+    /// Of this session, in the direction of the attack.
     pub(crate) same_way: Vec<Vec<u8>>,
-    /// What went the other way.
+    /// Of this session, in the other direction.
     pub(crate) other_way: Vec<Vec<u8>>,
-    /// What went either way in other sessions.
+    /// Of other sessions, in both directions.
     pub(crate) others: Vec<Vec<u8>>,
 }
 
@@ -133,7 +133,7 @@ fn record(rng: &mut SeededRng, kind: u8, epoch: u16, contents: &[u8]) -> Vec<u8>
     let mut record = vec![kind];
     record.extend(rng.pick(&[DTLS_1_2, DTLS_1_2, DTLS_1_0]));
     record.extend(epoch.to_be_bytes());
-    // Mostly a number that could come next.
+    // Mostly a number that a receiver may expect.
     let number = if rng.chance(0.9) {
         rng.below(2_000)
     } else {
@@ -168,7 +168,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn garbage_of_every_size_comes() {
+    fn garbage_has_every_size() {
         let mut rng = SeededRng::new(3);
         let overheard = Overheard {
             same_way: vec![rng.bytes(200)],

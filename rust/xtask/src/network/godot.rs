@@ -12,7 +12,7 @@ use crate::process::{self, Finished, Running};
 use crate::project::Headless;
 use crate::{check, workspace};
 
-/// Frames a second of servers and clients: answers come within some milliseconds, and a core is left to others.
+/// Frames a second of servers and clients: answers take some milliseconds, and a core stays free.
 const FRAMES: u32 = 100;
 /// How long a server may take to listen, and to end when it was asked to.
 const START_LIMIT: Duration = Duration::from_secs(60);
@@ -71,7 +71,7 @@ impl Server {
         let line = running.lines().iter().find(|line| listens(line));
         let port = line
             .and_then(|line| line.split(' ').nth(1)?.parse().ok())
-            .context("the server tells no port")?;
+            .context("the server prints no port")?;
         Ok(Self {
             running,
             folder,
@@ -91,7 +91,7 @@ impl Server {
 
     /// The memory that it has in use, in bytes.
     pub(crate) fn memory(&self) -> Result<u64> {
-        memory(self.running.id()).context("this system does not tell a program's memory")
+        memory(self.running.id()).context("this system does not report a program's memory")
     }
 
     /// What it counted last; it counts each second.
@@ -130,7 +130,7 @@ impl Stats {
         number(&self.0, name)
     }
 
-    /// An error unless no packet came twice or altered, and none was left unsent.
+    /// An error if a packet arrived twice or altered, or was not sent.
     pub(crate) fn ensure_clean(&self) -> Result<()> {
         for name in ["twice", "altered", "unsent"] {
             let count = self.count(name)?;
@@ -193,7 +193,7 @@ pub(crate) fn start_clients(
     process::start(command(godot, "client", classes, settings), None)
 }
 
-/// Waits for the end of `links/client.tscn`; the result is what each client told, and all that was printed.
+/// Waits for the end of `links/client.tscn`; the result is each client's report, and all lines.
 pub(crate) fn finish_clients(
     clients: Running,
     limit: Duration,

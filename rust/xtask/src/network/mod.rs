@@ -20,8 +20,8 @@ const SEED_VARIABLE: &str = "OPENSSL_DTLS_SEED";
 
 /// Runs `body` with a seed: the one in `OPENSSL_DTLS_SEED`, else another each time. A failure names it.
 ///
-/// What is chosen with a seed is the same each time; when things happen is up to the system, so that a run with the same
-/// seed is alike, and not equal.
+/// What is drawn from a seed is the same each time. The times are the system's, so that runs with the same seed are alike
+/// but not equal.
 pub(crate) fn with_seed(body: impl FnOnce(u64) -> Result<()>) -> Result<()> {
     let seed = match std::env::var(SEED_VARIABLE) {
         Ok(text) => text
@@ -32,7 +32,7 @@ pub(crate) fn with_seed(body: impl FnOnce(u64) -> Result<()>) -> Result<()> {
     body(seed).with_context(|| format!("with the seed {seed} ({SEED_VARIABLE}={seed} repeats it)"))
 }
 
-/// A number that is another one each time.
+/// A different number each time.
 pub(crate) fn fresh_seed() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     let nanoseconds = since.unwrap_or(Duration::ZERO).as_nanos() as u64;
@@ -40,7 +40,7 @@ pub(crate) fn fresh_seed() -> u64 {
     SeededRng::new(nanoseconds).below(1_000_000_000)
 }
 
-/// The memory that a program has in use, in bytes: its resident set; nothing where the system does not tell.
+/// The memory that a program has in use, in bytes: its resident set; `None` where the system does not report it.
 #[cfg(target_os = "linux")]
 pub(crate) fn memory(process: u32) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;

@@ -1,4 +1,4 @@
-//! Packets that say who sent them, which one they are, and whether they were altered: `godot_project/links/packet.gd`.
+//! Packets with their sender, their number and a digest: `godot_project/links/packet.gd`.
 
 use openssl::sha::sha256;
 

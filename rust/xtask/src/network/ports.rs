@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 /// How long a program may take to open its port.
 const START_LIMIT: Duration = Duration::from_secs(30);
 
-/// An error that says what to do if the UDP port is taken.
+/// An error that names the port and a command, if the UDP port is in use.
 pub(crate) fn require_free(port: u16) -> Result<()> {
     UdpSocket::bind(("0.0.0.0", port)).map(drop).with_context(|| {
         format!(
@@ -17,13 +17,13 @@ pub(crate) fn require_free(port: u16) -> Result<()> {
     })
 }
 
-/// Waits until a program has opened its UDP port. A try to bind it ourselves could make the program's fail.
+/// Waits until a program has opened its UDP port. Binding the port to test it could make the program's bind fail.
 ///
-/// `look` is called again and again, and ends the wait with its error.
-pub(crate) fn wait_until_open(port: u16, mut look: impl FnMut() -> Result<()>) -> Result<()> {
+/// `check` is called repeatedly; its error ends the wait.
+pub(crate) fn wait_until_open(port: u16, mut check: impl FnMut() -> Result<()>) -> Result<()> {
     let deadline = Instant::now() + START_LIMIT;
     while !is_open(port) {
-        look()?;
+        check()?;
         if Instant::now() > deadline {
             bail!(
                 "the server did not open UDP port {port} within {} s",
@@ -49,15 +49,15 @@ fn is_open(port: u16) -> bool {
     })
 }
 
-/// Gives the server time to open its port; a first datagram that comes too early is sent again.
+/// Gives the server time to open its port; a first datagram that arrives too early is sent again.
 #[cfg(not(target_os = "linux"))]
 fn is_open(_: u16) -> bool {
     std::thread::sleep(Duration::from_secs(1));
     true
 }
 
-/// How many datagrams the system has dropped because a UDP port's buffer was full, since it was opened; nothing where
-/// the system does not tell.
+/// How many datagrams the system has dropped because a UDP port's buffer was full, since it was opened; `None` where
+/// the system does not report it.
 #[cfg(target_os = "linux")]
 pub(crate) fn dropped_by_the_system(port: u16) -> Option<u64> {
     let local = format!(":{port:04X}");
@@ -80,7 +80,7 @@ pub(crate) fn dropped_by_the_system(port: u16) -> Option<u64> {
     found
 }
 
-/// How many datagrams the system has dropped because a UDP port's buffer was full; nothing where it does not tell.
+/// How many datagrams the system has dropped because a UDP port's buffer was full; `None` where it does not report it.
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn dropped_by_the_system(_: u16) -> Option<u64> {
     None

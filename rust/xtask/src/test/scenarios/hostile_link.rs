@@ -1,4 +1,4 @@
-//! A link whose owner sends both ends whatever he likes, under the addresses of both.
+//! An attacker on the link who sends any datagram to either end, with the other end's address.
 
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
@@ -23,64 +23,64 @@ const AT_ONCE: usize = 8;
 const LIMIT: Duration = Duration::from_secs(60);
 /// By how many bytes a process may grow: queues fill up, and have their bounds.
 const GROWTH: u64 = 8_000_000;
-/// For how long both ends are under fire, with and without established sessions.
-const FIRE: Duration = Duration::from_secs(5);
+/// For how long both ends are attacked, with and without established sessions.
+const ATTACK_TIME: Duration = Duration::from_secs(5);
 
-/// Established sessions survive anything: nothing of theirs is lost, altered, or comes twice.
+/// Established sessions survive any datagram: none of their packets is lost, altered, or arrives twice.
 pub(crate) fn established(context: &Context) -> Result<()> {
     with_seed(|seed| {
-        let mut range = Range::open(context, seed)?;
+        let mut link = HostileLink::open(context, seed)?;
         // Packets of usual size leave room in all queues; then all must arrive.
-        let told = range.established(context, Size::Usual)?;
-        let lost: u64 = range.lost(&told)?;
-        let dropped = range.dropped_by_the_system();
+        let told = link.established(context, Size::Usual)?;
+        let lost: u64 = link.lost(&told)?;
+        let dropped = link.dropped_by_the_system();
         ensure!(
             lost <= dropped,
             "{lost} packets were lost, of which the system dropped {dropped}"
         );
-        // Huge ones fill queues, which then drop what comes; the sessions go on all the same.
-        range.established(context, Size::Any)?;
-        range.close()
+        // Huge ones fill queues, which then drop datagrams; the sessions stay.
+        link.established(context, Size::Any)?;
+        link.close()
     })
 }
 
-/// Whatever comes during handshakes, they end, and new ones succeed as soon as the link is good again.
+/// Handshakes end whatever arrives during them, and new ones succeed as soon as the attack is over.
 pub(crate) fn handshakes(context: &Context) -> Result<()> {
     with_seed(|seed| {
-        let mut range = Range::open(context, seed)?;
-        range.handshakes(context)?;
-        range.close()
+        let mut link = HostileLink::open(context, seed)?;
+        link.handshakes(context)?;
+        link.close()
     })
 }
 
-/// A server, the link in front of it, and the one who fires from there.
-struct Range {
+/// A server, the relay in front of it, and the attacker on the relay.
+struct HostileLink {
     server: Server,
-    link: Relay,
+    relay: Relay,
     rng: SeededRng,
-    /// What was overheard in sessions that are over.
+    /// Datagrams captured in sessions that have ended.
     past: Vec<Vec<u8>>,
-    fired: u64,
+    sent: u64,
     began: Instant,
 }
 
-impl Range {
+impl HostileLink {
     fn open(context: &Context, seed: u64) -> Result<Self> {
         let server = Server::start(&context.godot, Classes::Ours, &["forget=20".to_owned()])?;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, server.port()));
         Ok(Self {
             server,
-            link: Relay::start(address, Faults::default(), 0)?,
+            relay: Relay::start(address, Faults::default(), 0)?,
             rng: SeededRng::new(seed),
             past: Vec::new(),
-            fired: 0,
+            sent: 0,
             began: Instant::now(),
         })
     }
 
     fn start_clients(&self, context: &Context, more: &[String]) -> Result<Running> {
         let mut settings = vec![
-            format!("port={}", self.link.address()?.port()),
+            format!("port={}", self.relay.address()?.port()),
             format!("clients={CLIENTS}"),
             format!("every={EVERY}"),
         ];
@@ -88,29 +88,29 @@ impl Range {
         godot::start_clients(&context.godot, Classes::Ours, &settings)
     }
 
-    /// Has clients connect and talk, and fires at them meanwhile; all must stay connected.
+    /// Attacks clients that exchange packets; all must stay connected.
     fn established(&mut self, context: &Context, size: Size) -> Result<Vec<Told>> {
         self.forget_all();
-        let seconds = FIRE.as_secs() + 3;
+        let seconds = ATTACK_TIME.as_secs() + 3;
         let clients =
             self.start_clients(context, &[format!("packets={}", 1_000 * seconds / EVERY)])?;
-        wait_until("four clients that talk", LIMIT, || {
-            let flows = self.link.flows();
-            let talks = |flow: &Arc<Flow>| flow.data().to_client.arrived > 5;
-            Ok(flows.len() == CLIENTS && flows.iter().all(talks))
+        wait_until("four clients that exchange packets", LIMIT, || {
+            let flows = self.relay.flows();
+            let is_active = |flow: &Arc<Flow>| flow.data().to_client.arrived > 5;
+            Ok(flows.len() == CLIENTS && flows.iter().all(is_active))
         })?;
         let before = (self.server.memory()?, memory(clients.id()).unwrap_or(0));
-        let fired = self.fired;
-        let end = Instant::now() + FIRE;
+        let sent = self.sent;
+        let end = Instant::now() + ATTACK_TIME;
         while Instant::now() < end {
             let marks = self.marks();
-            for flow in self.link.flows() {
-                self.fire_at(&flow, AT_ONCE, AT_ONCE, size);
+            for flow in self.relay.flows() {
+                self.attack_flow(&flow, AT_ONCE, AT_ONCE, size);
             }
-            self.fire_from_strangers(size)?;
-            // Until each end has looked at what it got, so that no queue overflows.
-            let patience = Instant::now() + Duration::from_secs(1);
-            while size == Size::Usual && !self.are_past(&marks) && Instant::now() < patience {
+            self.attack_server(size)?;
+            // Until each end has read what arrived, so that no queue overflows.
+            let limit = Instant::now() + Duration::from_secs(1);
+            while size == Size::Usual && !self.are_past(&marks) && Instant::now() < limit {
                 std::thread::sleep(Duration::from_millis(2));
             }
             std::thread::sleep(Duration::from_millis(1));
@@ -118,8 +118,8 @@ impl Range {
         let after = (self.server.memory()?, memory(clients.id()).unwrap_or(0));
         let (told, lines) = godot::finish_clients(clients, LIMIT)?;
         println!(
-            "{} datagrams fired; server {:.2} to {:.2} MB, clients {:.2} to {:.2} MB; {} of {} packets lost",
-            self.fired - fired,
+            "{} datagrams sent; server {:.2} to {:.2} MB, clients {:.2} to {:.2} MB; {} of {} packets lost",
+            self.sent - sent,
             before.0 as f64 / 1e6,
             after.0 as f64 / 1e6,
             before.1 as f64 / 1e6,
@@ -151,9 +151,9 @@ impl Range {
         Ok(told)
     }
 
-    /// Fires at clients that are connecting, slowly; once the fire is over, all must connect and talk.
+    /// Attacks clients that are connecting, slowly; after the attack, all must connect and exchange packets.
     fn handshakes(&mut self, context: &Context) -> Result<()> {
-        self.link.set_faults(Faults {
+        self.relay.set_faults(Faults {
             reordering: 1.0,
             delay: 300..=600,
             ..Faults::default()
@@ -163,34 +163,34 @@ impl Range {
             &[
                 "packets=20".to_owned(),
                 "attempts=1000".to_owned(),
-                // A client whose handshake was led astray would wait for a minute.
+                // A client whose handshake was derailed would wait for a minute.
                 "patience=10".to_owned(),
             ],
         )?;
         wait_until("a client's first hello", LIMIT, || {
-            Ok(!self.link.flows().is_empty())
+            Ok(!self.relay.flows().is_empty())
         })?;
         let before = self.server.memory()?;
-        let end = Instant::now() + FIRE;
+        let end = Instant::now() + ATTACK_TIME;
         // Until the first packet of a session passes.
         let mut during_handshakes = 0;
         while Instant::now() < end {
-            if self.link.data().both().arrived == 0 {
-                during_handshakes = self.fired;
+            if self.relay.data().both().arrived == 0 {
+                during_handshakes = self.sent;
             }
-            // Clients that began anew are new ones to the link; the last ones are those that still run.
-            let mut flows = self.link.flows();
+            // A client that begins again is a new flow; the last flows are those of the running attempts.
+            let mut flows = self.relay.flows();
             for flow in flows.split_off(flows.len().saturating_sub(CLIENTS)) {
                 // Not so much that no handshake gets beyond its first flight.
                 let to_server = self.rng.index(3);
                 let to_client = usize::from(self.rng.chance(0.05));
-                self.fire_at(&flow, to_server, to_client, Size::Any);
+                self.attack_flow(&flow, to_server, to_client, Size::Any);
             }
-            self.fire_from_strangers(Size::Any)?;
+            self.attack_server(Size::Any)?;
             std::thread::sleep(Duration::from_millis(10));
         }
         let after = self.server.memory()?;
-        self.link.set_faults(Faults::default());
+        self.relay.set_faults(Faults::default());
         let (told, lines) = godot::finish_clients(clients, LIMIT)?;
         ensure!(told.len() == CLIENTS, "{} clients told", told.len());
         let stats = self.server.stats()?;
@@ -201,11 +201,11 @@ impl Range {
         }
         ensure!(
             during_handshakes > 200,
-            "{during_handshakes} datagrams were fired before a session was there: {stats}"
+            "{during_handshakes} datagrams were sent before a session was there: {stats}"
         );
         println!(
-            "{} datagrams fired; {during_handshakes} of them before the first session; {attempts} handshakes begun by {CLIENTS} clients; server {:.2} to {:.2} MB",
-            self.fired,
+            "{} datagrams sent; {during_handshakes} of them before the first session; {attempts} handshakes begun by {CLIENTS} clients; server {:.2} to {:.2} MB",
+            self.sent,
             before as f64 / 1e6,
             after as f64 / 1e6
         );
@@ -230,7 +230,7 @@ impl Range {
         Ok(())
     }
 
-    fn fire_at(&mut self, flow: &Flow, to_server: usize, to_client: usize, size: Size) {
+    fn attack_flow(&mut self, flow: &Flow, to_server: usize, to_client: usize, size: Size) {
         let (up, down) = (flow.payloads(To::Server), flow.payloads(To::Client));
         for (way, count, same_way, other_way) in [
             (To::Server, to_server, &up, &down),
@@ -243,13 +243,13 @@ impl Range {
             };
             for _ in 0..count {
                 let datagram = garbage::any(&mut self.rng, &overheard, size);
-                self.link.inject(flow, way, &datagram);
-                self.fired += 1;
+                self.relay.inject(flow, way, &datagram);
+                self.sent += 1;
             }
         }
-        // For the others, and for those who come later.
-        let heard = if self.rng.chance(0.5) { up } else { down };
-        if let Some(datagram) = heard.last() {
+        // For attacks on other and later sessions.
+        let captured = if self.rng.chance(0.5) { up } else { down };
+        if let Some(datagram) = captured.last() {
             if self.past.len() == 100 {
                 let place = self.rng.index(100);
                 self.past.swap_remove(place);
@@ -258,9 +258,9 @@ impl Range {
         }
     }
 
-    /// Fires at the server from addresses that it does not know.
-    fn fire_from_strangers(&mut self, size: Size) -> Result<()> {
-        let stranger = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+    /// Attacks the server from unknown addresses.
+    fn attack_server(&mut self, size: Size) -> Result<()> {
+        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
         let overheard = Overheard {
             same_way: self.past.clone(),
             other_way: Vec::new(),
@@ -268,9 +268,9 @@ impl Range {
         };
         for _ in 0..AT_ONCE {
             let datagram = garbage::any(&mut self.rng, &overheard, size);
-            // What the system does not send is no loss.
-            let _ = stranger.send_to(&datagram, self.link.server());
-            self.fired += 1;
+            // A datagram that the system does not send needs no replacement.
+            let _ = socket.send_to(&datagram, self.relay.server());
+            self.sent += 1;
         }
         Ok(())
     }
@@ -281,10 +281,10 @@ impl Range {
             let data = flow.data();
             (data.to_server.arrived, data.to_client.arrived)
         };
-        self.link.flows().iter().map(sent).collect()
+        self.relay.flows().iter().map(sent).collect()
     }
 
-    /// Whether each end has sent at least two more; the first may have been on its way already.
+    /// Whether each end has sent at least two more; the first may have been in flight already.
     fn are_past(&self, marks: &[(u64, u64)]) -> bool {
         let now = self.marks();
         let mut both = now.iter().zip(marks);
@@ -302,9 +302,9 @@ impl Range {
     }
 
     fn dropped_by_the_system(&self) -> u64 {
-        let servers = dropped_by_the_system(self.link.server().port()).unwrap_or(0);
+        let servers = dropped_by_the_system(self.relay.server().port()).unwrap_or(0);
         let entrances = self
-            .link
+            .relay
             .address()
             .ok()
             .and_then(|address| dropped_by_the_system(address.port()));
@@ -312,8 +312,8 @@ impl Range {
     }
 
     fn forget_all(&mut self) {
-        for flow in self.link.flows() {
-            self.link.forget(flow.client());
+        for flow in self.relay.flows() {
+            self.relay.forget(flow.client());
         }
     }
 
