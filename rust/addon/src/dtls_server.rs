@@ -30,11 +30,11 @@ pub(crate) fn end_threads() {
     POOL.shut_down();
 }
 
-/// Turns the clients of a UDP server into DTLS peers. Mirrors the engine's [DTLSServer], on OpenSSL.
+/// Makes DTLS peers of the clients of a UDP server. Mirrors the engine's [DTLSServer], on OpenSSL.
 ///
-/// A client's first packet is answered with a cookie and forgotten, so that a server keeps nothing of those who send with false addresses: [method take_connection] then returns a peer in [constant OpenSSLPacketPeerDTLS.STATUS_ERROR], and the same client shows up again with its cookie (RFC 6347 section 4.2.1).
+/// A client's first packet is answered with a cookie and not stored, so that packets from false addresses take no memory: [method take_connection] then returns a peer in [constant OpenSSLPacketPeerDTLS.STATUS_ERROR], and the same client sends its packet again with the cookie (RFC 6347 section 4.2.1).
 ///
-/// When more than four clients shake hands at once, threads do what takes long of it, so that the game's frames stay short; [method OpenSSLPacketPeerDTLS.poll] then returns at once, and in a later frame the peer is connected. This needs a second processor, and UDP peers of [OpenSSLUDPServer].
+/// When more than four handshakes run at once, threads make the signatures, so that the game's frames stay short; [method OpenSSLPacketPeerDTLS.poll] then returns at once, and in a later frame the peer is connected. This needs a second processor, and UDP peers of [OpenSSLUDPServer].
 ///
 /// Engine page: https://docs.godotengine.org/en/stable/classes/class_dtlsserver.html
 #[derive(GodotClass)]
@@ -42,7 +42,7 @@ pub(crate) fn end_threads() {
 pub(crate) struct OpenSslDtlsServer {
     base: Base<RefCounted>,
 
-    /// How many clients may be shaking hands at once. When one more begins, the one that has taken longest is dropped: so a flood of handshakes that are never finished takes no more memory than that (about 70 KB each) and keeps nobody out. Clients that are connected do not count.
+    /// How many handshakes may be unfinished at once. When one more begins, the oldest is dropped: so a flood of handshakes that are never finished takes no more memory than that (about 70 KB each) and does not keep other clients out. Clients that are connected do not count.
     #[var(
         get = get_max_handshakes,
         set = set_max_handshakes,
@@ -58,12 +58,12 @@ pub(crate) struct OpenSslDtlsServer {
     #[init(val = PhantomVar::default())]
     handshake_timeout: PhantomVar<f64>,
 
-    /// How long the messages of a handshake wait for an answer before they are sent again, in seconds, from 0.05 to 60; twice as long each time after that (RFC 6347 section 4.2.4.1). Less makes up for losses sooner, and is too little where answers take that long. Peers get it from the server when they are taken.
+    /// How long the messages of a handshake wait for an answer before they are sent again, in seconds, from 0.05 to 60; twice as long each time after that (RFC 6347 section 4.2.4.1). A shorter time makes up for losses sooner, but must be longer than an answer takes. Peers get it from the server when they are taken.
     #[var(get = get_retransmission_timeout, set = set_retransmission_timeout, hint = RANGE, hint_string = "0.05,60,0.05,suffix:s", usage_flags = [DEFAULT])]
     #[init(val = PhantomVar::default())]
     retransmission_timeout: PhantomVar<f64>,
 
-    /// How long a connected client may be silent, in seconds: see [member OpenSSLPacketPeerDTLS.idle_timeout]. 0 is for ever, as with the engine's class; 30 seconds suit a server on the internet, where clients crash, lose their network or change their port and say no goodbye. Peers get it from the server when they are taken.
+    /// How long a connected client may be silent, in seconds: see [member OpenSSLPacketPeerDTLS.idle_timeout]. 0 is for ever, as with the engine's class; 30 seconds suit a server on the internet, where clients crash, lose their network or change their port without closing their connection. Peers get it from the server when they are taken.
     #[var(get = get_idle_timeout, set = set_idle_timeout, hint = RANGE, hint_string = "0,3600,0.1,or_greater,suffix:s", usage_flags = [DEFAULT])]
     #[init(val = PhantomVar::default())]
     idle_timeout: PhantomVar<f64>,
@@ -73,9 +73,9 @@ pub(crate) struct OpenSslDtlsServer {
     #[init(val = PhantomVar::default())]
     max_datagram: PhantomVar<i32>,
 
-    /// How many clients of one IP address may be shaking hands at once; of IPv6 addresses, those whose first 64 bits are the same count as one. When one more begins, the one of that address that has taken longest is dropped, so that one machine cannot take the places of all others (see [member max_handshakes]). 0 is no limit.
+    /// How many handshakes with clients of one IP address may be unfinished at once; IPv6 addresses with the same first 64 bits count as one. When one more begins, the oldest of that address is dropped, so that one machine cannot use up [member max_handshakes]. 0 is no limit.
     ///
-    /// The default is far above what a hundred players behind one address need who join at once. It does not hold for clients on the server's own machine, since a tunnel or proxy there gives everybody the same address; a value that is set does.
+    /// The default is far above what a hundred players behind one address need when they connect at once. It does not hold for clients on the server's own machine, since behind a tunnel or proxy there all clients have the same address; a value that is set does.
     #[var(
         get = get_max_handshakes_per_address,
         set = set_max_handshakes_per_address,
@@ -88,7 +88,7 @@ pub(crate) struct OpenSslDtlsServer {
 
     /// How many handshakes with clients of one IP address may begin in a second, counted as for [member max_handshakes_per_address]; as many may begin at once after a second in which none did. Further clients are not answered, and try again after a second. 0 is no limit.
     ///
-    /// The default bounds the time that one machine can make a server spend on signatures to some hundredths of a processor's, and does not hold for clients on the server's own machine, while a value that is set does.
+    /// The default bounds the time that a server spends on signatures for one address to a few percent of a processor, and does not hold for clients on the server's own machine, while a value that is set does.
     #[var(
         get = get_max_handshake_rate_per_address,
         set = set_max_handshake_rate_per_address,
@@ -163,7 +163,7 @@ impl OpenSslDtlsServer {
         })
     }
 
-    /// Makes a DTLS peer of a UDP peer from [method OpenSSLUDPServer.take_connection] (or of one of the engine's). Its status is [constant OpenSSLPacketPeerDTLS.STATUS_HANDSHAKING] if the client has a cookie, and [constant OpenSSLPacketPeerDTLS.STATUS_ERROR] if it was just given one: drop such a peer, the client comes back.
+    /// Makes a DTLS peer of a UDP peer from [method OpenSSLUDPServer.take_connection] (or of one of the engine's). Its status is [constant OpenSSLPacketPeerDTLS.STATUS_HANDSHAKING] if the client has a cookie, and [constant OpenSSLPacketPeerDTLS.STATUS_ERROR] if it was just sent one: drop such a peer, the client tries again.
     ///
     /// Returns [code]null[/code] before [method setup], or if [param udp_peer] is no UDP peer.
     #[func(gd_self)]
@@ -201,11 +201,11 @@ impl OpenSslDtlsServer {
         })
     }
 
-    /// Polls the UDP servers that this server's peers came from, then every peer that something arrived for, and returns those with news: packets that can be taken, or another status than before. What it costs follows from what arrives, not from how many clients are connected, so a server with thousands of them calls this once a frame instead of [method OpenSSLPacketPeerDTLS.poll] for each.
+    /// Polls the UDP servers that this server's peers came from, then every peer that something arrived for, and returns those with news: packets that can be taken, or another status than before. Its cost depends on what arrives, not on how many clients are connected, so a server with thousands of them calls this once a frame instead of [method OpenSSLPacketPeerDTLS.poll] for each.
     ///
     /// A peer with packets is returned in each call until they are taken. New clients are still taken with [method take_connection].
     ///
-    /// The peers are this server's as long as the script keeps them.
+    /// A peer that the script does not keep is disconnected.
     #[func(gd_self)]
     fn poll_peers(this: Gd<Self>) -> Array<Gd<OpenSslPacketPeerDtls>> {
         catch_panic("DTLSServer.poll_peers()", || {

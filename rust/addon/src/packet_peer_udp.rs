@@ -135,7 +135,7 @@ impl OpenSslPacketPeerUdp {
         })
     }
 
-    /// Closes the socket and forgets received packets. A peer of a server is no longer one.
+    /// Closes the socket and drops received packets. A peer of a server is no longer one.
     #[func(gd_self)]
     fn close(this: Gd<Self>) {
         state::of(&this).peer().close();
@@ -151,7 +151,7 @@ impl OpenSslPacketPeerUdp {
 
     /// Takes the packets that have arrived, for [method PacketPeer.get_available_packet_count] and [method PacketPeer.get_packet]. Both do so by themselves as well, as in engines up to 4.6; newer ones may ask for this call (pull request 120266 of the engine).
     ///
-    /// Returns [constant OK], for a server's peer too, whose packets [method OpenSSLUDPServer.poll] takes; [constant FAILED] if the socket is not open, or if a packet that was sent before came back because nobody listens there.
+    /// Returns [constant OK], for a server's peer too, whose packets [method OpenSSLUDPServer.poll] takes; [constant FAILED] if the socket is not open, or if a packet that was sent before was refused (ICMP port unreachable).
     #[func(gd_self)]
     fn poll(this: Gd<Self>) -> Error {
         catch_panic("PacketPeerUDP.poll()", || {
@@ -165,7 +165,7 @@ impl OpenSslPacketPeerUdp {
         state::of(&this).peer().is_bound()
     }
 
-    /// Connects the socket to one host and port: packets go there, and packets from others are ignored. Nothing is sent yet, and a host that is not there does not show here.
+    /// Connects the socket to one host and port: packets go there, and packets from others are ignored. Nothing is sent yet, so a host that does not exist gives no error here.
     ///
     /// [param host] is an IP address or, beyond the engine's class, a host name; looking a name up waits for the system's answer. A link-local IPv6 address is followed by the name or the index of its interface, as in [code]"fe80::1%eth0"[/code].
     ///

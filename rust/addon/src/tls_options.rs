@@ -9,7 +9,7 @@ use crate::report::mistake;
 use crate::tls::options::Options;
 use crate::tls::pem::{self, Credential};
 
-/// How a client or server proves who it is and whom it trusts. Mirrors the engine's [TLSOptions].
+/// The keys and certificates of a client or a server. Mirrors the engine's [TLSOptions].
 ///
 /// Every method that takes options takes this class and the engine's alike. Beyond the engine's, keys and certificates can be given as PEM text or as paths of PEM files ([code]res://[/code], [code]user://[/code] or absolute), so that what the engine's [CryptoKey] and [X509Certificate] cannot hold can be used: encrypted keys, and chains that were not loaded from a file.
 ///

@@ -40,12 +40,12 @@ pub(crate) struct OpenSslPacketPeerDtls {
     #[init(val = PhantomVar::default())]
     handshake_timeout: PhantomVar<f64>,
 
-    /// How long the messages of a handshake wait for an answer before they are sent again, in seconds, from 0.05 to 60; twice as long each time after that (RFC 6347 section 4.2.4.1). Less makes up for losses sooner, and is too little where answers take that long. Holds for handshakes that begin after it was set.
+    /// How long the messages of a handshake wait for an answer before they are sent again, in seconds, from 0.05 to 60; twice as long each time after that (RFC 6347 section 4.2.4.1). A shorter time makes up for losses sooner, but must be longer than an answer takes. Holds for handshakes that begin after it was set.
     #[var(get = get_retransmission_timeout, set = set_retransmission_timeout, hint = RANGE, hint_string = "0.05,60,0.05,suffix:s", usage_flags = [DEFAULT])]
     #[init(val = PhantomVar::default())]
     retransmission_timeout: PhantomVar<f64>,
 
-    /// How long the other side may be silent once it is connected, in seconds; after that the connection ends in [constant STATUS_ERROR]. 0 is for ever, as with the engine's class. A side that vanishes (a crash, a lost network, a NAT that forgets the connection and gives it another port) says no goodbye, so servers and clients should set this, to some 30 seconds, and let clients that have nothing to say send something now and then. Only packets that the other side has sealed count, see [method get_idle_time].
+    /// How long the other side may be silent once it is connected, in seconds; after that the connection ends in [constant STATUS_ERROR]. 0 is for ever, as with the engine's class. A side that vanishes (a crash, a lost network, a NAT that drops its mapping) does not close its connection, so servers and clients should set this, to some 30 seconds, and send something every few seconds. Only packets that the other side has sealed count, see [method get_idle_time].
     #[var(get = get_idle_timeout, set = set_idle_timeout, hint = RANGE, hint_string = "0,3600,0.1,or_greater,suffix:s", usage_flags = [DEFAULT])]
     #[init(val = PhantomVar::default())]
     idle_timeout: PhantomVar<f64>,
@@ -87,7 +87,7 @@ impl OpenSslPacketPeerDtls {
         })
     }
 
-    /// Ends the connection and tells the other side.
+    /// Closes the connection, and sends a close_notify to the other side.
     #[func(gd_self)]
     fn disconnect_from_peer(this: Gd<Self>) {
         Arc::clone(&state::of(&this)).disconnect(Instant::now());
@@ -147,7 +147,7 @@ impl OpenSslPacketPeerDtls {
         timeouts::max_datagram(&*state::of_value(self))
     }
 
-    /// Returns how long ago the other side was heard last, in seconds: since the last packet, or other sealed message, that it alone can have sent. 0 without a connection.
+    /// Returns how long the other side has been silent, in seconds: since the last packet, or other sealed message, of this session. 0 without a connection.
     #[func(gd_self)]
     fn get_idle_time(this: Gd<Self>) -> f64 {
         let heard_at = state::of(&this).last_authenticated();

@@ -24,7 +24,7 @@ pub(crate) mod hot;
 pub(crate) struct OpenSslUdpServer {
     base: Base<RefCounted>,
 
-    /// How many clients may wait for [method take_connection]; packets of further new clients are dropped. 0 refuses all new clients. When it is lowered, the clients that came last are dropped.
+    /// How many clients may wait for [method take_connection]; packets of further new clients are dropped. 0 refuses all new clients. When it is lowered, the newest clients are dropped.
     #[var(
         get = get_max_pending_connections,
         set = set_max_pending_connections,
