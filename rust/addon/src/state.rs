@@ -5,14 +5,12 @@
 //! and lock for themselves, so their state is an instance binding instead: something that the engine
 //! keeps for an extension with an object, and frees with it.
 
-use std::cell::Cell;
 use std::ffi::c_void;
 use std::marker::PhantomData;
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::ops::Deref;
 use std::ptr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use godot::builtin::{Variant, VariantType};
 use godot::obj::{Base, Gd, GodotClass, InstanceId};
@@ -105,78 +103,8 @@ pub(crate) fn of_value<C: Stateful>(value: &C) -> Arc<C::State> {
 pub(crate) unsafe fn of_instance<'a, C: Stateful>(
     instance: sys::GDExtensionClassInstancePtr,
 ) -> Borrowed<'a, C::State> {
-    if let Some(state) = KNOWN.with(|known| known.find(instance)) {
-        return Borrowed {
-            // SAFETY: no object has ended since this one's state was found ([`ENDED`], counted in `release`
-            // before the state is dropped), so that it is the same object, and of the same class.
-            state: ManuallyDrop::new(unsafe { Arc::from_raw(state.cast()) }),
-            object: PhantomData,
-        };
-    }
     // SAFETY: as the caller vouches; nothing of the storage but its object's address is read.
-    let found = unsafe { of_object::<C>(as_storage::<C>(instance).base().obj_sys()) };
-    KNOWN.with(|known| known.enter(instance, Arc::as_ptr(&found).cast()));
-    found
-}
-
-thread_local! {
-    static KNOWN: Known = Known::new();
-}
-
-/// The states that a thread has found, by the address of the instance, until an object ends. To ask
-/// the engine takes a lock.
-struct Known {
-    /// How many objects had ended when the first of these was found.
-    ended: Cell<u64>,
-    places: Box<[Cell<Place>; PLACES]>,
-}
-
-#[derive(Clone, Copy)]
-struct Place {
-    instance: sys::GDExtensionClassInstancePtr,
-    state: *const c_void,
-}
-
-/// Two objects that share a place take turns in it.
-const PLACES: usize = 4096;
-
-/// How many objects have ended: an address that one had may be another's after that. Whoever comes to
-/// know the other's address comes to know of this as well.
-static ENDED: AtomicU64 = AtomicU64::new(0);
-
-impl Known {
-    fn new() -> Self {
-        Self {
-            ended: Cell::new(0),
-            places: Box::new([const { Cell::new(Place::EMPTY) }; PLACES]),
-        }
-    }
-
-    fn find(&self, instance: sys::GDExtensionClassInstancePtr) -> Option<*const c_void> {
-        let ended = ENDED.load(Ordering::Acquire);
-        if self.ended.replace(ended) != ended {
-            self.places.iter().for_each(|it| it.set(Place::EMPTY));
-        }
-        let place = self.place(instance).get();
-        (place.instance == instance).then_some(place.state)
-    }
-
-    fn enter(&self, instance: sys::GDExtensionClassInstancePtr, state: *const c_void) {
-        self.place(instance).set(Place { instance, state });
-    }
-
-    fn place(&self, instance: sys::GDExtensionClassInstancePtr) -> &Cell<Place> {
-        // Fibonacci hashing: the upper bits of the product depend on all of the address.
-        let hash = (instance.addr() as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        &self.places[(hash >> (u64::BITS - PLACES.ilog2())) as usize]
-    }
-}
-
-impl Place {
-    const EMPTY: Self = Self {
-        instance: ptr::null_mut(),
-        state: ptr::null(),
-    };
+    unsafe { of_object::<C>(as_storage::<C>(instance).base().obj_sys()) }
 }
 
 /// A reference to an object, as a variant; null if the object's last reference is gone.
@@ -210,7 +138,6 @@ pub(crate) unsafe fn take_hold(id: InstanceId) -> Variant {
 /// the editor reloads the extension, after which nothing of this library may be called.
 pub(crate) fn release<C: Stateful>(value: &C) {
     C::object_ends(&of_value(value));
-    ENDED.fetch_add(1, Ordering::Release);
     // SAFETY: the object outlives its Rust value.
     unsafe {
         sys::interface_fn!(object_free_instance_binding)(value.base().obj_sys(), token::<C>());
