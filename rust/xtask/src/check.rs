@@ -1,9 +1,9 @@
 //! Which lines of Godot's output mean that something went wrong.
 
-/// What a program prints before it provokes an error: the rest of the line is part of that error's text.
+/// A test prints this before it causes an error; the rest of the line is part of that error's text.
 pub(crate) const EXPECT: &str = "expect-error: ";
 
-/// Texts that only appear when something is wrong, wherever they stand in a line.
+/// Texts that mean an error, anywhere in a line.
 const TROUBLE: &[&str] = &[
     "Parse Error",
     "Compile Error",
@@ -19,7 +19,7 @@ const TROUBLE: &[&str] = &[
 /// The problems in a part of Godot's output, each with the lines that explain it.
 ///
 /// An error that the output announced with [`EXPECT`], or whose text is in `allowed`, is none; an announced error that
-/// did not come is one. Warnings may be announced as well, and are no problem where they are not.
+/// was not printed is one. A warning may be announced, and is no problem if it is not.
 pub(crate) fn problems(lines: &[String], allowed: &[&str]) -> Vec<String> {
     let mut expected: Vec<(&str, bool)> = lines
         .iter()
@@ -50,7 +50,7 @@ pub(crate) fn problems(lines: &[String], allowed: &[&str]) -> Vec<String> {
         }
     }
     let missing = expected.iter().filter(|(_, seen)| !seen);
-    problems.extend(missing.map(|(text, _)| format!("an expected error did not come: {text}")));
+    problems.extend(missing.map(|(text, _)| format!("an expected error was not printed: {text}")));
     problems
 }
 
@@ -123,11 +123,11 @@ mod tests {
     }
 
     #[test]
-    fn an_announced_error_that_does_not_come_is_a_problem() {
+    fn an_announced_error_that_is_not_printed_is_a_problem() {
         let output = lines("expect-error: wrong key\nERROR: something else");
         let found = problems(&output, &[]);
         assert_eq!(found.len(), 2);
-        assert!(found[1].contains("did not come: wrong key"));
+        assert!(found[1].contains("was not printed: wrong key"));
     }
 
     #[test]
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn an_allowed_error_may_come_or_not() {
+    fn an_allowed_error_may_be_printed_or_not() {
         assert!(problems(&lines("ERROR: no display"), &["no display"]).is_empty());
         assert!(problems(&[], &["no display"]).is_empty());
     }

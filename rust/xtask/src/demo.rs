@@ -1,4 +1,4 @@
-//! `cargo xtask demo`: from nothing to the documented server and client talking over OpenSSL.
+//! `cargo xtask demo`: builds the addon and runs the documented server and client on it.
 
 use std::process::ExitCode;
 
@@ -8,7 +8,7 @@ use crate::documented_pair::{DOCUMENTED_PORT, DocumentedPair, Ending, Session};
 use crate::project::Headless;
 use crate::{certificates, library, workspace};
 
-/// Builds, gets Godot, and runs the documented pair; fails unless everything was said, on OpenSSL.
+/// Fails unless both print their messages and report OpenSSL.
 pub(crate) fn run(profile: library::Profile) -> Result<ExitCode> {
     library::build(profile)?;
     let godot = Headless::new()?;

@@ -1,4 +1,4 @@
-//! `cargo xtask deny`: are the crates that we depend on allowed, by deny.toml, and without known holes?
+//! `cargo xtask deny`: checks the dependencies against deny.toml and the database of advisories.
 
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
@@ -9,17 +9,16 @@ use anyhow::{Result, ensure};
 use crate::files::on_path;
 use crate::{library, process, workspace};
 
-/// The release that is built where none is installed.
+/// The release of cargo-deny that is built if none is installed.
 const VERSION: &str = "0.20.2";
 /// Two minutes on two cores.
 const INSTALL_LIMIT: Duration = Duration::from_secs(30 * 60);
 const CHECK_LIMIT: Duration = Duration::from_secs(5 * 60);
 
-/// What needs nothing but the crates themselves.
+/// The checks that need no network.
 const ALWAYS: &[&str] = &["bans", "licenses", "sources"];
 
-/// Checks the dependencies. Known holes can be looked for only where the database of them can be had; where it cannot,
-/// that is said.
+/// Checks the dependencies. The advisories are checked if their database can be fetched; if not, a line says so.
 pub(crate) fn run() -> Result<ExitCode> {
     let program = obtain()?;
     let mut checks = ALWAYS.to_vec();
@@ -28,7 +27,7 @@ pub(crate) fn run() -> Result<ExitCode> {
         checks.push("advisories");
     } else {
         println!(
-            "NOT CHECKED: advisories, for their database cannot be fetched here ({})",
+            "NOT CHECKED: advisories; their database cannot be fetched ({})",
             reason(&fetched.lines)
         );
     }
@@ -42,7 +41,7 @@ pub(crate) fn run() -> Result<ExitCode> {
     })
 }
 
-/// What git says last.
+/// The last line that is not empty.
 fn reason(lines: &[String]) -> &str {
     let mut words = lines.iter().rev().map(|line| line.trim());
     words
@@ -87,7 +86,7 @@ mod tests {
     use super::reason;
 
     #[test]
-    fn the_reason_is_the_last_line_that_says_something() {
+    fn the_reason_is_the_last_line_that_is_not_empty() {
         let lines = ["cloning", "fatal: no such host", " ", ""].map(str::to_owned);
         assert_eq!(reason(&lines), "fatal: no such host");
         assert_eq!(reason(&[]), "no reason given");

@@ -11,7 +11,7 @@ pub(crate) struct Context {
     pub(crate) godot: Headless,
 }
 
-/// Builds the addon, makes certificates and has Godot import the project of the tests.
+/// Builds the addon, makes certificates and imports godot_project.
 pub(crate) fn prepare(profile: library::Profile) -> Result<Context> {
     library::build(profile)?;
     let godot = Headless::new()?;

@@ -6,21 +6,21 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-/// Who may read a file that is written.
+/// The permissions of a written file.
 #[derive(Clone, Copy, Eq, PartialEq)]
 pub(crate) enum Access {
-    /// As the system's default says.
+    /// Readable by all (mode 0644).
     Usual,
     /// The owner alone (mode 0600).
     OwnerOnly,
 }
 
-/// Writes beside `path` and renames into place, so that nobody sees half a file.
+/// Writes beside `path` and renames into place: a reader sees the old file or the new one.
 pub(crate) fn write(path: &Path, contents: &[u8], access: Access) -> Result<()> {
     place(path, access, |file| file.write_all(contents))
 }
 
-/// Copies beside `to` and renames into place: whoever has the old file open or mapped keeps it.
+/// Copies beside `to` and renames into place: a process that has the old file open or mapped keeps it.
 pub(crate) fn copy(from: &Path, to: &Path) -> Result<()> {
     let mut source =
         fs::File::open(from).with_context(|| format!("{} cannot be read", from.display()))?;
@@ -37,7 +37,7 @@ fn place(
     let attempt = || -> Result<()> {
         let folder = path.parent().context("it has no folder")?;
         fs::create_dir_all(folder)?;
-        // Private by default, so a key is never readable by others, not even for a moment.
+        // Private by default: a key is never readable by other users.
         let mut file = tempfile::Builder::new()
             .prefix(".writing-")
             .tempfile_in(folder)?;
@@ -62,7 +62,7 @@ fn readable_by_all(_: &fs::File) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Copies a folder with everything in it; symbolic links become what they lead to.
+/// Copies a folder with everything in it; symbolic links are followed.
 ///
 /// Names that `skip` accepts are left out, at any depth.
 pub(crate) fn copy_folder(from: &Path, to: &Path, skip: &dyn Fn(&str) -> bool) -> Result<()> {

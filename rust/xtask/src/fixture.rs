@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use crate::environment::Context;
 use crate::{files, workspace};
 
-/// A project that goes when this goes.
+/// A project that is deleted when this is dropped.
 pub(crate) struct Fixture {
     folder: TempDir,
 }
@@ -87,13 +87,13 @@ impl Fixture {
         self.folder.path()
     }
 
-    /// Has Godot import the project.
+    /// Imports the project.
     pub(crate) fn import(&self, context: &Context) -> Result<()> {
         context.godot.import(self.path())
     }
 }
 
-/// What Godot makes anew in each project.
+/// Whether Godot generates the file or folder.
 fn is_generated(name: &str) -> bool {
     name == ".godot"
 }

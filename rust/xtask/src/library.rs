@@ -25,7 +25,7 @@ pub(crate) enum Profile {
 
 /// Builds the addon for this machine and copies the library into `addons/openssl_dtls/bin`; the result is its path.
 ///
-/// Running programs that have the old library loaded keep it.
+/// Programs that have the old library loaded keep it.
 pub(crate) fn build(profile: Profile) -> Result<PathBuf> {
     workspace::step(match profile {
         Profile::Debug => "Building the addon",
@@ -37,7 +37,7 @@ pub(crate) fn build(profile: Profile) -> Result<PathBuf> {
     Ok(placed)
 }
 
-/// The program that builds Rust packages: the one that runs us, if one does.
+/// The cargo that runs this program, else the one on PATH.
 pub(crate) fn cargo() -> Command {
     let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(program);
@@ -45,7 +45,7 @@ pub(crate) fn cargo() -> Command {
     command
 }
 
-/// This machine's kind, as cargo names it: `x86_64-unknown-linux-gnu`.
+/// This machine's target triple: `x86_64-unknown-linux-gnu`.
 pub(crate) fn host() -> Result<String> {
     let output = cargo().args(["--version", "--verbose"]).output();
     let output = output.context("cargo could not be started")?;
@@ -53,7 +53,7 @@ pub(crate) fn host() -> Result<String> {
         .lines()
         .find_map(|line| line.strip_prefix("host: "))
         .map(str::to_owned)
-        .context("cargo does not name this machine's kind")
+        .context("cargo does not print this machine's target triple")
 }
 
 /// Builds the addon for this machine; the result is where cargo put the library.
@@ -91,7 +91,7 @@ pub(crate) fn build_program(package: &str, name: &str) -> Result<PathBuf> {
     program.with_context(|| format!("cargo built {name}, but named no program"))
 }
 
-/// Runs a build of cargo's, whose complaints are shown, and hands over its messages.
+/// Runs a build, shows cargo's diagnostics, and calls `each` with its JSON messages.
 pub(crate) fn follow_build(
     mut command: Command,
     mut each: impl FnMut(&serde_json::Value),
@@ -108,12 +108,12 @@ pub(crate) fn follow_build(
         }
     }
     if !child.wait()?.success() {
-        bail!("did not build; what cargo says is above");
+        bail!("did not build; cargo's errors are above");
     }
     Ok(())
 }
 
-/// The path of the addon's library, if this message of cargo's tells it.
+/// The path of the addon's library, if this message names it.
 fn built_library(message: &serde_json::Value) -> Option<PathBuf> {
     if message["reason"] != "compiler-artifact" || message["target"]["name"] != PACKAGE {
         return None;

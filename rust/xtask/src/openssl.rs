@@ -1,4 +1,4 @@
-//! `cargo xtask openssl`: which OpenSSL is compiled in, and is there a newer one?
+//! `cargo xtask openssl`: prints which OpenSSL is compiled in, and whether there is a newer one.
 
 use std::path::Path;
 use std::process::{Command, ExitCode};
@@ -15,7 +15,7 @@ const OUTDATED: u8 = 1;
 const UNKNOWN: u8 = 3;
 
 /// Prints the OpenSSL of Cargo.lock, those in the libraries that are built, and the newest in the registry. The exit code
-/// is 0 if Cargo.lock has the newest, 1 if not, 3 if the registry cannot be asked.
+/// is 0 if Cargo.lock has the newest, 1 if not, 3 if the registry cannot be reached.
 pub(crate) fn run() -> Result<ExitCode> {
     let lock = std::fs::read_to_string(workspace::root().join("Cargo.lock"))?;
     let locked = locked(&lock).context("Cargo.lock has no openssl-src of the registry")?;
@@ -28,7 +28,7 @@ pub(crate) fn run() -> Result<ExitCode> {
     let newest = match newest() {
         Ok(newest) => newest,
         Err(error) => {
-            println!("registry:   NOT CHECKED, for it cannot be asked ({error:#})");
+            println!("registry:   NOT CHECKED, it cannot be reached ({error:#})");
             return Ok(ExitCode::from(UNKNOWN));
         }
     };
@@ -63,7 +63,7 @@ struct Version {
 }
 
 impl Version {
-    /// Reads `400.0.2+4.0.3`; versions that name no OpenSSL are none of these sources.
+    /// Reads `400.0.2+4.0.3`; versions without an OpenSSL are of other crates.
     fn read(text: &str) -> Option<Self> {
         let (number, openssl) = text.split_once('+')?;
         let mut parts = number.split('.').map(str::parse);
@@ -89,9 +89,9 @@ fn locked(lock: &str) -> Option<Version> {
         .find_map(Version::read)
 }
 
-/// The newest version in the registry, as cargo itself tells.
+/// The newest version in the registry, from `cargo info`.
 fn newest() -> Result<Version> {
-    // In a folder of no workspace: in ours cargo would tell of our own crate of that name.
+    // Outside of the workspace: inside, cargo would describe rust/openssl-src.
     let elsewhere = tempfile::tempdir()?;
     let mut command: Command = library::cargo();
     command.current_dir(elsewhere.path()).args(["info", CRATE]);
@@ -99,11 +99,11 @@ fn newest() -> Result<Version> {
     if !finished.succeeded() {
         bail!("{}", finished.tail().trim().replace('\n', "; "));
     }
-    told(&finished.lines).context("cargo info tells no version")
+    latest(&finished.lines).context("cargo info prints no version")
 }
 
 /// Reads the line `version: 300.6.1+3.6.3 (latest 400.0.2+4.0.3)` or `version: 400.0.2+4.0.3`.
-fn told(lines: &[String]) -> Option<Version> {
+fn latest(lines: &[String]) -> Option<Version> {
     let line = lines
         .iter()
         .find_map(|line| line.strip_prefix("version: "))?;
@@ -129,7 +129,7 @@ fn report_libraries(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// OpenSSL's own words for its version in a library that it is linked into: `OpenSSL 4.0.3 29 Sep 2026`.
+/// OpenSSL's version text in a library that it is linked into: `OpenSSL 4.0.3 29 Sep 2026`.
 fn inside(library: &[u8]) -> Option<&str> {
     const NAME: &[u8] = b"OpenSSL ";
     let mut rest = library;
@@ -176,22 +176,22 @@ mod tests {
     }
 
     #[test]
-    fn cargos_words_are_read_wherever_it_is_asked() {
+    fn both_forms_of_cargo_infos_version_are_read() {
         for line in [
             "version: 400.0.3+4.0.4",
             "version: 300.6.1+3.6.3 (latest 400.0.3+4.0.4)",
         ] {
             let lines = ["openssl-src", line, "license: MIT"].map(str::to_owned);
-            assert_eq!(told(&lines), Version::read("400.0.3+4.0.4"));
+            assert_eq!(latest(&lines), Version::read("400.0.3+4.0.4"));
         }
         assert_eq!(
-            told(&["version: 300.99.0 (from ./rust/openssl-src)".to_owned()]),
+            latest(&["version: 300.99.0 (from ./rust/openssl-src)".to_owned()]),
             None
         );
     }
 
     #[test]
-    fn a_library_tells_its_openssl() {
+    fn the_version_is_found_in_a_library() {
         let library = b"\x7fELF OpenSSL reports: \0OpenSSL DTLS: \0OpenSSL 4.0.3 29 Sep 2026\0more";
         assert_eq!(inside(library), Some("OpenSSL 4.0.3 29 Sep 2026"));
         assert_eq!(inside(b"OpenSSL"), None);

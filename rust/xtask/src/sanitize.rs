@@ -9,15 +9,15 @@ use crate::{library, process};
 
 /// Everything that runs without Godot.
 const PACKAGES: &[&str] = &["drop_in", "dtls", "endpoint", "fuzzing", "testkit", "udp"];
-/// OpenSSL is compiled anew, with checks at each access to memory.
+/// OpenSSL is compiled again, with a check at each memory access.
 const LIMIT: Duration = Duration::from_secs(60 * 60);
 
-/// Runs them; at the first finding a test program ends, and says where it was.
+/// Runs them; a test program ends at the first finding and prints where it is.
 pub(crate) fn run() -> Result<ExitCode> {
-    // GCC and Rust call the same functions of the runtime, which Rust brings along.
+    // GCC and Rust call the same runtime functions, and Rust's toolchain has that runtime.
     ensure!(
         cfg!(target_os = "linux"),
-        "the sanitizers are set up for Linux alone"
+        "the sanitizers are set up for Linux only"
     );
     let host = library::host()?;
     let mut command = library::cargo();

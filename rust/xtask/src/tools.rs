@@ -1,4 +1,4 @@
-//! Other people's programs that the tests talk to.
+//! Other DTLS implementations' programs that the tests connect to.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -30,10 +30,10 @@ pub(crate) struct GnuTls {
     pub(crate) server: PathBuf,
 }
 
-/// GnuTLS' tools: those on PATH, else Debian's, fetched as Godot is.
+/// GnuTLS' tools: those on PATH, else Debian's, fetched like Godot.
 ///
 /// # Errors
-/// Names what is missing where they can be neither found nor fetched.
+/// Names what is missing if they can be neither found nor fetched.
 pub(crate) fn gnutls() -> Result<GnuTls> {
     let [client, server] = godot::GNUTLS_PROGRAMS.map(on_path);
     if let (Some(client), Some(server)) = (client, server) {

@@ -1,10 +1,10 @@
-//! Where things are in this working tree, and how progress is told.
+//! Paths in this working tree, and progress messages.
 
 use std::path::{Path, PathBuf};
 
 /// The top of the working tree.
 pub(crate) fn root() -> PathBuf {
-    // Cargo sets the variable when it runs this program, so a working tree that was moved is found without a rebuild.
+    // Cargo sets the variable when it runs this program, so a moved working tree needs no rebuild.
     let own = std::env::var_os("CARGO_MANIFEST_DIR")
         .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
     own.ancestors()
@@ -27,7 +27,7 @@ pub(crate) fn charts() -> PathBuf {
     root().join("docs").join("charts")
 }
 
-/// Says on standard error which step begins; standard output is for what a command is asked for.
+/// Prints a step's name on standard error; standard output is for a command's result.
 pub(crate) fn step(what: &str) {
     eprintln!("==> {what}");
 }

@@ -1,5 +1,5 @@
-//! The floor: the same work by libssl and UDP sockets alone, measured by rust/dtls/benches/floor.rs in the same run; and
-//! for polls what their calls take, measured by benchmark.gd.
+//! The floor: the same work done by libssl and UDP sockets alone, measured by rust/dtls/benches/floor.rs in the same run.
+//! For polls, the time of an empty call, measured by benchmark.gd.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -15,14 +15,14 @@ use crate::{library, process, workspace};
 const MARK: &str = "FLOOR ";
 const LIMIT: Duration = Duration::from_secs(5 * 60);
 
-/// The program that measures it, and its samples by the names of their rows.
+/// The program that measures it, and the samples by row.
 pub(super) struct Floor {
     program: PathBuf,
     samples: HashMap<String, Vec<Value>>,
 }
 
 impl Floor {
-    /// Builds the program as users get the addon.
+    /// Builds the program in release mode.
     pub(super) fn build() -> Result<Self> {
         workspace::step("Building the floor");
         let mut command = library::cargo();
@@ -65,7 +65,7 @@ impl Floor {
         }
     }
 
-    /// Gives each row its floor, where there is one; returns the names and values of what belongs to none.
+    /// Sets each row's floor; returns the names and values that belong to no row.
     pub(super) fn give_to(self, rows: &mut [Row]) -> Vec<(String, f64)> {
         let mut rest = Vec::new();
         for (name, samples) in self.samples {
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_row_of_the_benchmark_is_told_of_as_well() {
+    fn what_belongs_to_no_row_is_returned() {
         let mut floor = Floor {
             program: PathBuf::new(),
             samples: HashMap::new(),

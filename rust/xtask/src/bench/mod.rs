@@ -35,7 +35,7 @@ pub(crate) struct Options {
     plot: bool,
 }
 
-/// Builds what users get, measures, and prints a table; fails if anything could not be measured.
+/// Builds the release library, measures, and prints a table; fails if a sample could not be taken.
 pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     library::build(library::Profile::Release)?;
     let mut floor = Floor::build()?;
@@ -48,7 +48,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     workspace::step("Importing the project");
     godot.import(&project)?;
     raise_file_limit();
-    // Before and after, so that what else the machine does shows in it as it does in the rest.
+    // Before and after, so that other load on the machine affects it as it affects the rest.
     floor.measure(options.full)?;
     workspace::step("Measuring, the engine's classes and ours in turn");
     let mut command = godot.command(&project);

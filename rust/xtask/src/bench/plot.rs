@@ -11,7 +11,7 @@ use crate::files::{self, Access};
 const SIZE: (u32, u32) = (760, 440);
 const FONT: &str = "sans-serif";
 
-/// One chart: which rows it takes, and what it makes of them.
+/// One chart, and the rows that it draws.
 struct Chart {
     file: &'static str,
     title: &'static str,
@@ -55,10 +55,10 @@ const CHARTS: &[Chart] = &[
     },
 ];
 
-/// What one side took for a row.
+/// A side's value for a row.
 type Value = fn(&Row) -> Option<f64>;
 
-/// Who did the work, in which colour.
+/// The sides, with their colours.
 const SIDES: [(&str, RGBColor, Value); 3] = [
     ("this addon", RGBColor(0xc0, 0x39, 0x2b), |row| row.ours),
     ("the engine", RGBColor(0x47, 0x8c, 0xbf), |row| row.stock),
@@ -69,12 +69,12 @@ const SIDES: [(&str, RGBColor, Value); 3] = [
     ),
 ];
 
-/// Draws every chart that there are points for into `folder`.
+/// Draws the charts that have points into `folder`.
 pub(super) fn draw(rows: &[Row], folder: &Path) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for chart in CHARTS {
         let curves = SIDES.map(|(name, colour, value)| (name, colour, chart.points(rows, value)));
-        // A point alone is no curve.
+        // One point is no curve.
         if curves[0].2.len() < 2 {
             continue;
         }

@@ -1,4 +1,4 @@
-//! What was measured: samples, their medians, and how the two sides compare.
+//! Samples, their medians, and the ratio of the two sides.
 
 use serde_json::{Value, json};
 
@@ -15,7 +15,7 @@ pub(super) struct Row {
     pub(super) stock: Option<f64>,
     /// Whether the engine was measured, too.
     is_compared: bool,
-    /// What libssl and sockets alone do, or what a script's calls alone take.
+    /// The value of libssl and sockets alone, or of an empty call.
     pub(super) floor: Option<f64>,
 }
 
@@ -44,7 +44,7 @@ impl Row {
         self.ours.zip(self.stock)
     }
 
-    /// How many times better ours is, whichever direction is better.
+    /// How many times better ours is.
     fn ratio(&self) -> Option<f64> {
         let (ours, stock) = self.medians()?;
         let (better, worse) = if self.more_is_better {
@@ -55,7 +55,7 @@ impl Row {
         (worse > 0.0).then(|| better / worse)
     }
 
-    /// The row as `--json` writes it; null is what could not be measured.
+    /// The row as `--json` writes it; `null` could not be measured.
     pub(super) fn to_json(&self) -> Value {
         json!({
             "name": self.name,
@@ -67,7 +67,7 @@ impl Row {
     }
 }
 
-/// The middle of the samples; nothing if there are none, or if one is missing.
+/// The median; `None` if there are no samples, or one is missing.
 pub(super) fn median(samples: &Value) -> Option<f64> {
     let mut sorted: Vec<f64> = samples
         .as_array()?
@@ -80,8 +80,8 @@ pub(super) fn median(samples: &Value) -> Option<f64> {
     Some((lower + upper) / 2.0)
 }
 
-/// All rows, aligned. `ratio` says how many times better ours is; `floor` is what libssl and sockets alone do, or a script's
-/// calls alone take, and `of it` ours divided by that.
+/// All rows, aligned. `ratio` is how many times better ours is; `floor` is the value of libssl and sockets alone, or of an
+/// empty call; `of it` is ours divided by the floor.
 pub(super) fn table(rows: &[Row]) -> String {
     let number = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), short);
     let times = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |it| format!("{it:.2}x"));

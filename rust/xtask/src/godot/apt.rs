@@ -20,7 +20,7 @@ const KEYRINGS: &[&str] = &[
     "/usr/share/keyrings/debian-archive-keyring.gpg",
 ];
 
-/// Far longer than a slow line needs; apt itself gives up on a server that is silent.
+/// More than a slow connection needs; apt has its own limit for a server that does not respond.
 const DOWNLOAD_LIMIT: Duration = Duration::from_secs(2 * 60 * 60);
 const LOCAL_LIMIT: Duration = Duration::from_secs(5 * 60);
 
@@ -42,7 +42,7 @@ pub(crate) fn download(folder: &Path, packages: &[&str]) -> Result<Vec<PathBuf>>
     apt.update()?;
     // Versions that Debian has replaced since an earlier, interrupted download.
     apt.get(["autoclean"])?;
-    workspace::step("Downloading the packages (it goes on where it stopped if you interrupt it)");
+    workspace::step("Downloading the packages (an interrupted download is continued)");
     apt.get(
         ["--yes", "--download-only", "install"]
             .iter()
@@ -139,7 +139,7 @@ impl Apt {
         let finished =
             process::start(command, None)?.follow(DOWNLOAD_LIMIT, |line| progress.show(line))?;
         if !finished.succeeded() {
-            // Progress lines say nothing about the failure.
+            // Without the progress lines.
             let said: Vec<&str> = finished
                 .lines
                 .iter()
@@ -153,7 +153,7 @@ impl Apt {
     }
 }
 
-/// Settings that keep apt inside `folder`. They are read after the system's, whose proxy and the like stay in force.
+/// Settings that keep apt inside `folder`. They are read after the system's settings, whose proxy stays in force.
 fn settings(folder: &Path) -> Result<String> {
     let folder = folder
         .to_str()
@@ -189,7 +189,7 @@ Dpkg::Use-Pty "false";
     ))
 }
 
-/// Shows a download's size, and how far it is, in steps.
+/// Prints a download's size and its progress in steps.
 #[derive(Default)]
 struct Progress {
     shown: u32,
@@ -232,7 +232,7 @@ fn mirror() -> Result<String> {
     {
         return Ok(mirror.to_owned());
     }
-    // Images for containers come without lists of packages, and then apt knows addresses alone.
+    // Container images have no package lists; apt then lists addresses only.
     let addresses = ask(&["update", "--print-uris"])?;
     addresses
         .iter()

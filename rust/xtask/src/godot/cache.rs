@@ -8,16 +8,16 @@ use anyhow::{Context, Result};
 use super::{apt, patch};
 use crate::{files, workspace};
 
-/// Raise this when other packages are needed or the tree is prepared in another way: a new tree is then made beside the old.
+/// Raise this when other packages are needed or the tree is prepared differently: a new tree is then made.
 const LAYOUT: u32 = 1;
 
 /// The packages that are unpacked, with all that they depend on.
 const PACKAGES: &[&str] = &["godot", "openssl", "patchelf"];
 
-/// Their programs that shall run as they are, from `usr/bin`.
+/// Their programs in `usr/bin` that are run directly.
 const PROGRAMS: &[&str] = &["godot", "openssl"];
 
-/// What exported games are made of: unpacked on demand beside the programs, whose libraries it uses.
+/// The export template, unpacked on demand into the same tree; it uses the tree's libraries.
 const TEMPLATE: &str = "godot-template-release";
 
 /// GnuTLS' tools, in a tree of their own that is made on demand.
@@ -82,7 +82,7 @@ fn folder_of(what: &str) -> Result<PathBuf> {
     Ok(base.join("openssl-dtls-godot").join(name))
 }
 
-/// Takes the lock, or waits for the process that has it. The system frees it when its owner ends, however that happens.
+/// Takes the lock, or waits for it. The system frees it when the process that holds it ends.
 fn lock(path: &Path) -> Result<File> {
     let file = File::create(path).with_context(|| format!("{} cannot be made", path.display()))?;
     match file.try_lock() {
@@ -119,9 +119,9 @@ impl Tree {
         self.folder.join("template-ready")
     }
 
-    /// Has `make` fetch and unpack the tree if that has not been done.
+    /// Calls `make` to fetch and unpack the tree if that has not been done.
     ///
-    /// Another process that does the same is waited for. What an interrupted one has downloaded is used.
+    /// Waits for another process that does the same, and uses what an interrupted one has downloaded.
     fn provide(&self, make: impl FnOnce(&Self) -> Result<()>) -> Result<()> {
         if self.is_ready() {
             return Ok(());
@@ -136,7 +136,7 @@ impl Tree {
         make(self)
     }
 
-    /// The programs have the tree's place written into them, so a tree that was moved is not ready.
+    /// The programs contain the tree's path, so a tree that was moved is not ready.
     fn is_ready(&self) -> bool {
         self.is_marked(&self.marker())
     }
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lock_is_free_again_when_its_owner_is_gone() {
+    fn a_lock_is_free_again_when_its_file_is_closed() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("lock");
         let first = lock(&path).unwrap();

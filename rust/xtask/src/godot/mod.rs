@@ -15,7 +15,7 @@ mod program;
 pub(crate) use cache::{GNUTLS_PROGRAMS, gnutls, programs, release_template};
 pub(crate) use program::{Godot, Version, private_folders};
 
-/// Finds a Godot, or fetches one. Tells what it does if that takes time.
+/// Finds a Godot, or fetches one, with progress on standard error.
 pub(crate) fn obtain() -> Result<Godot> {
     if let Some(program) = std::env::var_os("GODOT4_BIN").filter(|name| !name.is_empty()) {
         return named(Path::new(&program));

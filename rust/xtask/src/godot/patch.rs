@@ -1,7 +1,7 @@
-//! Making unpacked programs run by themselves, on their own C library, wherever they lie.
+//! Makes unpacked programs start without an installation, with their own C library.
 //!
-//! Started through the unpacked loader, Godot would take the loader for itself, and an exported game would look for its
-//! data beside the loader. So each program is told its loader and its libraries' folder.
+//! If the unpacked loader started Godot, Godot would see the loader as its own program, and an exported game would look
+//! for its data beside the loader. So the paths of the loader and the libraries are written into each program.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ const LIMIT: Duration = Duration::from_secs(120);
 pub(crate) fn make_independent(root: &Path, programs: &[&str]) -> Result<()> {
     let system = System::in_tree(root)?;
     let path = system.library_path();
-    // A library's own path would hide the program's from what that library needs; without one, the program's is used.
+    // A library's own path would replace the program's for the libraries that it needs.
     for library in system.libraries()? {
         if !system
             .patchelf(&["--print-rpath"], &library)?
@@ -35,7 +35,7 @@ pub(crate) fn make_independent(root: &Path, programs: &[&str]) -> Result<()> {
         .to_str()
         .context("the cache folder's name is not UTF-8")?;
     for program in programs {
-        // An RPATH, not a RUNPATH: it must serve the libraries' libraries too.
+        // An RPATH, not a RUNPATH: it must apply to the libraries' dependencies too.
         system.patchelf(
             &[
                 "--set-interpreter",
@@ -88,7 +88,7 @@ pub(crate) fn verify(root: &Path, programs: &[&str]) -> Result<()> {
     let finished = succeed(command)?;
     let godot = godot.to_string_lossy();
     if !finished.lines.iter().any(|line| *line == godot) {
-        bail!("Godot does not know its own place:\n{}", finished.tail());
+        bail!("Godot does not report its own path:\n{}", finished.tail());
     }
     Ok(())
 }
@@ -151,7 +151,7 @@ impl System {
         Ok(libraries)
     }
 
-    /// Runs the tree's own patchelf, which is still tied to the system's loader, on a file.
+    /// Runs the tree's patchelf, which still names the system's loader, on a file.
     fn patchelf(&self, arguments: &[&str], file: &Path) -> Result<Finished> {
         let mut command = Command::new(&self.loader);
         command.arg("--library-path").arg(self.library_path());

@@ -74,7 +74,7 @@ impl Version {
         })
     }
 
-    /// Whether scripts can be told of printed lines, by a `Logger`.
+    /// Whether scripts can read printed lines with a `Logger`.
     pub(crate) fn has_script_loggers(&self) -> bool {
         self.minor >= 5
     }

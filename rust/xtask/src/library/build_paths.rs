@@ -1,4 +1,4 @@
-//! Paths of the machine that builds the addon: they are nobody's business, and differ between machines.
+//! Keeps paths of the building machine out of the library: they are private, and differ between machines.
 //!
 //! Rust puts the path of a source file wherever a panic or a printed error can name it, and OpenSSL the folder that
 //! it would be installed to.
@@ -12,10 +12,10 @@ use anyhow::{Context, Result, ensure};
 
 use crate::workspace;
 
-/// Where OpenSSL looks for modules, which it is built without. By default it is a folder of the build.
+/// Where OpenSSL looks for modules, which it is built without. The default is a folder of the build.
 const MODULES: &str = "MODULESDIR=/usr/local/lib/ossl-modules";
 
-/// Has a build of cargo's put other names in the place of this machine's paths.
+/// Sets up a build to replace this machine's paths with other names.
 pub(super) fn keep_out(command: &mut Command) {
     let mut flags = rust_flags();
     flags.extend(renamed().into_iter().map(|(path, name)| {
@@ -29,7 +29,7 @@ pub(super) fn keep_out(command: &mut Command) {
         "CARGO_ENCODED_RUSTFLAGS",
         flags.join(&OsString::from("\u{1f}")),
     );
-    // What openssl-src leaves to the environment: GNU make reads it beside the MAKEFLAGS of cargo.
+    // openssl-src has no option for it. GNU make reads this variable beside cargo's MAKEFLAGS.
     let own = std::env::var("GNUMAKEFLAGS").unwrap_or_default();
     command.env("GNUMAKEFLAGS", format!("{own} {MODULES}"));
 }
@@ -49,7 +49,7 @@ fn rust_flags() -> Vec<OsString> {
     }
 }
 
-/// This machine's paths, each with its name in the library; the last that fits counts.
+/// This machine's paths, each with its name in the library; the last match applies.
 fn renamed() -> Vec<(PathBuf, &'static str)> {
     let mut renamed: Vec<_> = home().map(|home| (home, "home")).into_iter().collect();
     renamed.push((workspace::root(), "openssl_dtls"));

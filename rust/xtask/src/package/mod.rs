@@ -1,7 +1,6 @@
 //! `cargo xtask package`: the addon as users get it, `dist/openssl_dtls-VERSION.zip`.
 //!
-//! The same sources give the same bytes, whenever and wherever they are packed: names are in order and times are
-//! all the same.
+//! The same sources give the same bytes at any time and place: names are sorted, and times are fixed.
 
 use std::fs;
 use std::io::{Cursor, Write};
@@ -18,7 +17,7 @@ use crate::workspace;
 
 mod notices;
 
-/// Where the addon lies in the archive: it is unpacked in a project's folder.
+/// The addon's path in the archive, which is unpacked into a project's folder.
 const FOLDER: &str = "addons/openssl_dtls";
 
 /// The files of `addons/openssl_dtls` that are packed as they are.
@@ -36,7 +35,7 @@ pub(crate) fn run() -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Builds the library for this machine and packs it with what belongs to it; the result is the archive's path.
+/// Builds the library for this machine and packs the addon; the result is the archive's path.
 pub(crate) fn make(folder: &Path) -> Result<PathBuf> {
     workspace::step("Building the addon (release)");
     let library = library::compile(Profile::Release)?;

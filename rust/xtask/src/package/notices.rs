@@ -1,4 +1,5 @@
-//! The licences of what is compiled into the library: OpenSSL's, Rust's, and those of all crates.
+//! The licences of what is compiled into the library: OpenSSL's, Rust's, and those of all crates
+//! (docs/decisions/notices.md).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -10,7 +11,7 @@ use serde_json::Value;
 
 use crate::library::{self, cargo};
 
-/// The package that brings OpenSSL's sources, used while building alone.
+/// The package with OpenSSL's sources, a build dependency.
 const OPENSSL: &str = "openssl-src";
 
 /// Beginnings of the names of files that hold a licence, in capitals.
@@ -114,7 +115,7 @@ impl Package {
         format!("{name} {version} ({expression}){separator}{source}")
     }
 
-    /// The texts of its licence files; where there are none, what its licence asks to say.
+    /// The texts of its licence files; if there are none, the notice that its licence requires.
     fn licences(&self) -> Result<BTreeSet<String>> {
         let mut texts = BTreeSet::new();
         for entry in fs::read_dir(&self.folder)? {
@@ -142,15 +143,15 @@ impl Package {
     }
 }
 
-/// What cargo knows of the workspace, for this machine's kind.
+/// `cargo metadata` for this machine's target.
 fn metadata() -> Result<Value> {
     let host = library::host()?;
-    let json = ask(&["metadata", "--format-version=1", "--filter-platform", &host])?;
+    let json = cargo_output(&["metadata", "--format-version=1", "--filter-platform", &host])?;
     serde_json::from_slice(&json).context("cargo metadata gave no JSON")
 }
 
-/// What cargo answers; its complaints are shown.
-fn ask(arguments: &[&str]) -> Result<Vec<u8>> {
+/// Cargo's standard output; its errors are shown.
+fn cargo_output(arguments: &[&str]) -> Result<Vec<u8>> {
     let mut command = cargo();
     command.args(arguments).stderr(Stdio::inherit());
     let output = command.output().context("cargo could not be started")?;

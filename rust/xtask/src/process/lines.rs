@@ -1,6 +1,6 @@
-//! A program's output, put together to lines as it comes in pieces.
+//! Joins the pieces of a program's output to lines.
 
-/// Lines of text; what is not UTF-8 is replaced, terminal colours are left out.
+/// Lines of text. What is not UTF-8 is replaced; terminal colours are removed.
 #[derive(Default)]
 pub(super) struct Lines {
     whole: Vec<String>,
@@ -32,13 +32,13 @@ impl Lines {
         without_colours(text.trim_end_matches('\r'))
     }
 
-    /// Takes the lines that have ended out.
+    /// Removes and returns the lines that have ended.
     pub(super) fn take(&mut self) -> impl Iterator<Item = String> {
         std::mem::take(&mut self.whole).into_iter()
     }
 }
 
-/// Takes out the escape sequences that colour a terminal's text.
+/// Removes the escape sequences for colours.
 fn without_colours(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     let mut rest = text;

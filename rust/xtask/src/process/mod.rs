@@ -1,4 +1,4 @@
-//! Other programs: started, read line by line as they run, and never left behind.
+//! Runs other programs, reads their output line by line, and ends them with all that they started.
 
 use std::io::{PipeReader, Read, Write};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
@@ -14,12 +14,12 @@ mod tie;
 use lines::Lines;
 pub(crate) use tie::{become_program, raise_file_limit};
 
-/// How long the output of a program that has ended may still take to arrive.
-const LAST_WORDS: Duration = Duration::from_secs(2);
-/// How long a look at a program that runs may take.
-const PAUSE: Duration = Duration::from_millis(20);
+/// How long to wait for the rest of the output after a program has ended.
+const DRAIN_LIMIT: Duration = Duration::from_secs(2);
+/// How often a running program's status is read.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// A program that runs. It is killed, with what it started itself, when this is dropped or when we are killed.
+/// A program that runs. It is killed, with what it started, when this is dropped or when this process is killed.
 ///
 /// Its standard output and error are one stream, so the order of their lines is the order in which they were written.
 pub(crate) struct Running {
@@ -31,16 +31,16 @@ pub(crate) struct Running {
     output: Lines,
 }
 
-/// What is left of a program that has ended.
+/// The result of a program that has ended.
 pub(crate) struct Finished {
     /// Everything it printed, line by line, without terminal colours.
     pub(crate) lines: Vec<String>,
-    /// How it ended; nothing if it had to be killed for taking too long.
+    /// How it ended; `None` if it was killed at its time limit.
     pub(crate) status: Option<ExitStatus>,
 }
 
 impl Finished {
-    /// Whether it ended by itself and says that all is well.
+    /// Whether it ended by itself with exit code 0.
     pub(crate) fn succeeded(&self) -> bool {
         self.status.is_some_and(|status| status.success())
     }
@@ -50,7 +50,7 @@ impl Finished {
         tail(&self.lines)
     }
 
-    /// How it ended, in words.
+    /// How it ended, for an error message.
     pub(crate) fn end(&self) -> String {
         self.status.map_or_else(
             || "killed: out of time".to_owned(),
@@ -59,7 +59,7 @@ impl Finished {
     }
 }
 
-/// The last of some lines, each cut to a length that can be read, for an error message.
+/// The last 15 lines, each cut to 300 characters, for an error message.
 pub(crate) fn tail(lines: &[String]) -> String {
     let last = &lines[lines.len().saturating_sub(15)..];
     let short = last
@@ -68,7 +68,7 @@ pub(crate) fn tail(lines: &[String]) -> String {
     short.collect::<Vec<_>>().join("\n")
 }
 
-/// Starts a program that gets no input. With a label, each line is shown as `label | line` when it comes.
+/// Starts a program that gets no input. With a label, each line is printed as `label | line` when it arrives.
 pub(crate) fn start(command: Command, label: Option<&str>) -> Result<Running> {
     start_with(command, label, Stdio::null())
 }
@@ -89,7 +89,7 @@ fn start_with(mut command: Command, label: Option<&str>, input: Stdio) -> Result
     let mut child = command
         .spawn()
         .with_context(|| format!("{name} could not be started"))?;
-    // The command holds our copies of the pipe's writing end; with them gone, the pipe ends with the program.
+    // The command holds copies of the pipe's writing end; without them, the pipe ends with the program.
     drop(command);
     let (sender, incoming) = channel();
     let label = label.map(str::to_owned);
@@ -114,13 +114,13 @@ fn start_with(mut command: Command, label: Option<&str>, input: Stdio) -> Result
     })
 }
 
-/// Runs a program to its end and shows nothing. It is killed when the time is over.
+/// Runs a program to its end without showing its output. It is killed at the time limit.
 pub(crate) fn run(command: Command, limit: Duration) -> Result<Finished> {
     start(command, None)?.finish(limit)
 }
 
 impl Running {
-    /// The number that the system knows the program by.
+    /// The process ID.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
@@ -139,14 +139,14 @@ impl Running {
         writeln!(input, "{line}").with_context(|| format!("{} takes no input", self.name))
     }
 
-    /// Takes in what has been printed.
+    /// Reads what has been printed so far.
     pub(crate) fn take_in(&mut self) {
         while let Ok(bytes) = self.incoming.try_recv() {
             self.output.feed(&bytes);
         }
     }
 
-    /// Waits for a line that `is_it` accepts, those already seen and one that has only begun included.
+    /// Waits for a line that `is_it` accepts, among those already read, new ones, and one that has not ended yet.
     ///
     /// # Errors
     /// When the time is over or the output ends without such a line.
@@ -186,7 +186,7 @@ impl Running {
         self.follow(limit, |_| {})
     }
 
-    /// As [`Running::finish`], and hands over each line when it comes.
+    /// As [`Running::finish`], and calls `each` with each line when it arrives.
     pub(crate) fn follow(
         mut self,
         limit: Duration,
@@ -194,11 +194,11 @@ impl Running {
     ) -> Result<Finished> {
         let deadline = Instant::now() + limit;
         while self.ended()?.is_none() && Instant::now() < deadline {
-            match self.incoming.recv_timeout(PAUSE) {
+            match self.incoming.recv_timeout(POLL_INTERVAL) {
                 Ok(bytes) => self.feed(&bytes, &mut each),
                 Err(RecvTimeoutError::Timeout) => {}
                 // It closed its output and still runs.
-                Err(RecvTimeoutError::Disconnected) => thread::sleep(PAUSE),
+                Err(RecvTimeoutError::Disconnected) => thread::sleep(POLL_INTERVAL),
             }
         }
         self.stop_and_follow(each)
@@ -212,7 +212,7 @@ impl Running {
     fn stop_and_follow(mut self, mut each: impl FnMut(&str)) -> Result<Finished> {
         let status = self.ended()?;
         self.kill();
-        let deadline = Instant::now() + LAST_WORDS;
+        let deadline = Instant::now() + DRAIN_LIMIT;
         while let Ok(bytes) = self
             .incoming
             .recv_timeout(deadline.saturating_duration_since(Instant::now()))
@@ -250,7 +250,7 @@ impl Running {
     }
 
     fn kill(&mut self) {
-        // Once its end is known, the number may belong to another program.
+        // After its end, the ID may belong to another program.
         if self.status.is_none() {
             tie::kill_group(&self.child);
             let _ = self.child.kill();
@@ -284,7 +284,7 @@ mod tests {
         command
     }
 
-    /// Whether a process runs; one that has ended and waits for its parent's look does not.
+    /// Whether a process runs; a zombie does not.
     fn runs(id: &str) -> bool {
         let output = Command::new("ps")
             .args(["-o", "stat=", "-p", id])
@@ -297,13 +297,13 @@ mod tests {
     fn ends_soon(id: &str) -> bool {
         let deadline = Instant::now() + Duration::from_secs(10);
         while runs(id) && Instant::now() < deadline {
-            thread::sleep(PAUSE);
+            thread::sleep(POLL_INTERVAL);
         }
         !runs(id)
     }
 
     #[test]
-    fn output_and_errors_come_in_the_order_they_were_written() {
+    fn output_and_errors_are_in_the_order_they_were_written() {
         let finished = run(
             shell("for i in 1 2 3; do echo out $i; echo err $i >&2; done; exit 3"),
             Duration::from_secs(10),
@@ -346,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn a_program_is_talked_to() {
+    fn a_program_reads_its_input() {
         let mut running = start_with_input(Command::new("cat"), None).unwrap();
         running.say("hello").unwrap();
         running
@@ -365,7 +365,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_program_leaves_behind_is_killed() {
+    fn what_a_program_started_is_killed_after_its_end() {
         let finished = run(shell("sleep 60 & echo $!"), Duration::from_secs(10)).unwrap();
         assert!(finished.succeeded());
         assert!(ends_soon(&finished.lines[0]));

@@ -1,4 +1,4 @@
-//! What differs between systems: ending a program with all it started, and with us; how many files may be open.
+//! What differs between systems: process groups, `exec`, the limit of open files.
 
 use std::process::{Child, Command, ExitCode};
 
@@ -15,15 +15,15 @@ pub(super) fn to_us(command: &mut Command) {
         let us = getpid();
         let tie = move || {
             set_parent_process_death_signal(Some(Signal::KILL))?;
-            // We may have ended before the signal was set.
+            // This process may have ended before the signal was set.
             if getppid() == Some(us) {
                 Ok(())
             } else {
                 Err(std::io::ErrorKind::NotFound.into())
             }
         };
-        // SAFETY: between fork and exec only async-signal-safe calls are allowed; these are two plain system calls,
-        // and nothing in there allocates or takes a lock.
+        // SAFETY: only async-signal-safe calls are allowed between fork and exec. `tie` makes two system calls, allocates
+        // nothing and takes no lock.
         unsafe { command.pre_exec(tie) };
     }
 }
@@ -43,7 +43,7 @@ pub(super) fn kill_group(child: &Child) {
 #[cfg(not(unix))]
 pub(super) fn kill_group(_: &Child) {}
 
-/// Becomes the program: its input, output, signals and exit code are ours.
+/// Replaces this process with the program: input, output, signals and exit code are the program's.
 #[cfg(unix)]
 pub(crate) fn become_program(mut command: Command) -> Result<ExitCode> {
     use anyhow::Context;
@@ -52,7 +52,7 @@ pub(crate) fn become_program(mut command: Command) -> Result<ExitCode> {
     Err(error).with_context(|| format!("{} could not be started", command.get_program().display()))
 }
 
-/// Runs the program on our input and output, and returns its exit code.
+/// Runs the program with this process's input and output, and returns its exit code.
 #[cfg(not(unix))]
 pub(crate) fn become_program(mut command: Command) -> Result<ExitCode> {
     let status = command.status()?;
@@ -60,8 +60,7 @@ pub(crate) fn become_program(mut command: Command) -> Result<ExitCode> {
     Ok(code.map_or(ExitCode::FAILURE, Into::into))
 }
 
-/// Asks for as many open files as may be: each client has a socket, and many systems allow a program 1,024 unless it
-/// asks for more.
+/// Raises the limit of open files to the maximum: each client has a socket, and many systems allow 1,024 by default.
 #[cfg(unix)]
 pub(crate) fn raise_file_limit() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};

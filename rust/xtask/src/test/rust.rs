@@ -22,7 +22,11 @@ const SELECTION: &[&str] = &["--workspace", "--lib", "--bins", "--tests"];
 pub(super) fn run(filters: &[String], tally: &mut Tally) -> Result<()> {
     let mut build = library::cargo();
     build.arg("test").args(SELECTION).arg("--no-run");
-    let built = process::start(build, None)?.follow(BUILD_LIMIT, |line| println!("{line}"))?;
+    let built = process::start(build, None)?.follow(BUILD_LIMIT, |line| {
+        if !line.starts_with("  Executable ") {
+            println!("{line}");
+        }
+    })?;
     if !built.succeeded() {
         bail!("the Rust tests did not build: {}", built.end());
     }

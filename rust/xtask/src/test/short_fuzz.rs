@@ -1,4 +1,4 @@
-//! A short fuzz of every part that reads bytes of others; the long one is in docs/testing.md.
+//! A short fuzz of every part that reads untrusted bytes; docs/testing.md describes the long one.
 
 use std::fs;
 use std::path::Path;
@@ -12,11 +12,11 @@ use crate::{library, process, workspace};
 
 /// The folders of `fuzz/seeds`.
 pub(super) const TARGETS: &[&str] = &["hello", "server", "client", "network", "renamer", "pem"];
-/// What each target gets: all together about a minute.
+/// For each target; about a minute in all.
 const SECONDS_EACH: u64 = 9;
-/// For the one input that begins just before the time is over. One that takes longer is a failure of its own.
+/// For an input that begins just before the end. One that takes longer is a failure.
 const GRACE: Duration = Duration::from_secs(20);
-/// An input of at most this many bytes is printed, so that it is in the log of a machine that is gone.
+/// An input of at most this many bytes is printed, so that the log has it.
 const PRINTED: usize = 16 * 1024;
 
 /// Fuzzes the targets one after another.
@@ -54,7 +54,7 @@ fn fuzz(command: Command, limit: Duration, input: &Path) -> Result<()> {
     }
     ensure!(
         finished.lines.iter().any(|line| line.ends_with(" runs")),
-        "ended without a word of its runs"
+        "ended without a line about its runs"
     );
     Ok(())
 }

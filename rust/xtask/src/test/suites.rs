@@ -92,7 +92,7 @@ struct Report {
 /// - `TEST NAME` begins a test, `PASS NAME` ends it, `FAIL NAME: REASON` too, once for each reason;
 /// - `END SUITE` is the last line.
 ///
-/// Error lines belong to the test they stand in; outside of tests they fail the suite.
+/// An error line fails the test that it is printed in; outside of tests it fails the suite.
 fn read(suite: &str, lines: &[String]) -> Report {
     let mut report = Report::default();
     let mut test: Option<Test> = None;

@@ -22,12 +22,12 @@ const CLIENTS: u64 = 8;
 const PACKETS: u64 = 100;
 /// Milliseconds between two packets of a client.
 const EVERY: u64 = 30;
-/// Long enough for a handshake that loses most of its flights once or twice; a bound, and not what it takes.
+/// Enough for a handshake that loses most of its flights once or twice.
 const LIMIT: Duration = Duration::from_secs(90);
 
-/// What the engine's server prints of a stranger's first datagram that is no hello: here, of one that comes late, after
-/// its client has said goodbye (MBEDTLS_ERR_SSL_UNEXPECTED_MESSAGE); and of a client's hello that comes a second time
-/// when its handshake is over (MBEDTLS_ERR_SSL_CLIENT_RECONNECT).
+/// What the engine's server prints for a datagram that arrives after its client's close_notify, since it is no hello
+/// (MBEDTLS_ERR_SSL_UNEXPECTED_MESSAGE), and for a ClientHello that arrives again after the handshake
+/// (MBEDTLS_ERR_SSL_CLIENT_RECONNECT).
 const ENGINE_PRINTS: &[&str] = &[
     "TLS handshake error: -30464",
     "returned -0x7700",
@@ -45,7 +45,7 @@ struct Pair {
     began: Instant,
 }
 
-/// All handshakes complete; packets come unaltered or not at all, and never twice.
+/// All handshakes complete; packets arrive unaltered and once, or not at all.
 pub(crate) fn survives(context: &Context) -> Result<()> {
     with_seed(|seed| {
         // Each pair has another link.
@@ -113,7 +113,7 @@ fn finish(pair: Pair) -> Result<()> {
             Ok(())
         })
         .inspect_err(|_| {
-            // What passed, client by client, without the packets between handshake and end.
+            // Each client's datagrams, without those between handshake and end.
             for flow in pair.link.flows() {
                 println!("{}, client {}:{}", pair.name, flow.client(), trace(&flow));
             }
@@ -143,7 +143,7 @@ fn check(told: &[Told], stats: &Stats, name: &str, link: &Relay) -> Result<()> {
     stats.ensure_clean()?;
     ensure!(stats.count("connected")? == CLIENTS, "sessions: {stats}");
 
-    // What the link let pass arrived; what it did not let pass, did not.
+    // What the link forwarded arrived, and nothing else.
     let data = link.data();
     let to_server = stats.count("received")?;
     println!(

@@ -9,7 +9,7 @@ use crate::fixture::Fixture;
 use crate::process;
 use crate::project::list_the_addon;
 
-/// The names of the classes, each with something that only its reference says.
+/// The classes, each with a text from its description.
 const CLASSES: [(&str, &str); 6] = [
     ("OpenSSLDropIn", "Line numbers stay the same"),
     ("OpenSSLDTLSServer", "RFC 6347 section 4.2.1"),
@@ -26,7 +26,7 @@ const CLASSES: [(&str, &str); 6] = [
 pub(crate) fn is_complete(context: &Context) -> Result<()> {
     let project = Fixture::named("class_reference")?;
     list_the_addon(project.path())?;
-    // While it makes the reference of its own classes, the first time, the editor forgets extensions'.
+    // The first time, the editor generates the reference of its own classes and leaves out those of extensions.
     read(context, &project)?;
     let lines = read(context, &project)?;
     for (class, description) in CLASSES {

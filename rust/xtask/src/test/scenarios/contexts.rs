@@ -8,7 +8,7 @@ use super::Context;
 use crate::fixture::Fixture;
 use crate::{check, process};
 
-/// Connects clients of three kinds several times, each time with options made anew.
+/// Connects clients of three kinds several times, each time with new options.
 const SCRIPT: &str = r#"
 extends Node
 

@@ -1,4 +1,4 @@
-//! The documented scripts: unchanged, running, and what they put on the wire.
+//! The documented scripts: they are unchanged, they run, and what they send is DTLS.
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
@@ -32,7 +32,7 @@ const LARGEST_DATAGRAM: usize = 1_200;
 /// Long enough for a handshake with a lost datagram.
 const ENDING: Ending = Ending::AfterSeconds(5);
 
-/// The scripts are, byte for byte, the documented ones.
+/// The scripts equal the documented ones byte for byte.
 pub(crate) fn equals_shared(_: &Context) -> Result<()> {
     let ours = workspace::godot_project().join("documented");
     let shared = workspace::root().join("../shared/documented");
@@ -58,7 +58,7 @@ pub(crate) fn equals_shared(_: &Context) -> Result<()> {
     Ok(())
 }
 
-/// They talk over OpenSSL, and both processes end without an error or a leak.
+/// They exchange their messages over OpenSSL, and both processes end without an error or a leak.
 pub(crate) fn runs(context: &Context) -> Result<()> {
     let pair = DocumentedPair {
         godot: &context.godot,
@@ -69,7 +69,7 @@ pub(crate) fn runs(context: &Context) -> Result<()> {
     pair.run().map(drop)
 }
 
-/// What passes between them is DTLS 1.2 behind a cookie exchange, in datagrams that fit, and not readable.
+/// They send DTLS 1.2 after a cookie exchange, encrypted, in datagrams within the budget.
 pub(crate) fn on_the_wire(context: &Context) -> Result<()> {
     let port = UdpSocket::bind("0.0.0.0:0")?.local_addr()?.port();
     let relay = Relay::capture(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))?;

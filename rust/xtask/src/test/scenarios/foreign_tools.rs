@@ -1,5 +1,5 @@
-//! The documented scripts with other implementations' command-line tools at the other end, on links that carry small
-//! datagrams alone, so that the tools fragment what they send.
+//! The documented scripts with command-line tools of other implementations as peers, on links with a small MTU, so that
+//! the tools fragment what they send.
 
 use std::path::Path;
 use std::process::Command;
@@ -16,13 +16,13 @@ use crate::tools;
 
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// The link's largest datagram as the tools are told it.
+/// The MTU that is passed to the tools.
 const MTUS: [u16; 3] = [300, 400, 600];
 
 /// One of the tools, at one end of a connection.
 type Tool = fn(project: &Path, port: u16, mtu: u16) -> Result<Command>;
 
-/// `openssl s_client` asks the documented server.
+/// `openssl s_client` connects to the documented server.
 pub(crate) fn openssl_clients(context: &Context) -> Result<()> {
     clients(context, |project, port, mtu| {
         let mut command = Command::new(tools::openssl_cli()?);
@@ -35,7 +35,7 @@ pub(crate) fn openssl_clients(context: &Context) -> Result<()> {
     })
 }
 
-/// `gnutls-cli` asks the documented server.
+/// `gnutls-cli` connects to the documented server.
 pub(crate) fn gnutls_clients(context: &Context) -> Result<()> {
     clients(context, |project, port, mtu| {
         let mut command = Command::new(tools::gnutls()?.client);
@@ -47,7 +47,7 @@ pub(crate) fn gnutls_clients(context: &Context) -> Result<()> {
     })
 }
 
-/// The documented client asks `openssl s_server`.
+/// The documented client connects to `openssl s_server`.
 pub(crate) fn openssl_servers(context: &Context) -> Result<()> {
     servers(context, |project, port, mtu| {
         let mut command = Command::new(tools::openssl_cli()?);
@@ -60,7 +60,7 @@ pub(crate) fn openssl_servers(context: &Context) -> Result<()> {
     })
 }
 
-/// The documented client asks `gnutls-serv`.
+/// The documented client connects to `gnutls-serv`.
 pub(crate) fn gnutls_servers(context: &Context) -> Result<()> {
     servers(context, |project, port, mtu| {
         let mut command = Command::new(tools::gnutls()?.server);
@@ -116,7 +116,7 @@ fn server(context: &Context, tool: Tool, mtu: u16) -> Result<()> {
     let mut client = start_godot(context, &project, "client")?;
     let is_heard = |line: &str| line.contains("La risposta è... 42!");
     server.wait_for("message from the client", is_heard, LIMIT)?;
-    // What s_server is told to say, or the client's own words that gnutls-serv returns.
+    // The line that s_server sends, or the client's own text, which gnutls-serv echoes.
     server.say("Hello from the tool")?;
     client.wait_for("answer", |line| line.starts_with("Connected: "), LIMIT)?;
     server.stop()?;

@@ -1,6 +1,6 @@
-//! A script's logger drops an object while a method of it prints.
+//! A script's logger drops an object while one of its methods prints.
 //!
-//! The addon's debug build then keeps what is freed out of reach: OPENSSL_DTLS_GUARD_MEMORY, see
+//! The addon's debug build then makes freed memory inaccessible: OPENSSL_DTLS_GUARD_MEMORY, see
 //! `guarded_memory.rs`. A use of freed memory ends the process.
 
 use std::time::Duration;
@@ -28,7 +28,7 @@ const SCRIPTS: &[(&str, &[&str], usize)] = &[
     ),
 ];
 
-/// No method uses what was freed while it printed.
+/// No method uses memory that was freed while it printed.
 pub(crate) fn while_a_method_prints(context: &Context) -> Result<()> {
     if !context.godot.version().has_script_loggers() {
         println!("This engine has no script loggers.");

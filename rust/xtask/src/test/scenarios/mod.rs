@@ -38,7 +38,7 @@ mod soak;
 mod suspended;
 mod typed;
 
-/// A scenario; its failure says what was not as it should be.
+/// A scenario; its error says what failed.
 pub(crate) type Scenario = fn(&Context) -> Result<()>;
 
 /// Every scenario with its name, in the order in which they run.

@@ -1,4 +1,4 @@
-//! The documented scripts with OpenSSL's command-line tool at the other end.
+//! The documented scripts with OpenSSL's command-line tool as peer.
 
 use std::net::UdpSocket;
 use std::process::Command;
@@ -14,8 +14,8 @@ use crate::{check, tools};
 
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// With these, both hellos of `s_client` are whole, the second comes in two datagrams, or both do; and it takes no
-/// records of more than 512 bytes (RFC 6066 section 4).
+/// Options of `s_client`: neither ClientHello is fragmented, the second is, or both are; the last limits records to 512
+/// bytes (RFC 6066 section 4).
 const HELLOS: [&[&str]; 4] = [
     &["-mtu", "1200"],
     &["-mtu", "258"],
@@ -28,7 +28,7 @@ const HELLOS: [&[&str]; 4] = [
     &["-maxfraglen", "512"],
 ];
 
-/// `openssl s_client -dtls1_2` asks the documented server.
+/// `openssl s_client -dtls1_2` connects to the documented server.
 pub(crate) fn s_client(context: &Context) -> Result<()> {
     let port = free_port()?;
     let project = Fixture::documented(port, port)?;
@@ -65,7 +65,7 @@ pub(crate) fn s_client(context: &Context) -> Result<()> {
     end_well(server)
 }
 
-/// The documented client asks `openssl s_server -dtls1_2 -listen`, behind its cookie exchange.
+/// The documented client connects to `openssl s_server -dtls1_2 -listen`, behind its cookie exchange.
 pub(crate) fn s_server(context: &Context) -> Result<()> {
     let port = free_port()?;
     let project = Fixture::documented(port, port)?;

@@ -1,4 +1,4 @@
-//! The package, as a user meets it: unzipped into a project that knows nothing of it.
+//! The package, unzipped into a project without the addon, as a user does it.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -13,8 +13,8 @@ use super::Context;
 use super::kinds::{self, Classes};
 use crate::{files, godot, library, package, process, workspace};
 
-/// Scripts that name the engine's classes run on OpenSSL, also where another OpenSSL is in the process, and the library
-/// offers its entry point alone.
+/// Scripts that name the engine's classes run on OpenSSL, also with another OpenSSL in the process. The library exports
+/// only its entry point.
 pub(crate) fn in_an_empty_project(context: &Context) -> Result<()> {
     let home = tempfile::tempdir()?;
     let archive = package::make(home.path())?;
@@ -64,7 +64,7 @@ pub(crate) fn in_an_empty_project(context: &Context) -> Result<()> {
     Ok(())
 }
 
-/// The library offers its entry point and nothing else, and carries no names of its inner parts.
+/// The library exports only its entry point, and is stripped.
 #[cfg(target_os = "linux")]
 fn check_symbols(library: &Path) -> Result<()> {
     let symbols = |which: &[&str]| -> Result<Vec<String>> {
@@ -81,16 +81,16 @@ fn check_symbols(library: &Path) -> Result<()> {
             .map(|line| line.split(' ').next().unwrap_or_default().to_owned())
             .collect())
     };
-    let offered = symbols(&["--dynamic", "--defined-only"])?;
+    let exported = symbols(&["--dynamic", "--defined-only"])?;
     ensure!(
-        offered == ["openssl_dtls_init"],
-        "the library offers: {offered:?}"
+        exported == ["openssl_dtls_init"],
+        "the library exports: {exported:?}"
     );
-    let inner = symbols(&["--debug-syms"])?;
+    let debug = symbols(&["--debug-syms"])?;
     ensure!(
-        inner.is_empty(),
+        debug.is_empty(),
         "it is not stripped: {} names",
-        inner.len()
+        debug.len()
     );
     Ok(())
 }
@@ -100,7 +100,7 @@ fn check_symbols(_: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Debian's OpenSSL, where its Godot is used: others need not fit together.
+/// Debian's OpenSSL, if Debian's Godot is used; others may need another C library.
 fn other_openssl() -> Result<Option<PathBuf>> {
     if !cfg!(target_os = "linux") {
         return Ok(None);

@@ -1,6 +1,6 @@
 //! A server and a client in network namespaces of their own, joined by a link of 1,500 bytes or less.
 //!
-//! Linux alone has such namespaces. They need no root where the system lets users make namespaces.
+//! Only Linux has such namespaces. They need no root if the system allows user namespaces.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -23,14 +23,14 @@ const CLIENT: &str = "10.77.0.2";
 const PACKETS: u64 = 24;
 /// How many of them have 512 bytes or less.
 const PACKETS_OF_512: u64 = 4;
-/// The MTU of the client's end. The server's has 1,500 always: what is larger than the client's end takes, the system
-/// drops there, without an ICMP message.
+/// The MTU of the client's end. The server's is always 1,500: the system drops what is larger than the client's MTU,
+/// without an ICMP message.
 const ETHERNET: u32 = 1500;
 /// 1,000 bytes of UDP payload.
 const SMALL: u32 = 1028;
 
 /// A handshake with a chain of 10 KB crosses the link in datagrams that fit; packets of 1 to 16,384 bytes cross it both
-/// ways, in fragments where they must.
+/// ways, in IP fragments where they are larger than the MTU.
 pub(crate) fn carries_every_size(context: &Context) -> Result<()> {
     let tools = Tools::find()?;
     for (server, client) in [
@@ -44,10 +44,10 @@ pub(crate) fn carries_every_size(context: &Context) -> Result<()> {
     Ok(())
 }
 
-/// A handshake gets through a link that drops all larger datagrams of the server's and tells nobody.
+/// A handshake completes on a link that drops larger datagrams without an ICMP message.
 pub(crate) fn swallows_large_datagrams(context: &Context) -> Result<()> {
     let tools = Tools::find()?;
-    // A flight of one datagram begins with a larger one; one of several has small ones from the start.
+    // A flight of one datagram may exceed the small MTU; a flight of several has small ones from the start.
     let spent = [("rsa", 2_900..30_000), ("big_chain", 0..2_900)];
     for (client, (identity, spent)) in [Classes::Ours, Classes::Engine]
         .into_iter()
@@ -61,9 +61,9 @@ pub(crate) fn swallows_large_datagrams(context: &Context) -> Result<()> {
         println!("{name}: at the end {sizes}");
         ensure!(
             count(&sizes, "packets") == Some(PACKETS_OF_512),
-            "told: {sizes}"
+            "reported: {sizes}"
         );
-        // What is large is lost, and lost again with the first retransmission.
+        // Large datagrams are lost, also in the first retransmission.
         ensure!(
             count(&sizes, "msec").is_some_and(|it| spent.contains(&it)),
             "{name}: the link was not what it should be: {sizes}"
@@ -77,8 +77,11 @@ fn run(context: &Context, tools: &Tools, server: Classes, client: Classes) -> Re
     println!(
         "server {server:?}, client {client:?}: after the handshake {connected}, at the end {sizes}"
     );
-    ensure!(count(&sizes, "packets") == Some(PACKETS), "told: {sizes}");
-    // The addon keeps flights below the link's size; the engine does as it does.
+    ensure!(
+        count(&sizes, "packets") == Some(PACKETS),
+        "reported: {sizes}"
+    );
+    // The addon keeps flights below the link's MTU; the engine does not.
     if server == Classes::Ours {
         ensure!(
             count(&connected, "reassembled") == Some(0),
@@ -98,7 +101,7 @@ fn count(value: &Value, name: &str) -> Option<u64> {
     value[name].as_f64().map(|number| number as u64)
 }
 
-/// Runs a server and sizes.gd; gives what the latter told after the handshake and at the end.
+/// Runs a server and sizes.gd; returns the latter's reports after the handshake and at the end.
 fn talk(
     context: &Context,
     tools: &Tools,
@@ -140,15 +143,15 @@ fn talk(
         finished.tail()
     );
     ensure_no_problem("server or the client", &finished.lines)?;
-    let told = |word: &str| -> Result<Value> {
+    let report = |word: &str| -> Result<Value> {
         let line = finished
             .lines
             .iter()
             .find_map(|line| line.strip_prefix(word));
-        let line = line.with_context(|| format!("not told: {word}\n{}", finished.tail()))?;
+        let line = line.with_context(|| format!("not reported: {word}\n{}", finished.tail()))?;
         Ok(serde_json::from_str(line)?)
     };
-    let (connected, sizes) = (told("CONNECTED ")?, told("SIZES ")?);
+    let (connected, sizes) = (report("CONNECTED ")?, report("SIZES ")?);
     Ok((connected, sizes))
 }
 
@@ -164,7 +167,7 @@ impl Tools {
         let ip = tool("ip", "iproute2")?;
         let unshare = tool("unshare", "util-linux")?;
         let mut refusals = String::new();
-        // As a user who is root in a namespace of his own, or as root.
+        // As root of a user namespace, or as root.
         for flags in [&["-Urn"][..], &["-n"]] {
             let mut attempt = Command::new(&unshare);
             attempt

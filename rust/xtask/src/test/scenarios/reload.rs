@@ -8,7 +8,7 @@ use super::{Context, kinds};
 use crate::fixture::Fixture;
 use crate::{check, process};
 
-/// Objects of every class live, two of them talk, and a thread that used the library is still to end.
+/// Objects of every class exist, two of them are connected, and a thread that used the library still runs.
 pub(crate) fn with_live_objects(context: &Context) -> Result<()> {
     let project = Fixture::named("reloaded")?;
     project.import(context)?;

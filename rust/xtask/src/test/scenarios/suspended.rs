@@ -1,4 +1,4 @@
-//! Processes that do not run for a while, as when a laptop sleeps or a phone puts a game aside: `SIGSTOP`, `SIGCONT`.
+//! Processes that are suspended for a while, as when a laptop sleeps: `SIGSTOP`, `SIGCONT`.
 
 use std::env;
 use std::process::Command;
@@ -10,17 +10,17 @@ use super::Context;
 use crate::network::godot::{self, Classes, Server, wait_until};
 use crate::process::{self, Running};
 
-/// For how many seconds processes stop, instead of [`STOPPED`]: for 10, 40 and 90.
+/// For how many seconds processes are suspended, instead of [`STOPPED`]; tried with 10, 40 and 90.
 const SECONDS: &str = "OPENSSL_DTLS_SUSPENDED";
 const STOPPED: u64 = 3;
-/// Shorter than processes are stopped for, in seconds.
+/// Seconds; shorter than the suspension.
 const SHORT_TIMEOUT: u64 = 2;
-/// How long it may take until packets come again.
+/// Within this time packets must arrive again.
 const LIMIT: Duration = Duration::from_secs(20);
 
 const CONNECTED: u32 = 2;
 
-/// A session goes on where its process was, on either side and on both.
+/// A session continues after a suspension of either side, and of both.
 pub(crate) fn sessions_go_on(context: &Context) -> Result<()> {
     let server = Server::start(&context.godot, Classes::Ours, &[])?;
     let mut client = start_client(context, server.port(), &[])?;
@@ -38,8 +38,8 @@ pub(crate) fn sessions_go_on(context: &Context) -> Result<()> {
     end(server, client)
 }
 
-/// With an `idle_timeout` a side that was stopped for longer is told of the end, and so is the other; both are connected
-/// again with the objects that they have.
+/// With an `idle_timeout` that is shorter than the suspension, both sides see the session's end and connect again with
+/// the same objects.
 pub(crate) fn ended_sessions_say_so(context: &Context) -> Result<()> {
     let idle = format!("idle={SHORT_TIMEOUT}");
     let server = Server::start(&context.godot, Classes::Ours, std::slice::from_ref(&idle))?;
@@ -51,7 +51,7 @@ pub(crate) fn ended_sessions_say_so(context: &Context) -> Result<()> {
         wait_until("the client to see the end", LIMIT, || {
             client.take_in();
             let since = &statuses(&client)[before..];
-            // Told by the other side, or by itself; in between it may have tried in vain.
+            // By a close_notify or its own timeout; failed handshakes may follow.
             Ok(matches!(since.first(), Some(0 | 3)) && since.last() == Some(&CONNECTED))
         })?;
         wait_for_echoes(&mut client)?;
@@ -59,7 +59,7 @@ pub(crate) fn ended_sessions_say_so(context: &Context) -> Result<()> {
     end(server, client)
 }
 
-/// A handshake whose server is stopped for longer than it may take fails, and the next one, of the same objects, succeeds.
+/// A handshake fails if its server is suspended for longer than its timeout; the next one of the same objects succeeds.
 pub(crate) fn handshakes_are_made_again(context: &Context) -> Result<()> {
     let server = Server::start(&context.godot, Classes::Ours, &[])?;
     signal("-STOP", server.id())?;
@@ -75,7 +75,7 @@ pub(crate) fn handshakes_are_made_again(context: &Context) -> Result<()> {
         seen.starts_with(&[1, 3]) && seen.ends_with(&[1, CONNECTED]),
         "the client's statuses: {seen:?}"
     );
-    // The client itself, somewhere on its way.
+    // The client, during its handshake.
     let mut client = start_client(context, server.port(), &settings)?;
     client.wait_for("handshake", begins, LIMIT)?;
     suspend(&[client.id()], stopped_time())?;
@@ -95,7 +95,7 @@ fn stopped_time() -> Duration {
     Duration::from_secs(seconds.unwrap_or(STOPPED))
 }
 
-/// Stops processes of ours for so long.
+/// Suspends processes for `time`.
 fn suspend(ids: &[u32], time: Duration) -> Result<()> {
     for &id in ids {
         signal("-STOP", id)?;
@@ -116,7 +116,7 @@ fn signal(name: &str, id: u32) -> Result<()> {
     Ok(())
 }
 
-/// Waits for two more lines about echoes, which are ten packets apart: the second is of packets sent since.
+/// Waits for two more lines about echoes, which are ten packets apart: the second reports packets sent since the call.
 fn wait_for_echoes(client: &mut Running) -> Result<()> {
     client.take_in();
     let count = |client: &Running| {
@@ -155,7 +155,7 @@ fn end(server: Server, client: Running) -> Result<()> {
         finished.tail()
     );
     let (stats, _) = server.end()?;
-    // Packets that came before a close_notify cannot be answered after it.
+    // Packets that arrived before a close_notify cannot be answered after it.
     for name in ["twice", "altered"] {
         ensure!(stats.count(name)? == 0, "the server counts: {stats}");
     }

@@ -9,7 +9,7 @@ use super::Context;
 use crate::fixture::Fixture;
 use crate::{check, process};
 
-/// Server and client of `fixtures/typed_pair` talk in one process, and both ends are objects of ours.
+/// Server and client of `fixtures/typed_pair` exchange messages in one process, and both are the addon's objects.
 pub(crate) fn runs(context: &Context) -> Result<()> {
     let project = Fixture::named("typed_pair")?;
     project.import(context)?;
