@@ -1,5 +1,7 @@
 //! Which lines of Godot's output mean that something went wrong.
 
+use anyhow::{Result, ensure};
+
 /// A test prints this before it causes an error; the rest of the line is part of that error's text.
 pub(crate) const EXPECT: &str = "expect-error: ";
 
@@ -52,6 +54,17 @@ pub(crate) fn problems(lines: &[String], allowed: &[&str]) -> Vec<String> {
     let missing = expected.iter().filter(|(_, seen)| !seen);
     problems.extend(missing.map(|(text, _)| format!("an expected error was not printed: {text}")));
     problems
+}
+
+/// Fails with the [`problems`] of these lines, which `who` printed.
+pub(crate) fn ensure_no_problem(who: &str, lines: &[String], allowed: &[&str]) -> Result<()> {
+    let problems = problems(lines, allowed);
+    ensure!(
+        problems.is_empty(),
+        "{who} printed an error:\n{}",
+        problems.join("\n")
+    );
+    Ok(())
 }
 
 /// Whether a line means that something went wrong.

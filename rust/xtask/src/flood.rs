@@ -16,11 +16,11 @@ use testkit::SeededRng;
 use crate::environment::{Context, prepare};
 use crate::fixture::Fixture;
 use crate::network::client::{Client, Trust};
-use crate::network::godot::{ensure_no_problem, wait_until};
+use crate::network::godot::wait_until;
 use crate::network::ports::{self, dropped_by_the_system};
 use crate::network::{self, memory};
 use crate::process::{self, Running};
-use crate::{library, workspace};
+use crate::{check, library, workspace};
 
 /// Where a ClientHello's record has its random number: behind the headers of record (13 bytes) and message (12), and
 /// the version (RFC 6347 section 4.2.2).
@@ -188,7 +188,7 @@ pub(crate) fn flood(context: &Context, plan: &Plan) -> Result<()> {
         );
     }
     let finished = server.stop()?;
-    ensure_no_problem("server", &finished.lines)?;
+    check::ensure_no_problem("the server", &finished.lines, &[])?;
     let prefix = "Ricevuto messaggio da un cliente: ";
     let printed = finished
         .lines

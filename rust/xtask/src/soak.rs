@@ -20,7 +20,7 @@ use crate::network::ports::dropped_by_the_system;
 use crate::network::{self, packet};
 use crate::process::raise_file_limit;
 use crate::project::Headless;
-use crate::{library, workspace};
+use crate::{check, library, workspace};
 
 /// Seconds after which the server drops a silent client: longer than a client's handshake takes when the server's last
 /// flight is lost, and lost again when it is repeated after 1, 3, 7 and 13 seconds.
@@ -417,7 +417,7 @@ impl Clients {
             "dropped by the system: {before_link} before the link, {before_server} before the server"
         );
         stats.ensure_clean()?;
-        godot::ensure_no_problem("server", &lines)?;
+        check::ensure_no_problem("the server", &lines, &[])?;
         let Traffic {
             to_server,
             to_client,

@@ -78,12 +78,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
         let text = serde_json::to_string_pretty(&list)? + "\n";
         files::write(path, text.as_bytes(), Access::Usual)?;
     }
-    let problems = check::problems(&finished.lines, &[]);
-    ensure!(
-        problems.is_empty(),
-        "Godot printed an error:\n{}",
-        problems.join("\n")
-    );
+    check::ensure_no_problem("Godot", &finished.lines, &[])?;
     ensure!(
         finished.succeeded() && finished.lines.iter().any(|line| line == END),
         "the benchmark did not run to its end ({}):\n{}",

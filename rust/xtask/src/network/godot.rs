@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use super::memory;
 use crate::process::{self, Finished, Running};
 use crate::project::Headless;
-use crate::{check, workspace};
+use crate::workspace;
 
 /// Frames a second of servers and clients: answers take some milliseconds, and a core stays free.
 const FRAMES: u32 = 100;
@@ -219,17 +219,6 @@ fn ensure_end(finished: &Finished, last_word: &str, who: &str) -> Result<()> {
         "the {who} did not run to the end ({}):\n{}",
         finished.end(),
         finished.tail()
-    );
-    Ok(())
-}
-
-/// An error if any line means that something went wrong.
-pub(crate) fn ensure_no_problem(who: &str, lines: &[String]) -> Result<()> {
-    let problems = check::problems(lines, &[]);
-    ensure!(
-        problems.is_empty(),
-        "the {who} printed an error:\n{}",
-        problems.join("\n")
     );
     Ok(())
 }

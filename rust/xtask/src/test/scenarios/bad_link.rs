@@ -8,6 +8,7 @@ use testkit::Faults;
 use testkit::relay::Relay;
 
 use super::Context;
+use crate::check;
 use crate::network::godot::{self, Classes, Server, Stats, Told};
 use crate::network::{trace, with_seed};
 use crate::process::Running;
@@ -102,16 +103,8 @@ fn finish(pair: Pair) -> Result<()> {
     let (told, lines) = godot::finish_clients(pair.clients, limit)?;
     let (stats, server_lines) = pair.server.end()?;
     check(&told, &stats, &pair.name, &pair.link)
-        .and_then(|()| godot::ensure_no_problem("clients", &lines))
-        .and_then(|()| {
-            let problems = crate::check::problems(&server_lines, pair.allowed);
-            ensure!(
-                problems.is_empty(),
-                "the server printed an error:\n{}",
-                problems.join("\n")
-            );
-            Ok(())
-        })
+        .and_then(|()| check::ensure_no_problem("a client", &lines, &[]))
+        .and_then(|()| check::ensure_no_problem("the server", &server_lines, pair.allowed))
         .inspect_err(|_| {
             // Each client's datagrams, without those between handshake and end.
             for flow in pair.link.flows() {

@@ -53,8 +53,7 @@ pub(crate) fn are_made_once(context: &Context) -> Result<()> {
     let mut command = context.godot.command(project.path());
     command.env("OPENSSL_DTLS_LOG", "1");
     let finished = process::start(command, Some("contexts"))?.finish(Duration::from_secs(90))?;
-    let problems = check::problems(&finished.lines, &[]);
-    ensure!(problems.is_empty(), "{}", problems.join("\n"));
+    check::ensure_no_problem("Godot", &finished.lines, &[])?;
     ensure!(finished.succeeded(), "it ended with {}", finished.end());
     let count = |text: &str| {
         finished

@@ -15,8 +15,7 @@ pub(crate) fn ends_in_order(context: &Context) -> Result<()> {
     let mut command = context.godot.command(project.path());
     command.arg("--import");
     let finished = process::run(command, Duration::from_secs(120))?;
-    let problems = check::problems(&finished.lines, &[]);
-    ensure!(problems.is_empty(), "it printed:\n{}", problems.join("\n"));
+    check::ensure_no_problem("the editor", &finished.lines, &[])?;
     ensure!(
         finished.succeeded(),
         "it ended with {}\n{}",

@@ -9,6 +9,7 @@ use testkit::relay::{Flow, Relay};
 use testkit::{Faults, SeededRng, To};
 
 use super::Context;
+use crate::check;
 use crate::network::garbage::{self, Overheard, Size};
 use crate::network::godot::{self, Classes, Server, Told, wait_until};
 use crate::network::ports::dropped_by_the_system;
@@ -129,7 +130,7 @@ impl HostileLink {
                 .map(|told| told.count("sent").unwrap_or(0))
                 .sum::<u64>(),
         );
-        godot::ensure_no_problem("clients", &lines)?;
+        check::ensure_no_problem("a client", &lines, &[])?;
         ensure!(told.len() == CLIENTS, "{} clients told", told.len());
         for client in &told {
             ensure_clean(client)?;
@@ -221,13 +222,7 @@ impl HostileLink {
             lines.len(),
             lines[lines.len().saturating_sub(20)..].join("\n")
         );
-        let problems = crate::check::problems(&lines, &["PacketPeerDTLS: "]);
-        ensure!(
-            problems.is_empty(),
-            "the clients printed:\n{}",
-            problems.join("\n")
-        );
-        Ok(())
+        check::ensure_no_problem("a client", &lines, &["PacketPeerDTLS: "])
     }
 
     fn attack_flow(&mut self, flow: &Flow, to_server: usize, to_client: usize, size: Size) {
@@ -322,7 +317,7 @@ impl HostileLink {
         let (stats, lines) = self.server.end()?;
         println!("server: {stats}");
         stats.ensure_clean()?;
-        godot::ensure_no_problem("server", &lines)?;
+        check::ensure_no_problem("the server", &lines, &[])?;
         let warnings = lines.iter().filter(|line| line.contains("WARNING")).count() as u64;
         // The addon prints five in ten seconds at the most.
         let most = 5 * (seconds / 10 + 2);

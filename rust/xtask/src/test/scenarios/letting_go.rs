@@ -42,8 +42,7 @@ pub(crate) fn while_a_method_prints(context: &Context) -> Result<()> {
         command.env("OPENSSL_DTLS_GUARD_MEMORY", "1");
         command.env("OPENSSL_DTLS_LOG", "1");
         let finished = process::run(command, Duration::from_secs(60))?;
-        let problems = check::problems(&finished.lines, allowed);
-        ensure!(problems.is_empty(), "{script}: {}", problems.join("\n"));
+        check::ensure_no_problem(script, &finished.lines, allowed)?;
         ensure!(
             finished.succeeded(),
             "{script} ended with {}:\n{}",

@@ -70,8 +70,7 @@ pub(crate) fn prints_what_is_asked_for(context: &Context) -> Result<()> {
         command.env_remove("OPENSSL_DTLS_LOG");
         command.envs(level.map(|level| ("OPENSSL_DTLS_LOG", level)));
         let finished = process::start(command, Some("log"))?.finish(Duration::from_secs(60))?;
-        let problems = check::problems(&finished.lines, &[]);
-        ensure!(problems.is_empty(), "{}", problems.join("\n"));
+        check::ensure_no_problem("Godot", &finished.lines, &[])?;
         ensure!(finished.succeeded(), "it ended with {}", finished.end());
         let count = |text: &str| {
             let has = |line: &&String| line.contains(text);

@@ -114,11 +114,5 @@ pub(super) fn still_runs(program: &mut Running) -> Result<()> {
 
 pub(super) fn end_well(godot: Running) -> Result<()> {
     let finished = godot.stop()?;
-    let problems = check::problems(&finished.lines, &[]);
-    ensure!(
-        problems.is_empty(),
-        "Godot printed an error:\n{}",
-        problems.join("\n")
-    );
-    Ok(())
+    check::ensure_no_problem("Godot", &finished.lines, &[])
 }

@@ -12,8 +12,8 @@ use serde_json::Value;
 
 use super::Context;
 use crate::files::on_path;
-use crate::network::godot::{Classes, command, ensure_no_problem};
-use crate::process;
+use crate::network::godot::{Classes, command};
+use crate::{check, process};
 
 const LIMIT: Duration = Duration::from_secs(90);
 const PORT: u16 = 4000;
@@ -142,7 +142,7 @@ fn talk(
         finished.end(),
         finished.tail()
     );
-    ensure_no_problem("server or the client", &finished.lines)?;
+    check::ensure_no_problem("the server or the client", &finished.lines, &[])?;
     let report = |word: &str| -> Result<Value> {
         let line = finished
             .lines

@@ -15,12 +15,7 @@ pub(crate) fn with_live_objects(context: &Context) -> Result<()> {
     let mut command = context.godot.command(project.path());
     command.args(["--editor", "--", "--reload"]);
     let finished = process::run(command, Duration::from_secs(120))?;
-    let problems = check::problems(&finished.lines, &[]);
-    ensure!(
-        problems.is_empty(),
-        "the editor printed an error:\n{}",
-        problems.join("\n")
-    );
+    check::ensure_no_problem("the editor", &finished.lines, &[])?;
     kinds::has(&finished.lines, "reloaded 3 times")?;
     let said = |line: &str| finished.lines.iter().filter(|said| *said == line).count();
     for line in [

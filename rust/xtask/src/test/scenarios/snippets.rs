@@ -112,7 +112,5 @@ fn run(context: &Context, project: &Path, name: &str) -> Result<Vec<String>> {
 }
 
 fn no_problems(lines: &[String]) -> Result<()> {
-    let problems = check::problems(lines, &[]);
-    ensure!(problems.is_empty(), "{}", problems.join("\n"));
-    Ok(())
+    check::ensure_no_problem("Godot", lines, &[])
 }

@@ -17,12 +17,7 @@ pub(crate) fn runs(context: &Context) -> Result<()> {
     let mut command = context.godot.command(project.path());
     command.args(["--", &port.to_string()]);
     let finished = process::start(command, Some("typed_pair"))?.finish(Duration::from_secs(60))?;
-    let problems = check::problems(&finished.lines, &[]);
-    ensure!(
-        problems.is_empty(),
-        "Godot printed an error:\n{}",
-        problems.join("\n")
-    );
+    check::ensure_no_problem("Godot", &finished.lines, &[])?;
     for line in [
         "server: OpenSSLDTLSServer and OpenSSLUDPServer",
         "server: OpenSSLPacketPeerDTLS over OpenSSLPacketPeerUDP: How are you?",
