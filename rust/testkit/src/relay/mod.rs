@@ -10,11 +10,19 @@ use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crate::{Faults, SeededRng, To};
+
+mod flow;
+mod traffic;
+
+pub use flow::{Captured, Flow};
+pub use traffic::{Counts, Traffic};
+
+use flow::{FlowState, lock};
 
 /// The largest payload of a UDP datagram over IPv4, in bytes.
 pub const MAX_UDP_PAYLOAD: usize = 65_507;
@@ -30,127 +38,6 @@ const CAPTURE_ALL_LIMIT: usize = 10_000;
 const RECORD_HEADER: usize = 13;
 const EPOCH: std::ops::Range<usize> = 3..5;
 const APPLICATION_DATA: u8 = 23;
-
-/// What happened to the datagrams of one kind, of one client or of all, in one direction.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Counts {
-    /// Arrived at the relay.
-    pub arrived: u64,
-    /// Were lost.
-    pub lost: u64,
-    /// Were passed on with one bit inverted.
-    pub corrupted: u64,
-    /// Were passed on twice.
-    pub doubled: u64,
-    /// Were delayed.
-    pub delayed: u64,
-}
-
-impl Counts {
-    /// Passed on unaltered, each counted once.
-    pub fn passed(&self) -> u64 {
-        self.arrived - self.lost - self.corrupted
-    }
-
-    fn add(&mut self, other: &Self) {
-        self.arrived += other.arrived;
-        self.lost += other.lost;
-        self.corrupted += other.corrupted;
-        self.doubled += other.doubled;
-        self.delayed += other.delayed;
-    }
-}
-
-/// Counts of both directions.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Traffic {
-    /// From clients.
-    pub to_server: Counts,
-    /// From the server.
-    pub to_client: Counts,
-}
-
-impl Traffic {
-    fn towards(&mut self, to: To) -> &mut Counts {
-        match to {
-            To::Server => &mut self.to_server,
-            To::Client => &mut self.to_client,
-        }
-    }
-
-    fn add(&mut self, other: &Self) {
-        self.to_server.add(&other.to_server);
-        self.to_client.add(&other.to_client);
-    }
-
-    /// Both directions together.
-    pub fn both(&self) -> Counts {
-        let mut both = self.to_server;
-        both.add(&self.to_client);
-        both
-    }
-}
-
-/// One client's datagrams, both ways.
-pub struct Flow {
-    index: u64,
-    client: SocketAddr,
-    back: UdpSocket,
-    is_forgotten: AtomicBool,
-    delayed: AtomicUsize,
-    state: Mutex<FlowState>,
-}
-
-#[derive(Default)]
-struct FlowState {
-    all: Traffic,
-    data: Traffic,
-    captured: [Vec<Captured>; 2],
-}
-
-/// A datagram that arrived at the relay.
-#[derive(Clone, Debug)]
-pub struct Captured {
-    /// When it arrived.
-    pub at: Instant,
-    /// Where it was sent to.
-    pub to: To,
-    /// Its payload as it arrived.
-    pub bytes: Vec<u8>,
-    /// What happened to it: counts of 0 and 1.
-    pub fate: Counts,
-}
-
-impl Flow {
-    /// What happened to this client's datagrams that begin with a record of application data.
-    pub fn data(&self) -> Traffic {
-        lock(&self.state).data
-    }
-
-    /// How many of its datagrams are delayed now.
-    pub fn delayed(&self) -> usize {
-        self.delayed.load(Ordering::Acquire)
-    }
-
-    /// The client's address.
-    pub fn client(&self) -> SocketAddr {
-        self.client
-    }
-
-    /// Its captured datagrams of both directions, in the order in which they arrived.
-    pub fn captured(&self) -> Vec<Captured> {
-        let mut captured = lock(&self.state).captured.concat();
-        captured.sort_by_key(|datagram| datagram.at);
-        captured
-    }
-
-    /// The payloads of its captured datagrams in one direction.
-    pub fn payloads(&self, to: To) -> Vec<Vec<u8>> {
-        let state = lock(&self.state);
-        let captured = state.captured[to as usize].iter();
-        captured.map(|datagram| datagram.bytes.clone()).collect()
-    }
-}
 
 /// A relay on a free port of 127.0.0.1; it ends when this is dropped.
 pub struct Relay {
@@ -525,8 +412,4 @@ fn receive(socket: &UdpSocket, buffer: &mut [u8]) -> Option<(usize, SocketAddr)>
             None
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -10,17 +10,21 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use testkit::relay::{Flow, Relay, Traffic};
+use testkit::relay::{Relay, Traffic};
 use testkit::{Faults, SeededRng};
 
 use crate::environment::prepare;
+use crate::network;
 use crate::network::client::{Client, Trust};
 use crate::network::godot::{self, Classes, Server};
 use crate::network::ports::dropped_by_the_system;
-use crate::network::{self, packet};
 use crate::process::raise_file_limit;
 use crate::project::Headless;
 use crate::{check, library, workspace};
+
+use active_client::ActiveClient;
+
+mod active_client;
 
 /// Seconds after which the server drops a silent client: longer than a client's handshake takes when the server's last
 /// flight is lost, and lost again when it is repeated after 1, 3, 7 and 13 seconds.
@@ -202,19 +206,6 @@ enum Slot {
         active: Box<ActiveClient>,
         since: Instant,
     },
-}
-
-/// One session, as its client sees it.
-struct ActiveClient {
-    client: Client,
-    flow: std::sync::Arc<Flow>,
-    number: u32,
-    sent: u64,
-    received: u64,
-    seen: HashSet<u32>,
-    crashes: bool,
-    /// The system dropped some of its packets.
-    excused: bool,
 }
 
 impl Clients {
@@ -459,60 +450,6 @@ impl Totals {
             self.closes += 1;
         }
         self.unread += active.flow.data().to_client.passed() - active.received;
-    }
-}
-
-impl ActiveClient {
-    /// Takes the packets that have arrived.
-    fn receive(&mut self) -> Result<()> {
-        let (seen, received) = (&mut self.seen, &mut self.received);
-        let mut problem = None;
-        self.client.poll(|bytes| {
-            *received += 1;
-            match packet::read(bytes) {
-                Some((sender, number)) if sender == self.number => {
-                    if !seen.insert(number) {
-                        problem = Some("a packet arrived twice");
-                    }
-                }
-                Some(_) => problem = Some("a packet of another client arrived"),
-                None => problem = Some("a packet arrived altered"),
-            }
-        });
-        if let Some(problem) = problem {
-            bail!(problem);
-        }
-        ensure!(
-            self.client.status() == endpoint::Status::Connected,
-            "a client lost its session: {:?}, {}",
-            self.client.status(),
-            self.client.failure()
-        );
-        Ok(())
-    }
-
-    fn send(&mut self, rng: &mut SeededRng) -> Result<()> {
-        let size = rng.within(packet::SMALLEST as u64..=1_200) as usize;
-        let packet = packet::numbered(self.number, self.sent as u32, size, rng);
-        self.client.send(&packet)?;
-        self.sent += 1;
-        Ok(())
-    }
-
-    /// Packets that the link has not seen, or that it let pass and the server has not answered.
-    fn missing(&self) -> u64 {
-        let data = self.flow.data();
-        self.sent - data.to_server.arrived + data.to_server.passed() - data.to_client.arrived
-    }
-
-    /// Whether the server answered everything that the link let pass.
-    fn is_answered(&self) -> bool {
-        self.flow.delayed() == 0 && self.missing() == 0
-    }
-
-    /// Whether, beyond that, every answer that the link let pass was read.
-    fn is_settled(&self) -> bool {
-        self.is_answered() && self.received == self.flow.data().to_client.passed()
     }
 }
 
