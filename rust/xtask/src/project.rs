@@ -1,4 +1,4 @@
-//! Running Godot headless on a project, without a trace in the user's own Godot folders.
+//! Runs Godot headless on a project, with settings folders of its own.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,7 +13,7 @@ use crate::{check, process, workspace};
 
 const IMPORT_LIMIT: Duration = Duration::from_secs(180);
 
-/// A Godot with empty settings folders of its own, which go when this goes.
+/// A Godot with empty settings folders, which are deleted when this is dropped.
 pub(crate) struct Headless {
     godot: Godot,
     home: TempDir,
@@ -66,7 +66,7 @@ impl Headless {
         self.home.path().join("data/godot/app_userdata")
     }
 
-    /// Has Godot look through the project, so that a later run knows its extensions and class names.
+    /// Imports the project, so that a later run knows its extensions and class names.
     pub(crate) fn import(&self, project: &Path) -> Result<()> {
         list_the_addon(project)?;
         let mut command = self.command(project);
@@ -88,7 +88,7 @@ impl Headless {
     }
 }
 
-/// Names the addon to Godot before its first look, as that look would do.
+/// Lists the addon as an import would.
 ///
 /// A headless editor that finds the addon by itself takes some seconds longer (see the addon's
 /// `headless_import_workaround.rs`).
