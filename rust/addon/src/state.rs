@@ -1,9 +1,8 @@
-//! What an object of ours is made of, kept where a method finds it without gdext's cell.
+//! The state of our objects, outside of gdext's cell.
 //!
-//! gdext keeps a class's Rust value in a cell that counts who borrows it; with threads allowed, each
-//! borrow costs two locks, a hash table and a system call. Our objects are shared between threads
-//! and lock for themselves, so their state is an instance binding instead: something that the engine
-//! keeps for an extension with an object, and frees with it.
+//! gdext keeps a class's Rust value in a cell that tracks borrows. With threads allowed, each borrow costs two locks, a
+//! hash table and a system call. Our states have their own locks, so they are instance bindings: values that the engine
+//! keeps with an object for an extension, and frees with it.
 
 use std::ffi::c_void;
 use std::marker::PhantomData;
@@ -21,10 +20,10 @@ use crate::ffi::catch_panic::catch_panic;
 
 /// A class whose objects have their state in an instance binding: see [`stateful`].
 pub(crate) trait Stateful: GodotClass + Sized {
-    /// Made when it is asked for first; dropped with the object.
+    /// Created at the first access; dropped with the object.
     type State: Default + Send + Sync + 'static;
 
-    /// A byte of the class's own: its address tells the binding from others.
+    /// A static of the class; its address identifies the binding.
     fn token() -> &'static u8;
 
     /// The link to the object.
@@ -66,9 +65,9 @@ macro_rules! stateful {
 
 pub(crate) use stateful;
 
-/// The state of an object, borrowed from it; cloned, it is kept beyond it.
+/// The state of an object, borrowed from the object. A clone of the `Arc` keeps it alive beyond that.
 pub(crate) struct Borrowed<'a, S> {
-    /// Without a count of its own: the object's is used.
+    /// Not counted: the binding holds the reference.
     state: ManuallyDrop<Arc<S>>,
     object: PhantomData<&'a S>,
 }
@@ -103,14 +102,14 @@ pub(crate) fn of_value<C: Stateful>(value: &C) -> Arc<C::State> {
 pub(crate) unsafe fn of_instance<'a, C: Stateful>(
     instance: sys::GDExtensionClassInstancePtr,
 ) -> Borrowed<'a, C::State> {
-    // SAFETY: as the caller vouches; nothing of the storage but its object's address is read.
+    // SAFETY: `instance` is valid, by the caller's contract; only the object's address is read from the storage.
     unsafe { of_object::<C>(as_storage::<C>(instance).base().obj_sys()) }
 }
 
 /// A reference to an object, as a variant; null if the object's last reference is gone.
 ///
-/// To take hold of an object by its id is a race with the thread that drops its last reference. The engine
-/// makes a variant hold an object only if the count of references is not 0 yet.
+/// Another thread may drop the object's last reference at the same time. The engine makes a variant hold an object
+/// only if its reference count is not 0 yet.
 ///
 /// # Safety
 /// `id` must be the id of an object that counts references and whose Rust value does not end during the
@@ -134,8 +133,8 @@ pub(crate) unsafe fn take_hold(id: InstanceId) -> Variant {
     }
 }
 
-/// Lets go of an object's state, when its Rust value is dropped: that is before the object itself when
-/// the editor reloads the extension, after which nothing of this library may be called.
+/// Frees an object's state when its Rust value is dropped. When the editor reloads the extension, that is before the
+/// object ends: nothing of this library may be called after the reload.
 pub(crate) fn release<C: Stateful>(value: &C) {
     C::object_ends(&of_value(value));
     // SAFETY: the object outlives its Rust value.

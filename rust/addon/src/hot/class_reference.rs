@@ -1,4 +1,4 @@
-//! What the class reference says of a hot method.
+//! The class reference of a hot method.
 
 use super::signature::Kind;
 use super::{Argument, Method, Returned};

@@ -1,7 +1,7 @@
-//! Hot methods in the form of functions.
+//! The macro that defines hot methods as functions.
 
-/// Defines the hot methods of a class, each `[const] fn name(call[, argument: Bytes]) -> Returned`
-/// with its class reference as documentation; and `register()` and `class_reference()` for them all.
+/// Defines the hot methods of a class, each `reads|changes fn name(call[, argument: Bytes]) -> Returned` with its class
+/// reference as documentation, and `register()` and `class_reference()` for all of them.
 macro_rules! methods {
     ($class:ty, $shown:literal: $(
         $(#[doc = $line:literal])+
@@ -31,12 +31,12 @@ macro_rules! methods {
             }
         )+
 
-        /// Gives the class its hot methods.
+        /// Registers the class's hot methods.
         pub(crate) fn register() {
             $($crate::hot::register::<$name>();)+
         }
 
-        /// What the class reference says of them.
+        /// The class reference of them, in XML.
         pub(crate) fn class_reference() -> String {
             [$($crate::hot::class_reference::<$name>()),+].concat()
         }

@@ -1,4 +1,4 @@
-//! How the engine comes to know a hot method, and calls it.
+//! Registering a hot method, and the two functions that the engine calls.
 
 use std::ffi::c_void;
 
@@ -12,7 +12,7 @@ use super::{Argument, Call, Method, Returned};
 use crate::ffi::calls;
 use crate::ffi::catch_panic::catch_panic;
 
-/// Gives a class the method. To be called after gdext has registered the class.
+/// Registers the method. Call it after gdext has registered the class.
 pub(crate) fn register<M: Method>() {
     let class = M::Class::class_id().to_string_name();
     let name = StringName::from(M::NAME);
@@ -56,7 +56,7 @@ pub(crate) fn register<M: Method>() {
     }
 }
 
-/// A value's description, with what the engine's form of it points to.
+/// The description of a value, which owns what [`Described::sys`] points to.
 struct Described {
     name: StringName,
     class: StringName,
@@ -161,7 +161,7 @@ unsafe fn run<M: Method>(
     argument: M::Argument<'_>,
 ) -> M::Returned {
     catch_panic(M::PLACE, || {
-        // SAFETY: as the caller vouches.
+        // SAFETY: the caller's contract is that of `Call::new`.
         let call = unsafe { Call::new(instance) };
         M::run(call, argument)
     })

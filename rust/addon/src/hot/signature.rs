@@ -10,14 +10,14 @@ use once_cell::sync::Lazy;
 use crate::ffi::catch_panic::AfterPanic;
 use crate::status::Status;
 
-/// A value's type, as the engine is told of it.
+/// A value's type, as it is registered.
 pub(crate) struct Kind {
     pub(crate) variant: VariantType,
-    /// How scripts call it.
+    /// Its name in scripts.
     pub(crate) name: &'static str,
     /// An enum's name, else empty.
     pub(crate) class: &'static str,
-    /// For integers: how wide they are (`GDExtensionClassMethodArgumentMetadata`).
+    /// The width of an integer (`GDExtensionClassMethodArgumentMetadata`).
     pub(crate) metadata: sys::GDExtensionClassMethodArgumentMetadata,
 }
 
@@ -36,7 +36,7 @@ impl Kind {
     }
 }
 
-/// What a method takes: nothing, or one value.
+/// A method's argument: nothing, or one value.
 pub(crate) trait Argument<'a>: Sized {
     /// Its name and type.
     fn kind() -> Option<(&'static str, Kind)>;
@@ -79,7 +79,7 @@ impl Argument<'_> for Nothing {
 /// script, such as a logger, which may assign another value to it.
 pub(crate) enum Bytes<'a> {
     Borrowed(&'a PackedByteArray),
-    /// Made of an array of integers, which the engine's methods take as well.
+    /// From an array of integers: the engine's methods accept those too.
     Converted(PackedByteArray),
 }
 
@@ -92,7 +92,7 @@ impl Bytes<'_> {
     }
 }
 
-/// Where a variant holds its `PackedByteArray`.
+/// The engine's function that gives the address of the `PackedByteArray` inside a variant.
 static INSIDE_VARIANT: Lazy<sys::GDExtensionVariantGetInternalPtrFunc> = Lazy::new(|| {
     // SAFETY: the interface is initialised as long as there are objects of ours.
     unsafe {
@@ -108,18 +108,18 @@ impl<'a> Argument<'a> for Bytes<'a> {
     }
 
     unsafe fn from_pointers(arguments: *const sys::GDExtensionConstTypePtr) -> Self {
-        // SAFETY: as the caller guarantees; gdext's type is laid out as the engine's.
+        // SAFETY: the caller's contract; gdext's type is laid out as the engine's.
         Self::Borrowed(unsafe { &*(*arguments).cast::<PackedByteArray>() })
     }
 
     unsafe fn from_variants(
         arguments: *const sys::GDExtensionConstVariantPtr,
     ) -> Result<Self, VariantType> {
-        // SAFETY: as the caller guarantees; gdext's type is laid out as the engine's.
+        // SAFETY: the caller's contract; gdext's type is laid out as the engine's.
         let variant = unsafe { &*(*arguments).cast::<Variant>() };
         match (variant.get_type(), *INSIDE_VARIANT) {
             (VariantType::PACKED_BYTE_ARRAY, Some(inside)) => {
-                // SAFETY: the variant holds such an array, and stays as it is, as the caller guarantees.
+                // SAFETY: the variant holds such an array, and stays as it is, the caller's contract.
                 let array = unsafe { inside((*arguments).cast_mut()) };
                 // SAFETY: as above.
                 Ok(Self::Borrowed(unsafe { &*array.cast::<PackedByteArray>() }))
@@ -133,7 +133,7 @@ impl<'a> Argument<'a> for Bytes<'a> {
     }
 }
 
-/// What a method returns.
+/// A method's result.
 pub(crate) trait Returned: AfterPanic + Sized {
     fn kind() -> Option<Kind>;
 
@@ -146,7 +146,7 @@ pub(crate) trait Returned: AfterPanic + Sized {
     /// # Safety
     /// `to` must point to a variant that holds nothing.
     unsafe fn write_variant(self, to: *mut Variant) {
-        // SAFETY: as the caller guarantees; nothing needs no end.
+        // SAFETY: the caller's contract; a nil variant needs no drop.
         unsafe { to.write(self.into_variant()) }
     }
 }
@@ -171,7 +171,7 @@ impl Returned for bool {
     }
 
     unsafe fn write(self, to: sys::GDExtensionTypePtr) {
-        // SAFETY: as the caller guarantees.
+        // SAFETY: the caller's contract.
         unsafe { to.cast::<sys::GDExtensionBool>().write(self.into()) }
     }
 
@@ -180,12 +180,12 @@ impl Returned for bool {
     }
 }
 
-/// All integers are of 64 bits there.
+/// Writes an integer in the engine's form, which always has 64 bits.
 ///
 /// # Safety
 /// `to` must point to an integer of the engine's.
 unsafe fn write_integer(value: i64, to: sys::GDExtensionTypePtr) {
-    // SAFETY: as the caller guarantees.
+    // SAFETY: the caller's contract.
     unsafe { to.cast::<i64>().write(value) }
 }
 
@@ -198,7 +198,7 @@ impl Returned for i32 {
     }
 
     unsafe fn write(self, to: sys::GDExtensionTypePtr) {
-        // SAFETY: as the caller guarantees.
+        // SAFETY: the caller's contract.
         unsafe { write_integer(self.into(), to) }
     }
 
@@ -216,7 +216,7 @@ impl Returned for Error {
     }
 
     unsafe fn write(self, to: sys::GDExtensionTypePtr) {
-        // SAFETY: as the caller guarantees.
+        // SAFETY: the caller's contract.
         unsafe { write_integer(godot::obj::EngineEnum::ord(self).into(), to) }
     }
 
@@ -234,7 +234,7 @@ impl Returned for Status {
     }
 
     unsafe fn write(self, to: sys::GDExtensionTypePtr) {
-        // SAFETY: as the caller guarantees.
+        // SAFETY: the caller's contract.
         unsafe { write_integer(self as i64, to) }
     }
 
@@ -249,7 +249,7 @@ impl Returned for PackedByteArray {
     }
 
     unsafe fn write(self, to: sys::GDExtensionTypePtr) {
-        // SAFETY: as the caller guarantees; the value before it is dropped.
+        // SAFETY: the caller's contract; the value before it is dropped.
         unsafe { *to.cast::<Self>() = self }
     }
 
