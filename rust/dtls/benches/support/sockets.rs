@@ -54,7 +54,7 @@ pub struct ServerSocket(Rc<Shared>);
 struct Shared {
     socket: UdpSocket,
     datagram: RefCell<Vec<u8>>,
-    /// How long the datagram is that nobody has read yet.
+    /// The length of the next unread datagram.
     unread: Cell<Option<usize>>,
 }
 
@@ -68,7 +68,7 @@ impl ServerSocket {
         })))
     }
 
-    /// A new client's end, and the server's for whoever sends next.
+    /// A new client's end, and the server's for the next sender.
     pub fn pair(&self) -> io::Result<(Socket, Served)> {
         let client = unconnected()?;
         client.connect(self.0.socket.local_addr()?)?;

@@ -20,7 +20,7 @@ pub struct Identity {
 impl Identity {
     /// Reads a private key and a certificate chain, the server's own certificate first.
     ///
-    /// `password` opens an encrypted key; nobody is ever asked for it at a terminal.
+    /// `password` opens an encrypted key; it is never read from a terminal.
     ///
     /// # Errors
     /// [`ConfigError::KeyUnreadable`], [`ConfigError::KeyEncrypted`],

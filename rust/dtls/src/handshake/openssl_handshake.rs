@@ -15,7 +15,7 @@ use crate::openssl_error::forget_earlier_errors;
 use crate::record::suite::Suite;
 use crate::wire_format::MAX_PLAINTEXT;
 
-/// The largest datagram that OpenSSL is told of: it fragments no message that fits in a record. Flights are cut into
+/// The MTU that OpenSSL gets: it fragments no message that fits in a record. Flights are cut into
 /// datagrams in [`flight`](crate::handshake::flight).
 const MTU: u32 = 65_535;
 

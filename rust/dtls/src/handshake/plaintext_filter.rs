@@ -52,8 +52,8 @@ struct Client {
     is_fragmented: bool,
 }
 
-/// The longest Certificate message. OpenSSL takes 100 KB unless it is told otherwise, and allocates them for the first fragment that states the length. A
-/// chain of three certificates has 3 to 6 KB; Mbed TLS takes none of more than 16 KB.
+/// The longest Certificate message. OpenSSL takes 100 KB by default, and allocates them for the first fragment that
+/// states the length. A chain of three certificates has 3 to 6 KB; Mbed TLS takes none of more than 16 KB.
 const MAX_CERTIFICATE: usize = 32_768;
 
 impl PlaintextFilter {

@@ -35,7 +35,7 @@ pub(crate) unsafe extern "C" fn gettimeofday(
         tv_sec: now.as_secs() as _,
         tv_usec: now.subsec_micros() as _,
     };
-    // SAFETY: as the caller vouches.
+    // SAFETY: guaranteed by the caller of this function.
     unsafe { into.write(time) };
     0
 }
@@ -49,7 +49,7 @@ pub(crate) unsafe extern "C" fn gettimeofday(
 pub(crate) unsafe extern "C" fn time(into: *mut libc::time_t) -> libc::time_t {
     let now = NOW.get().as_secs() as libc::time_t;
     if !into.is_null() {
-        // SAFETY: as the caller vouches.
+        // SAFETY: guaranteed by the caller of this function.
         unsafe { into.write(now) };
     }
     now

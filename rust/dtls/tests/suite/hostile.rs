@@ -1,4 +1,4 @@
-//! What strangers send: every kind of datagram that has no business in a session.
+//! Forged and invalid datagrams of every kind, for tests.
 
 use testkit::SeededRng;
 
