@@ -19,7 +19,7 @@ const VARIABLE: &str = "OPENSSL_DTLS_LOG";
 const MAX_WAITING: usize = 1000;
 
 /// The crates of this project that log. Others are not printed, whatever they have to say.
-const TARGETS: [&str; 3] = ["dtls", "endpoint", "udp"];
+const TARGETS: [&str; 4] = ["drop_in", "dtls", "endpoint", "udp"];
 
 static LOGGER: Logger = Logger {
     waiting: Mutex::new(Waiting {

@@ -11,10 +11,10 @@ use once_cell::sync::OnceCell;
 use crate::address;
 use crate::codes::{code, error_code};
 use crate::ffi::catch_panic::catch_panic;
+use crate::ffi::state;
 use crate::ffi::{packet_memory, packet_ptr};
 use crate::is_class::is_class;
 use crate::report::mistake;
-use crate::state;
 
 /// A UDP socket, or one client of an [OpenSSLUDPServer]. Mirrors the engine's [PacketPeerUDP].
 ///

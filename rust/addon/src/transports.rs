@@ -8,8 +8,8 @@ use godot::classes::PacketPeerUdp;
 use godot::obj::Gd;
 
 use crate::ffi::engine_peer::EngineTransport;
+use crate::ffi::state;
 use crate::packet_peer_udp::OpenSslPacketPeerUdp;
-use crate::state;
 
 /// A UDP peer of either class.
 pub(crate) struct UdpTransport {

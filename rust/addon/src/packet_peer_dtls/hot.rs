@@ -8,7 +8,7 @@ use godot::global::Error;
 
 use super::OpenSslPacketPeerDtls;
 use crate::events;
-use crate::hot::methods;
+use crate::ffi::hot::methods;
 use crate::status::Status;
 
 methods! { OpenSslPacketPeerDtls, "PacketPeerDTLS":

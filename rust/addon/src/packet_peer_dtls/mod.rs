@@ -13,10 +13,10 @@ use godot::register::private::constant::{ConstantKind, ExportConstant, IntegerCo
 use crate::events;
 use crate::ffi::catch_panic::catch_panic;
 use crate::ffi::optional::Optional;
+use crate::ffi::state;
 use crate::ffi::{packet_memory, packet_ptr};
 use crate::is_class::is_class;
 use crate::report::mistake;
-use crate::state;
 use crate::status::Status;
 use crate::timeouts::{self, Timeout};
 use crate::tls::contexts::{self, ClientSide};

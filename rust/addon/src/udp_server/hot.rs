@@ -6,7 +6,7 @@ use godot::obj::Singleton;
 
 use super::OpenSslUdpServer;
 use crate::codes::code;
-use crate::hot::methods;
+use crate::ffi::hot::methods;
 
 methods! { OpenSslUdpServer, "UDPServer":
     /// Takes the packets that have arrived and gives each to its client's peer. Returns [constant ERR_UNCONFIGURED] if the server does not listen.

@@ -7,10 +7,10 @@ use crate::address;
 use crate::codes::code;
 use crate::ffi::calls;
 use crate::ffi::catch_panic::catch_panic;
+use crate::ffi::state;
 use crate::is_class::is_class;
 use crate::packet_peer_udp::OpenSslPacketPeerUdp;
 use crate::report::mistake;
-use crate::state;
 
 pub(crate) mod hot;
 

@@ -36,7 +36,7 @@ pub(crate) trait Stateful: GodotClass + Sized {
 /// Gives a class, whose field `base` is its [`Base`], its state; it is [`release`]d with the Rust value.
 macro_rules! stateful {
     ($class:ty: $state:ty $(, $object_ends:path)?) => {
-        impl $crate::state::Stateful for $class {
+        impl $crate::ffi::state::Stateful for $class {
             type State = $state;
 
             fn token() -> &'static u8 {
@@ -57,7 +57,7 @@ macro_rules! stateful {
 
         impl Drop for $class {
             fn drop(&mut self) {
-                $crate::state::release(self);
+                $crate::ffi::state::release(self);
             }
         }
     };

@@ -22,7 +22,7 @@ use godot::obj::{Gd, GodotClass, Inherits};
 use godot::private::{Storage, as_storage};
 use godot::sys;
 
-use crate::state::{self, Borrowed, Stateful};
+use crate::ffi::state::{self, Borrowed, Stateful};
 
 /// A method of a class of ours.
 pub(crate) trait Method: 'static {

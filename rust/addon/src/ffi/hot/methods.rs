@@ -11,21 +11,21 @@ macro_rules! methods {
             #[expect(non_camel_case_types, reason = "named as the method")]
             struct $name;
 
-            impl $crate::hot::Method for $name {
+            impl $crate::ffi::hot::Method for $name {
                 type Class = $class;
-                type Argument<'a> = $crate::hot::methods!(@argument $($kind)?);
+                type Argument<'a> = $crate::ffi::hot::methods!(@argument $($kind)?);
                 type Returned = $returned;
 
                 const NAME: &'static str = stringify!($name);
                 const PLACE: &'static str = concat!($shown, ".", stringify!($name), "()");
-                const IS_CONST: bool = $crate::hot::methods!(@is_const $qualifier);
+                const IS_CONST: bool = $crate::ffi::hot::methods!(@is_const $qualifier);
                 const DESCRIPTION: &'static str = concat!($($line, "\n"),+);
 
                 fn run(
-                    $call: $crate::hot::Call<'_, $class>,
+                    $call: $crate::ffi::hot::Call<'_, $class>,
                     argument: Self::Argument<'_>,
                 ) -> $returned {
-                    $crate::hot::methods!(@bind argument $($argument)?);
+                    $crate::ffi::hot::methods!(@bind argument $($argument)?);
                     $body
                 }
             }
@@ -33,17 +33,17 @@ macro_rules! methods {
 
         /// Registers the class's hot methods.
         pub(crate) fn register() {
-            $($crate::hot::register::<$name>();)+
+            $($crate::ffi::hot::register::<$name>();)+
         }
 
         /// The class reference of them, in XML.
         pub(crate) fn class_reference() -> String {
-            [$($crate::hot::class_reference::<$name>()),+].concat()
+            [$($crate::ffi::hot::class_reference::<$name>()),+].concat()
         }
     };
-    (@argument) => { $crate::hot::Nothing };
-    (@argument $kind:ident) => { $crate::hot::$kind<'a> };
-    (@bind $given:ident) => { let $crate::hot::Nothing = $given; };
+    (@argument) => { $crate::ffi::hot::Nothing };
+    (@argument $kind:ident) => { $crate::ffi::hot::$kind<'a> };
+    (@bind $given:ident) => { let $crate::ffi::hot::Nothing = $given; };
     (@bind $given:ident $argument:ident) => { let $argument = $given; };
     (@is_const reads) => { true };
     (@is_const changes) => { false };
