@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use dtls::Failure;
 
 use super::refusals::Refusals;
-use super::{Connection, Open, Phase, Shown, State, Status};
+use super::{Connection, Shown, State, Status};
 use crate::event::Event;
 
 /// How much longer a silent connection is kept whose client may have been restarted, so that the new handshake, whose
@@ -49,14 +49,7 @@ impl Connection {
         if !self.is_silent_too_long(now) {
             return None;
         }
-        let State::Open(Open {
-            transport,
-            role,
-            phase: Phase::Live(live),
-        }) = &mut self.state
-        else {
-            return None;
-        };
+        let (transport, role, live) = self.state.live_mut()?;
         if live.session.packet_count() > 0 {
             return None;
         }
@@ -74,14 +67,7 @@ impl Connection {
 
     /// Brings the state in line with what the session and the transport have become.
     pub(super) fn settle(&mut self) -> Option<Event> {
-        let State::Open(Open {
-            transport,
-            role,
-            phase: Phase::Live(live),
-        }) = &mut self.state
-        else {
-            return None;
-        };
+        let (transport, role, live) = self.state.live_mut()?;
         let side = role.side();
         if let Some(why) = live.broken
             && live.session.failure().is_none()

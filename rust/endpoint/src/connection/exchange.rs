@@ -4,8 +4,7 @@ use std::time::Instant;
 
 use super::refusals::Refusals;
 use super::{
-    Connection, DATAGRAM, DATAGRAMS_PER_POLL, Live, Open, Phase, Receive, Role, SendError, State,
-    Status,
+    Connection, DATAGRAM, DATAGRAMS_PER_POLL, Live, Receive, Role, SendError, State, Status,
 };
 use crate::event::{Event, Side};
 use crate::fail_point::fail_point;
@@ -121,12 +120,7 @@ impl Connection {
     }
 
     fn exchange(&mut self, datagram: &mut Vec<u8>, now: Instant) {
-        let State::Open(Open {
-            transport,
-            role,
-            phase: Phase::Live(live),
-        }) = &mut self.state
-        else {
+        let Some((transport, role, live)) = self.state.live_mut() else {
             return;
         };
         for _ in 0..DATAGRAMS_PER_POLL {
@@ -188,12 +182,7 @@ impl Connection {
     /// As [`flush`](Self::flush). The time is needed while a client connects; packets are sent after that, and save the
     /// reading of a clock.
     fn flush_at(&mut self, now: Option<Instant>) {
-        let State::Open(Open {
-            transport,
-            role,
-            phase: Phase::Live(live),
-        }) = &mut self.state
-        else {
+        let Some((transport, role, live)) = self.state.live_mut() else {
             return;
         };
         if !live.session.has_datagrams() {
@@ -217,13 +206,7 @@ impl Connection {
     }
 
     pub(super) fn live_mut(&mut self) -> Option<&mut Live> {
-        match &mut self.state {
-            State::Open(Open {
-                phase: Phase::Live(live),
-                ..
-            }) => Some(live),
-            _ => None,
-        }
+        self.state.live_mut().map(|(_, _, live)| live)
     }
 }
 

@@ -150,6 +150,21 @@ impl Role {
     }
 }
 
+impl State {
+    /// The parts of an open connection that has a session.
+    #[inline]
+    fn live_mut(&mut self) -> Option<(&Arc<dyn Transport>, &Role, &mut Live)> {
+        match self {
+            Self::Open(Open {
+                transport,
+                role,
+                phase: Phase::Live(live),
+            }) => Some((transport, role, live)),
+            _ => None,
+        }
+    }
+}
+
 impl Open {
     fn live(&self) -> Option<&Live> {
         match &self.phase {

@@ -44,12 +44,7 @@ impl Connection {
     /// Begins the handshake with a restarted client when it is due, drops it when there are too many, and hands the
     /// session over once it is finished.
     pub(super) fn advance_restart(&mut self, now: Instant) -> Option<Event> {
-        let State::Open(Open {
-            transport,
-            role: Role::Server(acceptor),
-            phase: Phase::Live(live),
-        }) = &mut self.state
-        else {
+        let Some((transport, Role::Server(acceptor), live)) = self.state.live_mut() else {
             return None;
         };
         if live.session.status() != dtls::Status::Connected {
@@ -95,12 +90,7 @@ impl Connection {
     /// Ends this connection without a close_notify, which the new session could not open, and has the listener present
     /// the client again.
     fn hand_over_restarted(&mut self, now: Instant) {
-        let State::Open(Open {
-            transport,
-            role: Role::Server(acceptor),
-            phase: Phase::Live(live),
-        }) = &mut self.state
-        else {
+        let Some((transport, Role::Server(acceptor), live)) = self.state.live_mut() else {
             return;
         };
         if !live.session.is_restarted() {
