@@ -1,21 +1,10 @@
 //! Reading the headers of DTLS 1.2 records (RFC 6347, 4.1 and 4.2.2).
 
-/// `ProtocolVersion` of DTLS 1.0; also in HelloVerifyRequest, whatever is negotiated.
-pub(crate) const DTLS_1_0: u16 = 0xfeff;
-/// `ProtocolVersion` of DTLS 1.2.
-pub(crate) const DTLS_1_2: u16 = 0xfefd;
+use dtls::wire_format;
 
-/// `ContentType` of handshake messages.
-pub(crate) const HANDSHAKE: u8 = 22;
-/// `ContentType` of the application's data.
-pub(crate) const APPLICATION_DATA: u8 = 23;
-
-/// `HandshakeType` of ClientHello.
-pub(crate) const CLIENT_HELLO: u8 = 1;
-/// `HandshakeType` of HelloVerifyRequest.
-pub(crate) const HELLO_VERIFY_REQUEST: u8 = 3;
-
-const HEADER: usize = 13;
+pub(crate) use dtls::wire_format::content_type::{APPLICATION_DATA, HANDSHAKE};
+pub(crate) use dtls::wire_format::handshake_type::{CLIENT_HELLO, HELLO_VERIFY_REQUEST};
+pub(crate) use dtls::wire_format::version::{DTLS_1_0, DTLS_1_2};
 
 /// The header of one record, and what can be seen of its contents.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -36,36 +25,30 @@ pub(crate) struct Record {
 
 /// The records of a datagram; nothing if it is not made of whole records alone.
 pub(crate) fn parse(datagram: &[u8]) -> Option<Vec<Record>> {
-    let mut records = Vec::new();
-    let mut rest = datagram;
-    while !rest.is_empty() {
-        let (header, after) = rest.split_at_checked(HEADER)?;
-        let number = |range: std::ops::Range<usize>| {
-            header[range]
-                .iter()
-                .fold(0_u64, |value, byte| value << 8 | u64::from(*byte))
-        };
-        let length = usize::from(u16::from_be_bytes([header[11], header[12]]));
-        let (contents, next) = after.split_at_checked(length)?;
-        let (content_type, epoch) = (header[0], u16::from_be_bytes([header[3], header[4]]));
-        // ChangeCipherSpec, alert, handshake, application data.
-        if !(20..=23).contains(&content_type) || header[1] != 0xfe {
+    let mut rest = wire_format::records(datagram);
+    let mut all = Vec::new();
+    for record in rest.by_ref() {
+        let header = record.header;
+        if !(wire_format::content_type::CHANGE_CIPHER_SPEC..=APPLICATION_DATA)
+            .contains(&header.content_type)
+            || header.version >> 8 != u16::from(wire_format::version::MAJOR)
+        {
             return None;
         }
-        records.push(Record {
-            content_type,
-            version: u16::from_be_bytes([header[1], header[2]]),
-            epoch,
-            sequence: number(5..11),
-            length,
-            handshake: contents
+        all.push(Record {
+            content_type: header.content_type,
+            version: header.version,
+            epoch: header.epoch,
+            sequence: header.sequence_number,
+            length: header.length,
+            handshake: record
+                .body
                 .first()
                 .copied()
-                .filter(|_| content_type == HANDSHAKE && epoch == 0),
+                .filter(|_| header.content_type == HANDSHAKE && header.epoch == 0),
         });
-        rest = next;
     }
-    Some(records)
+    rest.remainder().is_empty().then_some(all)
 }
 
 #[cfg(test)]
