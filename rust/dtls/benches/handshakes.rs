@@ -4,7 +4,7 @@
 use divan::Bencher;
 use testkit::certificates::KeyKind;
 
-use support::World;
+use support::Simulation;
 use support::bare::{Contexts, Memory};
 
 #[allow(unreachable_pub, dead_code, reason = "shared by several benches")]
@@ -18,8 +18,8 @@ const KEYS: [KeyKind; 2] = [KeyKind::Rsa2048, KeyKind::P256];
 
 #[divan::bench(args = KEYS, min_time = 3)]
 fn session(bencher: Bencher<'_, '_>, key: KeyKind) {
-    let mut world = World::new(key);
-    bencher.bench_local(|| world.connect());
+    let mut simulation = Simulation::new(key);
+    bencher.bench_local(|| simulation.connect());
 }
 
 #[divan::bench(args = KEYS, min_time = 3)]

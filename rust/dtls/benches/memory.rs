@@ -111,13 +111,13 @@ fn main() {
     let lines: usize = std::env::args()
         .find_map(|argument| argument.parse().ok())
         .unwrap_or(0);
-    let mut world = support::World::new(KeyKind::P256);
+    let mut simulation = support::Simulation::new(KeyKind::P256);
     // What is made once, by the first connections, is no connection's own.
-    let first: Vec<_> = (0..5).map(|_| world.connect()).collect();
+    let first: Vec<_> = (0..5).map(|_| simulation.connect()).collect();
     RECORDING.store(true, Ordering::Relaxed);
     let rust = RUST.load(Ordering::Relaxed);
     let resident = resident_kilobytes();
-    let mut pairs: Vec<_> = (0..PAIRS).map(|_| world.connect()).collect();
+    let mut pairs: Vec<_> = (0..PAIRS).map(|_| simulation.connect()).collect();
     let rust_of_vec = PAIRS * size_of::<(Session, Session)>();
     let report = |when: &str, pairs: usize| {
         let live = OPENSSL.lock().unwrap();
@@ -135,14 +135,14 @@ fn main() {
     };
     report("after the handshake", PAIRS);
     for (client, server) in &mut pairs {
-        talk(client, server);
-        talk(server, client);
+        exchange_packet(client, server);
+        exchange_packet(server, client);
     }
     report("after one packet each way", PAIRS);
     black_box((first, pairs));
 }
 
-fn talk(from: &mut Session, to: &mut Session) {
+fn exchange_packet(from: &mut Session, to: &mut Session) {
     let now = std::time::Instant::now();
     from.send(&[7; 100]).unwrap();
     to.handle_datagram(&support::datagram(from), now);

@@ -9,7 +9,7 @@ use openssl::cipher_ctx::CipherCtx;
 use testkit::certificates::KeyKind;
 
 use support::bare::{self, Contexts, Memory};
-use support::{World, datagram};
+use support::{Simulation, datagram};
 
 #[allow(unreachable_pub, dead_code, reason = "shared by several benches")]
 mod support;
@@ -26,7 +26,7 @@ mod seal {
 
     #[divan::bench(args = SIZES)]
     fn session(bencher: Bencher<'_, '_>, size: usize) {
-        let (mut client, _server) = World::new(KeyKind::P256).connect();
+        let (mut client, _server) = Simulation::new(KeyKind::P256).connect();
         let packet = vec![7; size];
         bencher.bench_local(|| {
             client.send(&packet).unwrap();
@@ -62,8 +62,8 @@ mod open {
 
     #[divan::bench(args = SIZES)]
     fn session(bencher: Bencher<'_, '_>, size: usize) {
-        let mut world = World::new(KeyKind::P256);
-        let (mut client, mut server) = world.connect();
+        let mut simulation = Simulation::new(KeyKind::P256);
+        let (mut client, mut server) = simulation.connect();
         let packet = vec![7; size];
         bencher
             .with_inputs(|| {
@@ -71,7 +71,7 @@ mod open {
                 datagram(&mut client)
             })
             .bench_local_refs(|datagram| {
-                server.handle_datagram(datagram, world.now);
+                server.handle_datagram(datagram, simulation.now);
                 assert_eq!(server.next_packet(<[u8]>::len), Some(size));
             });
     }

@@ -5,7 +5,7 @@ use std::cell::Cell;
 
 use dtls::Session;
 use libc::{c_char, c_int, c_void, size_t};
-use support::World;
+use support::Simulation;
 use testkit::certificates::KeyKind;
 
 #[path = "../benches/support/mod.rs"]
@@ -52,7 +52,7 @@ unsafe extern "C" {
     ) -> c_int;
 }
 
-/// OpenSSL frees without telling the size: it stands before what it gets, which stays aligned.
+/// OpenSSL frees without the size, so the size is stored before each allocation, which stays aligned.
 const SIZE: usize = 16;
 
 unsafe extern "C" fn counted_malloc(size: size_t, file: *const c_char, line: c_int) -> *mut c_void {
@@ -111,34 +111,34 @@ fn a_connected_session_is_small_and_its_packets_allocate_nothing() {
     assert_eq!(set, 1, "OpenSSL has allocated already");
 
     for key in [KeyKind::P256, KeyKind::Rsa2048] {
-        let mut world = World::new(key);
+        let mut simulation = Simulation::new(key);
         // What is made once, by the first connections, is no connection's own.
-        let _first: Vec<_> = (0..3).map(|_| world.connect()).collect();
+        let _first: Vec<_> = (0..3).map(|_| simulation.connect()).collect();
         let before = HELD.get();
-        let mut pairs: Vec<_> = (0..20).map(|_| world.connect()).collect();
+        let mut pairs: Vec<_> = (0..20).map(|_| simulation.connect()).collect();
         let each = (HELD.get() - before) / pairs.len();
         // Measured: 1.2 KB. A cipher context for each key would be 4.5 more, OpenSSL's `SSL` 131.
         assert!(each < 2_000, "{each} bytes for each client and server");
 
         let (client, server) = &mut pairs[0];
         let mut datagram = Vec::with_capacity(2048);
-        let mut talk = |rounds: usize| {
+        let mut exchange = |rounds: usize| {
             for round in 0..rounds {
                 let packet = &[7; 1200][..1 + round * 100 % 1200];
-                cross(client, server, packet, &mut datagram, &world);
-                cross(server, client, packet, &mut datagram, &world);
+                cross(client, server, packet, &mut datagram, &simulation);
+                cross(server, client, packet, &mut datagram, &simulation);
             }
         };
-        talk(20);
+        exchange(20);
         let before = ALLOCATIONS.get();
-        talk(100);
+        exchange(100);
         assert_eq!(ALLOCATIONS.get() - before, 0, "for 200 packets");
 
         // All have a packet waiting before the first is taken.
         let mut frame = || {
             for (client, server) in &mut pairs {
                 client.send(&[7; 100]).unwrap();
-                deliver(client, server, &mut datagram, &world);
+                deliver(client, server, &mut datagram, &simulation);
             }
             for (_, server) in &mut pairs {
                 assert_eq!(server.next_packet(<[u8]>::len), Some(100));
@@ -160,15 +160,15 @@ fn cross(
     to: &mut Session,
     packet: &[u8],
     datagram: &mut Vec<u8>,
-    world: &World,
+    simulation: &Simulation,
 ) {
     from.send(packet).unwrap();
-    deliver(from, to, datagram, world);
+    deliver(from, to, datagram, simulation);
     assert_eq!(to.next_packet(|it| it == packet), Some(true));
 }
 
-fn deliver(from: &mut Session, to: &mut Session, datagram: &mut Vec<u8>, world: &World) {
+fn deliver(from: &mut Session, to: &mut Session, datagram: &mut Vec<u8>, simulation: &Simulation) {
     datagram.clear();
     from.drain_datagrams(|sent| datagram.extend_from_slice(sent));
-    to.handle_datagram(datagram, world.now);
+    to.handle_datagram(datagram, simulation.now);
 }

@@ -1,4 +1,4 @@
-//! What strangers can make a session hold, OpenSSL's part included, counted byte by byte.
+//! How much memory unauthenticated datagrams make a session hold, OpenSSL's part included, in bytes.
 //!
 //! `DTLS_DATAGRAMS=1000000` sends so many datagrams instead of 100,000.
 
@@ -129,11 +129,11 @@ fn bombard(
         let now = start + Duration::from_secs(50) * number / count;
         let datagram = hostile.datagram();
         PEAK.store(HELD.load(Relaxed), Relaxed);
-        let strangers = datagram.capacity();
+        let received = datagram.capacity();
         session.handle_datagram(&datagram, now);
         session.handle_timeout(now);
         session.drain_datagrams(|_| {});
-        peak = peak.max(PEAK.load(Relaxed).saturating_sub(before + strangers));
+        peak = peak.max(PEAK.load(Relaxed).saturating_sub(before + received));
     }
     (peak, HELD.load(Relaxed).saturating_sub(before))
 }
@@ -154,7 +154,7 @@ fn greedy() -> impl Iterator<Item = Vec<u8>> {
 }
 
 #[test]
-fn strangers_cannot_make_a_session_hold_more_than_a_few_records() {
+fn unauthenticated_datagrams_make_a_session_hold_no_more_than_a_few_records() {
     // SAFETY: first of all, before OpenSSL has allocated anything; the functions keep its contract.
     let set = unsafe { CRYPTO_set_mem_functions(allocate, reallocate, free) };
     assert_eq!(set, 1, "OpenSSL's memory is counted");
@@ -221,7 +221,7 @@ fn strangers_cannot_make_a_session_hold_more_than_a_few_records() {
         .datagram();
     simulation.server.session().offer_restart(&hello, now);
     results.push((
-        "connected server with a newcomer that waits",
+        "connected server with a restart that waits",
         bombard(simulation.server.session(), now, &most, count),
     ));
     assert!(HELD.load(Relaxed) - held_before < 16_384);
@@ -236,11 +236,11 @@ fn strangers_cannot_make_a_session_hold_more_than_a_few_records() {
     let begun = HELD.load(Relaxed) - held_before;
     let shaking_hands = bombard(simulation.server.session(), now, &most, count);
     let most_held = begun + shaking_hands.0;
-    println!("newcomer: {begun} bytes as it begins, {most_held} at most");
+    println!("restart: {begun} bytes as it begins, {most_held} at most");
     // As a handshake without a session beside it.
     assert!(most_held < 68_000 + 34_000, "{most_held} bytes");
     results.push((
-        "connected server that shakes hands with a newcomer",
+        "connected server during the handshake of a restart",
         shaking_hands,
     ));
 

@@ -109,8 +109,8 @@ impl Side {
                 }
             }
             (None, Some(jar)) => {
-                let greeting = jar.verify_cookie(datagram, CLIENT_ADDRESS, clock.now());
-                match greeting.expect("a cookie is computed") {
+                let check = jar.verify_cookie(datagram, CLIENT_ADDRESS, clock.now());
+                match check.expect("a cookie is computed") {
                     CookieCheck::NotClientHello => {}
                     CookieCheck::Unverified(request) => {
                         assert!(request.as_bytes().len() <= datagram.len());

@@ -15,14 +15,14 @@ pub mod sockets;
 const CLIENT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 40_000);
 
 /// What both sides of a game have: contexts made once, and the server's cookie jar.
-pub struct World {
+pub struct Simulation {
     pub server: ServerContext,
     pub client: ClientContext,
     pub jar: CookieJar,
     pub now: Instant,
 }
 
-impl World {
+impl Simulation {
     /// A server with a self-signed certificate of this kind, which its clients trust.
     pub fn new(key: KeyKind) -> Self {
         let leaf = Leaf {

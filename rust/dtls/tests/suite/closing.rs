@@ -7,7 +7,7 @@ use dtls::{SendError, Status};
 use crate::simulation::{self, taken};
 
 #[test]
-fn a_client_that_closes_tells_the_server() {
+fn a_client_that_closes_sends_close_notify_to_the_server() {
     let mut simulation = simulation::connected();
     simulation.client.close();
     assert_eq!(simulation.client.status(), Status::Closed);
@@ -17,7 +17,7 @@ fn a_client_that_closes_tells_the_server() {
 }
 
 #[test]
-fn a_server_that_closes_tells_the_client() {
+fn a_server_that_closes_sends_close_notify_to_the_client() {
     let mut simulation = simulation::connected();
     simulation.server.session().close();
     simulation.settle();

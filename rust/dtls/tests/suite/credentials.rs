@@ -78,7 +78,7 @@ fn a_certificate_that_forbids_its_key_to_sign_is_refused() {
 
 /// Without a password OpenSSL would ask for it at the terminal, and a server would hang.
 #[test]
-fn an_encrypted_key_opens_with_its_password_alone_and_nobody_is_asked_for_it() {
+fn an_encrypted_key_opens_with_its_password_alone_and_no_terminal_asks_for_it() {
     let server = authority().issue(&Leaf::localhost()).unwrap();
     let key = server.encrypted_key_pem("sesame").unwrap();
     let chain = server.chain_pem().unwrap();
@@ -235,7 +235,7 @@ fn an_issuer_that_is_not_in_the_chain_is_named() {
     }
     let self_signed = testkit::certificates::Identity::self_signed(&Leaf::localhost()).unwrap();
     assert_eq!(identity(&self_signed).missing_issuer(), None);
-    // An authority that is trusted itself may well be left out: it is named all the same, since nobody can tell.
+    // A trusted authority may be left out, but the server cannot know whether clients trust it: it is named.
     let of_root = authority().issue(&Leaf::localhost()).unwrap();
     let issuer = identity(&of_root).missing_issuer();
     assert_eq!(issuer.as_deref(), Some("CN=Test root"));

@@ -123,12 +123,12 @@ fn fragments_without_the_whole_cookie_are_neither_answered_nor_kept() {
     // The first hello's first fragment holds the length of its cookie, which is none.
     pieces.extend(cut(&first.datagram(), 2 + 32 + 33));
     for piece in pieces {
-        let greeting = simulation
+        let check = simulation
             .server
             .jar
             .verify_cookie(&piece, CLIENT_ADDRESS, now);
         assert_eq!(
-            greeting,
+            check,
             Ok(CookieCheck::NotClientHello),
             "{} bytes",
             piece.len()
@@ -158,24 +158,24 @@ fn a_hello_larger_than_a_datagram_is_taken_from_the_start() {
         first.extend(51, &vec![7; key_share]);
         for size in [100, 229, 500, 1100] {
             let pieces = cut(&first.datagram(), size);
-            let greetings = pieces.iter().map(|piece| {
+            let checks = pieces.iter().map(|piece| {
                 simulation
                     .server
                     .jar
                     .verify_cookie(piece, CLIENT_ADDRESS, now)
                     .unwrap()
             });
-            let answers = greetings.filter(|greeting| *greeting != CookieCheck::NotClientHello);
+            let answers = checks.filter(|check| *check != CookieCheck::NotClientHello);
             assert_eq!(answers.count(), 1, "of {} pieces", pieces.len());
             let second = first
                 .with_cookie(&mut simulation.server.jar, now)
                 .datagram();
             let pieces = cut(&second, size);
-            let greeting = simulation
+            let check = simulation
                 .server
                 .jar
                 .verify_cookie(&pieces[0], CLIENT_ADDRESS, now);
-            assert_eq!(greeting, Ok(CookieCheck::Verified));
+            assert_eq!(check, Ok(CookieCheck::Verified));
             assert!(is_answered(pieces), "{key_share} bytes in pieces of {size}");
         }
     }
@@ -220,13 +220,13 @@ fn a_hello_longer_than_4_kilobytes_is_noise() {
     for (length, expected) in [(4096, true), (4097, false), (0xff_ffff, false)] {
         let hello = Hello::first().datagram();
         let beginning = message(1, length, 0, 0, &hello[25..]);
-        let greeting =
+        let check =
             simulation
                 .server
                 .jar
                 .verify_cookie(&plain(22, 0, &beginning), CLIENT_ADDRESS, now);
         assert_eq!(
-            greeting != Ok(CookieCheck::NotClientHello),
+            check != Ok(CookieCheck::NotClientHello),
             expected,
             "{length}"
         );

@@ -244,7 +244,7 @@ fn a_client_that_asks_for_small_records_gets_none_larger() {
     for (code, limit) in [(1, 512), (2, 1024), (3, 2048), (4, 4096)] {
         for (suite, key) in SUITES {
             let context = their_side(SslMethod::dtls_client(), suite);
-            // SAFETY: the context is alive and used by nobody else.
+            // SAFETY: the context is alive and has no other user.
             let set = unsafe { SSL_CTX_set_tlsext_max_fragment_length(context.as_ptr(), code) };
             assert_eq!(set, 1);
             let mut pair = Pair::begin_with_their_client(stream(context), key);
@@ -343,7 +343,7 @@ fn a_made_up_seal_of_an_empty_packet_is_not_authentic() {
             true => 24,
             false => 16,
         };
-        let heard_at = pair.ours.last_authenticated();
+        let last_authenticated = pair.ours.last_authenticated();
         let later = pair.now + std::time::Duration::from_secs(1);
         for (number, content_type) in (100_u8..).zip([20, 21, 22, 23]) {
             let mut record = vec![
@@ -364,9 +364,9 @@ fn a_made_up_seal_of_an_empty_packet_is_not_authentic() {
             record.extend(vec![7; overhead.into()]);
             pair.ours.handle_datagram(&record, later);
         }
-        assert_eq!(pair.ours.last_authenticated(), heard_at);
+        assert_eq!(pair.ours.last_authenticated(), last_authenticated);
         assert_eq!(pair.ours.status(), Status::Connected);
-        // Authentic, it counts, and the made-up ones before it took nobody's number.
+        // It is authentic and counts; the forged records before it used up no sequence number.
         pair.theirs.ssl_write(b"here").unwrap();
         pair.exchange();
         assert_eq!(taken(&mut pair.ours), [b"here"]);
@@ -389,7 +389,7 @@ fn either_side_ends_a_session_in_order() {
         pair.exchange();
         assert_eq!(taken(&mut pair.ours), [b"last"]);
         assert_eq!(pair.ours.status(), Status::Closed);
-        assert!(pair.theirs.shutdown().is_ok(), "it was told in turn");
+        assert!(pair.theirs.shutdown().is_ok(), "close_notify was answered");
     }
 }
 

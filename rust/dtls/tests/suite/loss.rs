@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{LazyLock, Mutex};
 use std::time::Duration;
 
-use dtls::{ClientContext, HANDSHAKE_LIMIT, Identity, ServerContext, Session, Settings};
+use dtls::{ClientContext, HANDSHAKE_LIMIT, Identity, ServerContext, Settings};
 use testkit::certificates::{KeyKind, Leaf};
 use testkit::{Faults, SeededRng, To, openssl_rng};
 
@@ -90,18 +90,6 @@ fn simulation(seed: u64) -> Simulation {
         ..Faults::default()
     };
     simulation
-}
-
-/// Both sides connect within the limit; gives the time that it took.
-fn shake_hands(simulation: &mut Simulation) -> Result<Duration, String> {
-    simulation.run(HANDSHAKE_LIMIT, Simulation::both_connected);
-    if simulation.both_connected() {
-        return Ok(simulation.elapsed());
-    }
-    let told = |session: &Session| (session.status(), session.failure().map(ToString::to_string));
-    let client = told(&simulation.client);
-    let server = simulation.server.session.as_ref().map(told);
-    Err(format!("client {client:?}, server {server:?}"))
 }
 
 const PACKETS: u64 = 40;
@@ -196,7 +184,7 @@ fn every_handshake_completes_and_packets_arrive_unaltered_once_or_not_at_all() {
     let results = for_each_seed(seeds(), |seed| {
         openssl_rng::with_seed(seed, || {
             let mut simulation = simulation(seed);
-            let time = shake_hands(&mut simulation)?;
+            let time = simulation.connect(HANDSHAKE_LIMIT)?;
             Ok((time, exchange(&mut simulation)?))
         })
     });
@@ -244,7 +232,7 @@ fn a_seed_gives_the_same_datagrams_every_time() {
     let run = |seed| {
         openssl_rng::with_seed(seed, || {
             let mut simulation = simulation(seed);
-            shake_hands(&mut simulation).unwrap();
+            simulation.connect(HANDSHAKE_LIMIT).unwrap();
             exchange(&mut simulation).unwrap();
             simulation.sent
         })

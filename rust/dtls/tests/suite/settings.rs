@@ -1,4 +1,4 @@
-//! What can be set of a handshake, and what a session tells of its time.
+//! The settings of a handshake, and the times that a session returns.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ fn simulation(of_client: Settings, of_server: Settings) -> Simulation {
 }
 
 #[test]
-fn values_outside_of_their_range_are_refused_and_the_message_tells_the_range() {
+fn values_outside_of_their_range_are_refused_with_the_range_in_the_message() {
     let default = Settings::default();
     for (refused, words) in [
         (
@@ -137,7 +137,7 @@ fn flights_are_cut_for_the_datagram_that_is_set() {
 }
 
 #[test]
-fn the_last_authenticated_record_is_told_and_no_stranger_changes_that() {
+fn last_authenticated_is_the_time_of_the_last_authentic_record_and_forgeries_do_not_change_it() {
     let mut simulation = simulation::start();
     assert_eq!(simulation.client.last_authenticated(), None);
     simulation.run_until_connected();

@@ -9,7 +9,7 @@ use crate::simulation::{
     self, Simulation, authority, client_context, identity, roots, server_context,
 };
 
-fn meet(
+fn handshake_with(
     server: &testkit::certificates::Identity,
     client: &ClientContext,
     name: &str,
@@ -21,7 +21,7 @@ fn meet(
     simulation
 }
 
-/// The client refuses the certificate, says why, and the server is told.
+/// The client refuses the certificate, has the reason, and the server gets an alert.
 fn assert_refused(simulation: &mut Simulation, words: &[&str]) {
     assert_eq!(simulation.client.status(), Status::Failed);
     let Some(failure @ Failure::Certificate(_)) = simulation.client.failure() else {
@@ -31,8 +31,11 @@ fn assert_refused(simulation: &mut Simulation, words: &[&str]) {
     for word in words {
         assert!(text.contains(word), "{word} is not in: {text}");
     }
-    let told = simulation.server.session().failure();
-    assert!(matches!(told, Some(Failure::Alert(_))), "{told:?}");
+    let failure_of_server = simulation.server.session().failure();
+    assert!(
+        matches!(failure_of_server, Some(Failure::Alert(_))),
+        "{failure_of_server:?}"
+    );
 }
 
 #[test]
@@ -45,13 +48,13 @@ fn a_good_chain_and_name_are_accepted() {
 fn a_chain_with_an_intermediate_is_accepted() {
     let intermediate = authority().intermediate("Test intermediate").unwrap();
     let server = intermediate.issue(&Leaf::localhost()).unwrap();
-    assert!(meet(&server, &client_context(), "localhost").both_connected());
+    assert!(handshake_with(&server, &client_context(), "localhost").both_connected());
 }
 
 #[test]
 fn an_ip_address_in_the_certificate_is_accepted_as_the_name() {
     let server = authority().issue(&Leaf::localhost()).unwrap();
-    assert!(meet(&server, &client_context(), "127.0.0.1").both_connected());
+    assert!(handshake_with(&server, &client_context(), "127.0.0.1").both_connected());
 }
 
 /// As the engine's `Crypto.generate_self_signed_certificate()` makes them: a common name, and no other names.
@@ -74,13 +77,16 @@ fn an_ip_address_as_common_name_is_accepted_in_any_spelling() {
         let trusted = Roots::from_pem(&server.certificate_pem().unwrap()).unwrap();
         let client = ClientContext::new(Verification::Full(trusted)).unwrap();
         for host in hosts {
-            assert!(meet(&server, &client, host).both_connected(), "{host}");
+            assert!(
+                handshake_with(&server, &client, host).both_connected(),
+                "{host}"
+            );
         }
-        let mut simulation = meet(&server, &client, "127.0.0.2");
+        let mut simulation = handshake_with(&server, &client, "127.0.0.2");
         assert_refused(&mut simulation, &["but for", "127.0.0.2", name]);
 
         let issued = authority().issue(&leaf).unwrap();
-        assert!(meet(&issued, &client_context(), hosts[0]).both_connected());
+        assert!(handshake_with(&issued, &client_context(), hosts[0]).both_connected());
     }
 }
 
@@ -91,8 +97,8 @@ fn an_ip_address_as_dns_name_is_accepted() {
         ..Leaf::named("elsewhere")
     };
     let server = authority().issue(&leaf).unwrap();
-    assert!(meet(&server, &client_context(), "192.0.2.1").both_connected());
-    let mut simulation = meet(&server, &client_context(), "192.0.2.2");
+    assert!(handshake_with(&server, &client_context(), "192.0.2.1").both_connected());
+    let mut simulation = handshake_with(&server, &client_context(), "192.0.2.2");
     assert_refused(&mut simulation, &["but for localhost, 192.0.2.1:"]);
 }
 
@@ -119,7 +125,7 @@ fn an_ip_address_as_text_is_refused_where_it_is_not_the_host() {
     ];
     for leaf in leaves {
         let server = authority().issue(&leaf).unwrap();
-        let mut simulation = meet(&server, &client_context(), "127.0.0.1");
+        let mut simulation = handshake_with(&server, &client_context(), "127.0.0.1");
         assert_refused(
             &mut simulation,
             &["it was not issued for \"127.0.0.1\" but for"],
@@ -134,14 +140,14 @@ fn an_accepted_address_leaves_the_rest_of_the_verification_as_it_is() {
     let unknown = other.issue(&leaf).unwrap();
     let self_signed = testkit::certificates::Identity::self_signed(&leaf).unwrap();
     for server in [unknown, self_signed] {
-        let mut simulation = meet(&server, &client_context(), "127.0.0.1");
+        let mut simulation = handshake_with(&server, &client_context(), "127.0.0.1");
         assert_refused(&mut simulation, &["trusted chain"]);
     }
     let expired = authority().issue(&leaf.clone().expired()).unwrap();
-    let mut simulation = meet(&expired, &client_context(), "127.0.0.1");
+    let mut simulation = handshake_with(&expired, &client_context(), "127.0.0.1");
     assert_refused(&mut simulation, &["expired", "renew"]);
     let early = authority().issue(&leaf.not_yet_valid()).unwrap();
-    let mut simulation = meet(&early, &client_context(), "127.0.0.1");
+    let mut simulation = handshake_with(&early, &client_context(), "127.0.0.1");
     assert_refused(&mut simulation, &["not yet valid"]);
 }
 
@@ -157,7 +163,7 @@ fn an_address_as_text_is_refused_under_an_authority_with_constraints() {
         .unwrap();
     let as_dns = constrained.issue(&Leaf::named("10.1.2.3")).unwrap();
     for server in [as_text, as_dns] {
-        let mut simulation = meet(&server, &client_context(), "10.1.2.3");
+        let mut simulation = handshake_with(&server, &client_context(), "10.1.2.3");
         assert_refused(&mut simulation, &["not issued for"]);
     }
     let proper = Leaf {
@@ -165,7 +171,7 @@ fn an_address_as_text_is_refused_under_an_authority_with_constraints() {
         ..Leaf::named("game")
     };
     let server = constrained.issue(&proper).unwrap();
-    assert!(meet(&server, &client_context(), "10.1.2.3").both_connected());
+    assert!(handshake_with(&server, &client_context(), "10.1.2.3").both_connected());
 }
 
 #[test]
@@ -176,7 +182,7 @@ fn a_mismatch_lists_the_names_of_the_certificate_within_bounds() {
         ..Leaf::named("Z\u{fc}rich \u{1f3ae}\u{7}")
     };
     let server = authority().issue(&leaf).unwrap();
-    let mut simulation = meet(&server, &client_context(), "localhost");
+    let mut simulation = handshake_with(&server, &client_context(), "localhost");
     assert_refused(
         &mut simulation,
         &["CN=Z\u{fc}rich \u{1f3ae}\\u{7}", "name\\u{1b}[31m\\n0, "],
@@ -190,7 +196,7 @@ fn a_mismatch_lists_the_names_of_the_certificate_within_bounds() {
         ..without_alternative_names("")
     };
     let server = authority().issue(&nameless).unwrap();
-    let mut simulation = meet(&server, &client_context(), "localhost");
+    let mut simulation = handshake_with(&server, &client_context(), "localhost");
     assert_refused(&mut simulation, &["nor for any other host"]);
 }
 
@@ -198,7 +204,7 @@ fn a_mismatch_lists_the_names_of_the_certificate_within_bounds() {
 fn another_name_is_refused_as_a_mismatch() {
     let server = authority().issue(&Leaf::localhost()).unwrap();
     for name in ["game.example", "192.0.2.1"] {
-        let mut simulation = meet(&server, &client_context(), name);
+        let mut simulation = handshake_with(&server, &client_context(), name);
         assert_refused(
             &mut simulation,
             &[
@@ -218,47 +224,47 @@ fn another_name_is_refused_as_a_mismatch() {
 fn another_name_is_accepted_where_names_are_not_verified() {
     let context = ClientContext::new(Verification::DangerousAnyName(roots())).unwrap();
     let server = authority().issue(&Leaf::named("game.example")).unwrap();
-    assert!(meet(&server, &context, "localhost").both_connected());
+    assert!(handshake_with(&server, &context, "localhost").both_connected());
 }
 
 #[test]
 fn an_unknown_authority_is_refused_unless_nothing_is_verified() {
     let other = Authority::new("Other root").unwrap();
     let server = other.issue(&Leaf::localhost()).unwrap();
-    let mut simulation = meet(&server, &client_context(), "localhost");
+    let mut simulation = handshake_with(&server, &client_context(), "localhost");
     assert_refused(&mut simulation, &["trusted chain"]);
 
     let any_name = ClientContext::new(Verification::DangerousAnyName(roots())).unwrap();
     assert_refused(
-        &mut meet(&server, &any_name, "localhost"),
+        &mut handshake_with(&server, &any_name, "localhost"),
         &["trusted chain"],
     );
 
     let none = ClientContext::new(Verification::DangerousNone).unwrap();
-    assert!(meet(&server, &none, "localhost").both_connected());
+    assert!(handshake_with(&server, &none, "localhost").both_connected());
 }
 
 #[test]
 fn a_self_signed_certificate_is_accepted_where_it_is_trusted_itself() {
     let server = testkit::certificates::Identity::self_signed(&Leaf::localhost()).unwrap();
-    let mut simulation = meet(&server, &client_context(), "localhost");
+    let mut simulation = handshake_with(&server, &client_context(), "localhost");
     assert_refused(&mut simulation, &["self-signed", "trusted chain"]);
 
     let trusted = Roots::from_pem(&server.certificate_pem().unwrap()).unwrap();
     let client = ClientContext::new(Verification::Full(trusted)).unwrap();
-    assert!(meet(&server, &client, "localhost").both_connected());
+    assert!(handshake_with(&server, &client, "localhost").both_connected());
 }
 
 #[test]
 fn dates_are_verified() {
     let expired = authority().issue(&Leaf::localhost().expired()).unwrap();
-    let mut simulation = meet(&expired, &client_context(), "localhost");
+    let mut simulation = handshake_with(&expired, &client_context(), "localhost");
     assert_refused(&mut simulation, &["expired", "renew"]);
 
     let early = authority()
         .issue(&Leaf::localhost().not_yet_valid())
         .unwrap();
-    let mut simulation = meet(&early, &client_context(), "localhost");
+    let mut simulation = handshake_with(&early, &client_context(), "localhost");
     assert_refused(&mut simulation, &["not yet valid", "clock"]);
 }
 

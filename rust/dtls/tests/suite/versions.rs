@@ -63,11 +63,11 @@ fn a_client_that_has_dtls_1_3_as_well_gets_1_2() {
     let request = request.as_bytes().to_vec();
     simulation.client.handle_datagram(&request, now);
     let second = with_dtls_1_3(drained(&mut simulation.client).remove(0));
-    let greeting = simulation
+    let check = simulation
         .server
         .jar
         .verify_cookie(&second, CLIENT_ADDRESS, now);
-    assert_eq!(greeting, Ok(CookieCheck::Verified));
+    assert_eq!(check, Ok(CookieCheck::Verified));
 
     let mut server = Session::accept(&server_context(), &second, now).unwrap();
     let flight = drained(&mut server);

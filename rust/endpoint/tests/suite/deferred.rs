@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use endpoint::{Break, Received, SharedConnection, Status, Transport};
 
 use crate::network::ClientTransport;
-use crate::world::{HOST, World, client_address, client_context, packets};
+use crate::simulation::{HOST, Simulation, client_address, client_context, packets};
 
 type Call = Box<dyn FnMut() + Send>;
 
@@ -96,31 +96,31 @@ impl Transport for Deferred {
     }
 }
 
-fn deferred_client(world: &World) -> (Arc<Deferred>, Arc<SharedConnection>) {
-    let transport = Deferred::new(world.network.client(client_address(1)));
+fn deferred_client(simulation: &Simulation) -> (Arc<Deferred>, Arc<SharedConnection>) {
+    let transport = Deferred::new(simulation.network.client(client_address(1)));
     let connection = Arc::new(SharedConnection::default());
     let begun = connection.connect(
         Arc::clone(&transport) as _,
         &client_context(),
         HOST,
-        world.now,
+        simulation.now,
     );
     begun.unwrap();
     (transport, connection)
 }
 
-fn connect(world: &mut World, connection: &Arc<SharedConnection>) {
+fn connect(simulation: &mut Simulation, connection: &Arc<SharedConnection>) {
     for _ in 0..10 {
-        world.pass(Duration::from_millis(20), &mut []);
-        connection.poll(world.now);
+        simulation.pass(Duration::from_millis(20), &mut []);
+        connection.poll(simulation.now);
     }
 }
 
 #[test]
 fn the_owner_can_call_the_connection_while_its_transport_works() {
-    let mut world = World::new();
-    let (transport, connection) = deferred_client(&world);
-    let now = world.now;
+    let mut simulation = Simulation::new();
+    let (transport, connection) = deferred_client(&simulation);
+    let now = simulation.now;
     let inner = Arc::downgrade(&connection);
     transport.set_call(move || {
         // None while the connection is dropped, which flushes the transport too.
@@ -131,22 +131,22 @@ fn the_owner_can_call_the_connection_while_its_transport_works() {
         let _ = connection.cipher();
         let _ = connection.send(b"from within");
     });
-    connect(&mut world, &connection);
+    connect(&mut simulation, &connection);
     assert_eq!(connection.status(), Status::Connected);
     connection.send(b"packet").unwrap();
-    world.poll_server();
-    let (_, served) = world.served.last().unwrap();
-    let received = packets(served, world.now);
+    simulation.poll_server();
+    let (_, served) = simulation.served.last().unwrap();
+    let received = packets(served, simulation.now);
     assert!(received.contains(&b"packet".to_vec()));
     assert!(received.contains(&b"from within".to_vec()));
 }
 
 #[test]
 fn the_owner_can_drop_the_connection_while_its_transport_works() {
-    let mut world = World::new();
-    let (transport, connection) = deferred_client(&world);
-    connect(&mut world, &connection);
-    let (_, served) = world.served.last().cloned().unwrap();
+    let mut simulation = Simulation::new();
+    let (transport, connection) = deferred_client(&simulation);
+    connect(&mut simulation, &connection);
+    let (_, served) = simulation.served.last().cloned().unwrap();
     let owner = Arc::new(Mutex::new(Some(Arc::clone(&connection))));
     let taken = Arc::clone(&owner);
     transport.set_call(move || drop(taken.lock().unwrap().take()));
@@ -154,8 +154,8 @@ fn the_owner_can_drop_the_connection_while_its_transport_works() {
     connection.send(b"packet").unwrap();
     assert!(owner.lock().unwrap().is_none());
     drop(connection);
-    world.poll_server();
-    assert_eq!(packets(&served, world.now), [b"packet"]);
+    simulation.poll_server();
+    assert_eq!(packets(&served, simulation.now), [b"packet"]);
     served.poll(Instant::now());
     assert_eq!(
         served.status(),
@@ -166,20 +166,25 @@ fn the_owner_can_drop_the_connection_while_its_transport_works() {
 
 #[test]
 fn a_deferred_transport_of_a_server_connects_too() {
-    let world = World::new();
+    let simulation = Simulation::new();
     // A client over the plain network, whose server's end is deferred.
-    let mut client = world.client(client_address(1));
+    let mut client = simulation.client(client_address(1));
     let mut served = Arc::new(SharedConnection::default());
     for _ in 0..10 {
-        if let Some(transport) = world.network.accept() {
+        if let Some(transport) = simulation.network.accept() {
             served = Arc::default();
             let transport = Arc::new(DeferredServer(transport));
-            let events = world.server.accept(&served, 1, transport, None, world.now);
+            let events = simulation
+                .server
+                .accept(&served, 1, transport, None, simulation.now);
             assert_eq!(events, []);
         }
-        let polled = world.server.registry().poll(world.now, |token| token);
+        let polled = simulation
+            .server
+            .registry()
+            .poll(simulation.now, |token| token);
         drop(polled);
-        client.events.extend(client.connection.poll(world.now));
+        client.events.extend(client.connection.poll(simulation.now));
     }
     assert_eq!(client.connection.status(), Status::Connected);
     assert_eq!(served.status(), Status::Connected);

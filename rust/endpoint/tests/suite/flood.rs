@@ -6,16 +6,16 @@ use std::time::Duration;
 use endpoint::{DropCause, Event, MAX_HANDSHAKES, SharedConnection, Status};
 
 use crate::network::To;
-use crate::world::{World, client_address};
+use crate::simulation::{Simulation, client_address};
 
 /// A client's first hello.
-pub(crate) fn hello(world: &World) -> Vec<u8> {
+pub(crate) fn hello(simulation: &Simulation) -> Vec<u8> {
     let scratch = crate::network::Network::new();
     let connection = Arc::new(SharedConnection::default());
     let transport = scratch.client(client_address(u16::MAX));
-    let context = crate::world::client_context();
+    let context = crate::simulation::client_context();
     connection
-        .connect(transport, &context, "localhost", world.now)
+        .connect(transport, &context, "localhost", simulation.now)
         .unwrap();
     let server_transport = scratch.accept().unwrap();
     let mut hello = Vec::new();
@@ -26,34 +26,36 @@ pub(crate) fn hello(world: &World) -> Vec<u8> {
 
 #[test]
 fn hellos_from_false_addresses_leave_nothing_and_are_not_amplified() {
-    let mut world = World::new();
-    let hello = hello(&world);
+    let mut simulation = Simulation::new();
+    let hello = hello(&simulation);
     for number in 0..20_000 {
-        world.network.send_to_server(client_address(number), &hello);
-        world.poll_server();
-        assert!(world.served.is_empty());
+        simulation
+            .network
+            .send_to_server(client_address(number), &hello);
+        simulation.poll_server();
+        assert!(simulation.served.is_empty());
     }
-    assert_eq!(world.accepted, 20_000);
-    assert_eq!(world.server_events, []);
-    assert!(world.network.bytes_to(To::Client) < world.network.bytes_to(To::Server));
+    assert_eq!(simulation.accepted, 20_000);
+    assert_eq!(simulation.server_events, []);
+    assert!(simulation.network.bytes_to(To::Client) < simulation.network.bytes_to(To::Server));
     // A client connects meanwhile.
-    let mut client = world.client(client_address(20_000));
-    world.pass(Duration::from_millis(100), &mut [&mut client]);
+    let mut client = simulation.client(client_address(20_000));
+    simulation.pass(Duration::from_millis(100), &mut [&mut client]);
     assert_eq!(client.connection.status(), Status::Connected);
 }
 
 #[test]
 fn of_too_many_unfinished_handshakes_the_oldest_are_dropped() {
-    let mut world = World::new();
-    world.server.registry().set_max_handshakes(10);
+    let mut simulation = Simulation::new();
+    simulation.server.registry().set_max_handshakes(10);
     // Clients that send a hello with its cookie, and then nothing.
     let mut begin = |number: u16| {
-        let client = world.client(client_address(number));
-        world.poll_server();
-        client.connection.poll(world.now);
-        world.poll_server();
+        let client = simulation.client(client_address(number));
+        simulation.poll_server();
+        client.connection.poll(simulation.now);
+        simulation.poll_server();
         std::mem::forget(client);
-        let (_, served) = world.served.last().unwrap();
+        let (_, served) = simulation.served.last().unwrap();
         Arc::downgrade(served)
     };
     let begun: Vec<Weak<SharedConnection>> = (0..15).map(&mut begin).collect();
@@ -68,28 +70,31 @@ fn of_too_many_unfinished_handshakes_the_oldest_are_dropped() {
             }
         )
     };
-    assert_eq!(world.server_events.iter().filter(dropped).count(), 5);
+    assert_eq!(simulation.server_events.iter().filter(dropped).count(), 5);
 
     // Fewer may be: the oldest go at once.
-    let events = world.server.registry().set_max_handshakes(3);
+    let events = simulation.server.registry().set_max_handshakes(3);
     assert_eq!(events.iter().filter(dropped).count(), 7);
-    assert_eq!(world.server.registry().max_handshakes(), 3);
+    assert_eq!(simulation.server.registry().max_handshakes(), 3);
 
     // And a client that goes on is connected all the same.
-    let mut client = world.client(client_address(100));
-    world.pass(Duration::from_millis(100), &mut [&mut client]);
+    let mut client = simulation.client(client_address(100));
+    simulation.pass(Duration::from_millis(100), &mut [&mut client]);
     assert_eq!(client.connection.status(), Status::Connected);
 }
 
 #[test]
 fn established_connections_do_not_count_as_handshakes() {
-    let mut world = World::new();
-    assert_eq!(world.server.registry().max_handshakes(), MAX_HANDSHAKES);
-    world.server.registry().set_max_handshakes(1);
+    let mut simulation = Simulation::new();
+    assert_eq!(
+        simulation.server.registry().max_handshakes(),
+        MAX_HANDSHAKES
+    );
+    simulation.server.registry().set_max_handshakes(1);
     let clients: Vec<_> = (0..20)
-        .map(|number| world.connected(client_address(number)))
+        .map(|number| simulation.connected(client_address(number)))
         .collect();
-    world.pass(Duration::from_secs(2), &mut []);
+    simulation.pass(Duration::from_secs(2), &mut []);
     let is_connected = |served: &Arc<SharedConnection>| served.status() == Status::Connected;
     assert!(clients.iter().all(|(_, served)| is_connected(served)));
 }

@@ -8,7 +8,7 @@ use endpoint::{
     DropCause, Event, HANDSHAKES_PER_SECOND, Limit, SharedConnection, Status, UNFINISHED_HANDSHAKES,
 };
 
-use crate::world::{Client, World, client_address};
+use crate::simulation::{Client, Simulation, client_address};
 
 /// Clients behind one address.
 fn at_port(port: u16) -> SocketAddr {
@@ -16,25 +16,25 @@ fn at_port(port: u16) -> SocketAddr {
 }
 
 /// A client that sends a hello with its cookie, and then nothing; and whether a handshake has begun.
-fn begin(world: &mut World, address: SocketAddr) -> (Client, bool) {
-    let client = world.client(address);
-    world.poll_server();
-    let count = world.served.len();
-    client.connection.poll(world.now);
-    world.poll_server();
-    let has_begun = world.served.len() > count;
+fn begin(simulation: &mut Simulation, address: SocketAddr) -> (Client, bool) {
+    let client = simulation.client(address);
+    simulation.poll_server();
+    let count = simulation.served.len();
+    client.connection.poll(simulation.now);
+    simulation.poll_server();
+    let has_begun = simulation.served.len() > count;
     (client, has_begun)
 }
 
 #[test]
 fn of_too_many_unfinished_handshakes_of_one_address_the_oldest_is_dropped() {
-    let mut world = World::new();
-    world.server.limits().set_unfinished(5);
-    let (mut other, _) = begin(&mut world, client_address(1));
+    let mut simulation = Simulation::new();
+    simulation.server.limits().set_unfinished(5);
+    let (mut other, _) = begin(&mut simulation, client_address(1));
     let clients: Vec<_> = (1..=8)
-        .map(|port| begin(&mut world, at_port(port)))
+        .map(|port| begin(&mut simulation, at_port(port)))
         .collect();
-    let remotes: Vec<_> = world
+    let remotes: Vec<_> = simulation
         .server_events
         .iter()
         .map(|event| match event {
@@ -47,40 +47,40 @@ fn of_too_many_unfinished_handshakes_of_one_address_the_oldest_is_dropped() {
         .collect();
     assert_eq!(remotes, [at_port(1), at_port(2), at_port(3)]);
     // The handshake of another address, which is the oldest of all, goes on.
-    world.pass(Duration::from_millis(100), &mut [&mut other]);
+    simulation.pass(Duration::from_millis(100), &mut [&mut other]);
     assert_eq!(other.connection.status(), Status::Connected);
     clients.into_iter().for_each(std::mem::forget);
 }
 
 #[test]
 fn no_more_handshakes_of_one_address_begin_in_a_second_than_may() {
-    let mut world = World::new();
-    world.server.limits().set_per_second(4);
-    assert_eq!(world.server.limits().per_second(), Limit::Set(4));
-    let begun = |world: &mut World, ports: std::ops::Range<u16>| {
+    let mut simulation = Simulation::new();
+    simulation.server.limits().set_per_second(4);
+    assert_eq!(simulation.server.limits().per_second(), Limit::Set(4));
+    let begun = |simulation: &mut Simulation, ports: std::ops::Range<u16>| {
         ports
             .filter(|&port| {
-                let (client, has_begun) = begin(world, at_port(port));
+                let (client, has_begun) = begin(simulation, at_port(port));
                 std::mem::forget(client);
                 has_begun
             })
             .count()
     };
-    assert_eq!(begun(&mut world, 0..10), 4);
+    assert_eq!(begun(&mut simulation, 0..10), 4);
     let refused = |event: &&Event| matches!(event, Event::HandshakeRefused { .. });
-    assert_eq!(world.server_events.iter().filter(refused).count(), 6);
-    world.now += Duration::from_millis(500);
-    assert_eq!(begun(&mut world, 10..20), 2);
+    assert_eq!(simulation.server_events.iter().filter(refused).count(), 6);
+    simulation.now += Duration::from_millis(500);
+    assert_eq!(begun(&mut simulation, 10..20), 2);
     // A refused client repeats its hello, and is accepted.
-    let mut client = world.client(at_port(100));
-    world.pass(Duration::from_secs(4), &mut [&mut client]);
+    let mut client = simulation.client(at_port(100));
+    simulation.pass(Duration::from_secs(4), &mut [&mut client]);
     assert_eq!(client.connection.status(), Status::Connected);
 }
 
 #[test]
 fn the_defaults_are_as_documented() {
-    let world = World::new();
-    let limits = world.server.limits();
+    let simulation = Simulation::new();
+    let limits = simulation.server.limits();
     assert_eq!(limits.unfinished(), Limit::Default(UNFINISHED_HANDSHAKES));
     assert_eq!(limits.per_second(), Limit::Default(HANDSHAKES_PER_SECOND));
     assert_eq!((UNFINISHED_HANDSHAKES, HANDSHAKES_PER_SECOND), (256, 200));
@@ -88,12 +88,12 @@ fn the_defaults_are_as_documented() {
 
 #[test]
 fn a_server_keeps_at_most_so_many_packets_of_a_client() {
-    let mut world = World::new();
-    let (client, served) = world.connected(client_address(1));
+    let mut simulation = Simulation::new();
+    let (client, served) = simulation.connected(client_address(1));
     let packet = [7; 1000];
     for _ in 0..2 * dtls::PACKET_QUEUE_BYTES / packet.len() {
         client.connection.send(&packet).unwrap();
-        served.poll(world.now);
+        served.poll(simulation.now);
     }
     let bytes = served.packet_count() as usize * packet.len();
     // The last one may be beyond.
@@ -103,8 +103,8 @@ fn a_server_keeps_at_most_so_many_packets_of_a_client() {
 
 #[test]
 fn packets_that_do_not_fit_a_record_are_refused() {
-    let mut world = World::new();
-    let (client, _served) = world.connected(client_address(1));
+    let mut simulation = Simulation::new();
+    let (client, _served) = simulation.connected(client_address(1));
     let too_large = vec![0; dtls::MAX_PACKET + 1];
     assert!(matches!(
         client.connection.send(&too_large),

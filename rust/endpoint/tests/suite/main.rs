@@ -7,5 +7,5 @@ mod flood;
 mod limits;
 mod network;
 mod restart;
+mod simulation;
 mod sockets;
-mod world;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use endpoint::{Event, SendError, Server, SharedConnection, Status};
 use udp::{BindAddress, DatagramSocket, Listener};
 
-use crate::world::{HOST, client_context, is_established, packets, server};
+use crate::simulation::{HOST, client_context, is_established, packets, server};
 
 const IP: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -47,7 +47,7 @@ pub(crate) fn client_address(number: u16) -> SocketAddr {
     SocketAddr::new(IpAddr::V4(Ipv4Addr::new(198, 18, high, low)), 40_000)
 }
 
-pub(crate) struct World {
+pub(crate) struct Simulation {
     pub(crate) now: Instant,
     pub(crate) network: Network,
     pub(crate) server: Server,
@@ -63,7 +63,7 @@ pub(crate) struct Client {
     pub(crate) events: Vec<Event>,
 }
 
-impl World {
+impl Simulation {
     pub(crate) fn new() -> Self {
         let now = Instant::now();
         Self {
