@@ -36,9 +36,11 @@ mod session;
 mod tests;
 pub mod wire_format;
 
+pub use config::client_contexts::{ClientContexts, Trust};
 pub use config::context::{ClientContext, ServerContext};
 pub use config::error::ConfigError;
 pub use config::identity::Identity;
+pub use config::pem_text;
 pub use config::policy::{
     COOKIE_LIFETIME, HANDSHAKE_LIMIT, LINK_MTU, MAX_DATAGRAM, MAX_PACKET, PACKET_QUEUE_BYTES,
     openssl_version,

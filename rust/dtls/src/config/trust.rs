@@ -63,6 +63,15 @@ impl Roots {
         Self::from_certificates(read.map_err(|stack| ConfigError::RootsUnreadable(reason(&stack)))?)
     }
 
+    /// Trusts the authorities that Mozilla trusts for servers, as of this build.
+    ///
+    /// # Errors
+    /// [`ConfigError::RootsUnreadable`] if OpenSSL cannot read one.
+    pub fn mozilla() -> Result<Self, ConfigError> {
+        let roots = webpki_root_certs::TLS_SERVER_ROOT_CERTS;
+        Self::from_der(roots.iter().map(AsRef::as_ref))
+    }
+
     fn from_certificates(certificates: Vec<X509>) -> Result<Self, ConfigError> {
         if certificates.is_empty() {
             let why = "no certificate in it".to_owned();
@@ -92,4 +101,15 @@ pub enum Verification {
     DangerousAnyName(Roots),
     /// Nothing: anyone on the way can read and change what is sent.
     DangerousNone,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_certificate_of_mozillas_can_be_read() {
+        let Roots(certificates) = Roots::mozilla().unwrap();
+        assert!(certificates.len() > 100);
+    }
 }
