@@ -47,9 +47,29 @@ pub(crate) fn mapped(address: SocketAddr) -> SocketAddr {
     }
 }
 
+/// An address as the engine writes it: IPv4 in dots, IPv6 in eight groups, with neither zeros left out nor groups padded.
+#[must_use]
+pub fn written_in_full(ip: IpAddr) -> String {
+    match ip {
+        IpAddr::V4(ip) => ip.to_string(),
+        IpAddr::V6(ip) => ip.segments().map(|group| format!("{group:x}")).join(":"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_is_written_with_all_its_groups() {
+        for (short, full) in [
+            ("192.0.2.7", "192.0.2.7"),
+            ("2001:db8::7", "2001:db8:0:0:0:0:0:7"),
+            ("::", "0:0:0:0:0:0:0:0"),
+        ] {
+            assert_eq!(written_in_full(short.parse().unwrap()), full);
+        }
+    }
 
     #[test]
     fn a_mapped_address_is_shown_as_ipv4_and_mapped_back_to_send() {

@@ -93,6 +93,7 @@ mod table;
 mod windows;
 mod worker;
 
+pub use address::written_in_full;
 pub use bind_address::BindAddress;
 pub use datagram_socket::DatagramSocket;
 pub use error::Error;
