@@ -1,37 +1,59 @@
-//! Hosts as scripts write them: an IP address, or a name to be looked up.
+//! Hosts, addresses and ports as scripts write them.
 
-use std::net::IpAddr;
+use std::ops::RangeInclusive;
 
 use godot::builtin::GString;
 use godot::classes::Ip;
+use godot::global::Error;
 use godot::obj::Singleton;
 use udp::{BindAddress, ParseError, ScopedIp};
 
-/// An address as the engine writes them: IPv4 in dots, IPv6 in full.
-pub(crate) fn to_godot(ip: IpAddr) -> GString {
-    match ip {
-        IpAddr::V4(ip) => GString::from(ip.to_string().as_str()),
-        // The engine neither shortens zeros nor pads groups.
-        IpAddr::V6(ip) => {
-            let groups = ip.segments().map(|group| format!("{group:x}"));
-            GString::from(groups.join(":").as_str())
-        }
-    }
+use crate::refusal::Refusal;
+
+/// A port within a range.
+pub(crate) fn port_in(range: RangeInclusive<i64>, port: i64) -> Result<u16, Refusal> {
+    let fits = u16::try_from(port).ok().filter(|_| range.contains(&port));
+    fits.ok_or_else(|| {
+        let (first, last) = range.into_inner();
+        Refusal::parameter(format_args!(
+            "the port must be between {first} and {last}, and it is {port}"
+        ))
+    })
 }
 
-/// An IP address written out, a link-local one with its interface (`fe80::1%eth0`), or the address of a host name as the
-/// engine resolves it (a look-up waits for the system's answer). The error says what is wrong with it.
-pub(crate) fn resolve(host: &str) -> Result<ScopedIp, String> {
+/// Binds a port of every address of the machine (`*`) or of one of them.
+pub(crate) fn bind(
+    port: i64,
+    address: &GString,
+    bind: impl FnOnce(u16, BindAddress) -> Result<(), udp::Error>,
+) -> Result<(), Refusal> {
+    let port = port_in(0..=65535, port)?;
+    let text = address.to_string();
+    let address = text.parse().map_err(|wrong| unusable(&text, &wrong))?;
+    bind(port, address).map_err(|error| match error {
+        udp::Error::Unavailable => Refusal::new(
+            Error::ERR_UNAVAILABLE,
+            format_args!(
+                "port {port} cannot be had on \"{text}\": another socket has it, or the address is not one of this \
+                 machine (a link-local one needs its interface: fe80::1%eth0), or the system does not allow it"
+            ),
+        ),
+        other => other.into(),
+    })
+}
+
+/// The address of a host: an IP address written out, a link-local one with its interface (`fe80::1%eth0`), or a name as the
+/// engine resolves it (which waits for the system's answer).
+pub(crate) fn resolve(host: &str) -> Result<ScopedIp, Refusal> {
     match host.parse() {
         Ok(ip) => Ok(ip),
         Err(ParseError::NoAddress) => look_up(host).ok_or_else(|| not_found(host)),
-        Err(wrong) => Err(format!("\"{host}\" cannot be used: {wrong}")),
+        Err(wrong) => Err(unusable(host, &wrong)),
     }
 }
 
-/// As [`resolve`], but an address with a mistake in it is not taken for a name: systems read `1.2.3`
-/// as 1.2.0.3.
-pub(crate) fn literal_or_name(host: &str) -> Result<ScopedIp, String> {
+/// As [`resolve`], but an address with a mistake in it is not taken for a name: systems read `1.2.3` as 1.2.0.3.
+pub(crate) fn literal_or_name(host: &str) -> Result<ScopedIp, Refusal> {
     let may_be_name = host.contains(|c: char| c.is_alphabetic()) && !host.contains(':');
     match host.parse::<ScopedIp>() {
         Err(ParseError::NoAddress) if !may_be_name => Err(not_found(host)),
@@ -43,39 +65,22 @@ fn look_up(name: &str) -> Option<ScopedIp> {
     if name.is_empty() || name.contains(['\0', '%']) {
         return None;
     }
-    let found = Ip::singleton().resolve_hostname(name).to_string();
-    literal(&found).map(ScopedIp::from)
+    Ip::singleton()
+        .resolve_hostname(name)
+        .to_string()
+        .parse()
+        .ok()
 }
 
-fn not_found(host: &str) -> String {
-    format!("\"{host}\" is no IP address and no host name that can be found")
+fn not_found(host: &str) -> Refusal {
+    Refusal::parameter(format_args!(
+        "\"{host}\" is no IP address and no host name that can be found"
+    ))
 }
 
-/// An IP address written out.
-pub(crate) fn literal(text: &str) -> Option<IpAddr> {
-    text.parse().ok()
-}
-
-/// `*` for every address of the machine, or one of them. The error says what is wrong with it.
-pub(crate) fn to_bind(text: &str) -> Result<BindAddress, String> {
-    match text {
-        "*" => Ok(BindAddress::Any),
-        _ => match text.parse() {
-            Ok(ip) => Ok(BindAddress::Scoped(ip)),
-            Err(ParseError::NoAddress) => Err(format!("\"{text}\" is no IP address")),
-            Err(wrong) => Err(format!("\"{text}\" cannot be used: {wrong}")),
-        },
-    }
-}
-
-/// What to try with a link-local address that lacks its interface.
-pub(crate) const LACKS_INTERFACE: &str = "a link-local address is followed by the interface that it is on, as in fe80::1%eth0 \
-     (IP.get_local_interfaces() has their names)";
-
-/// Why the system did not bind an address and port, for a printed line.
-pub(crate) fn not_bindable(address: &GString, port: u16) -> String {
-    format!(
-        "port {port} cannot be had on \"{address}\": another socket has it, or the address is not one of this machine (a \
-         link-local one needs its interface: fe80::1%eth0), or the system does not allow it"
-    )
+fn unusable(text: &str, wrong: &ParseError) -> Refusal {
+    Refusal::parameter(match wrong {
+        ParseError::NoAddress => format!("\"{text}\" is no IP address"),
+        _ => format!("\"{text}\" cannot be used: {wrong}"),
+    })
 }

@@ -3,7 +3,7 @@
 use godot::docs::__gather_xml_docs as reference_of_every_class;
 use godot::sys;
 
-use crate::status::Status;
+use crate::status::{self, Status};
 use crate::{packet_peer_dtls, udp_server};
 
 /// Loads the completed reference of such classes into the editor. To be called after gdext has loaded its own.
@@ -54,7 +54,7 @@ fn constants() -> String {
             "<constant name=\"{name}\" value=\"{value}\" enum=\"Status\">{description}</constant>"
         )
     };
-    Status::ALL.iter().map(constant).collect()
+    status::ALL.iter().map(constant).collect()
 }
 
 #[cfg(test)]

@@ -4,18 +4,16 @@
 
 mod address;
 mod class_reference;
-mod codes;
 mod drop_in;
 mod dtls_server;
-mod events;
 mod ffi;
 mod is_class;
 mod logger;
 mod packet_peer_dtls;
 mod packet_peer_udp;
+mod refusal;
 mod report;
 mod status;
-mod timeouts;
 mod tls;
 mod tls_options;
 mod transports;

@@ -1,5 +1,6 @@
 //! The class `OpenSSLPacketPeerUDP`.
 
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use godot::classes::{IPacketPeerExtension, PacketPeerExtension};
@@ -9,11 +10,11 @@ use godot::prelude::*;
 use once_cell::sync::OnceCell;
 
 use crate::address;
-use crate::codes::{code, error_code};
 use crate::ffi::catch_panic::catch_panic;
 use crate::ffi::state;
 use crate::ffi::{packet_memory, packet_ptr};
 use crate::is_class::is_class;
+use crate::refusal::{Refusal, answer, code, error_code};
 use crate::report::mistake;
 
 /// A UDP socket, or one client of an [OpenSSLUDPServer]. Mirrors the engine's [PacketPeerUDP].
@@ -57,12 +58,14 @@ impl UdpPeer {
     }
 
     /// The engine looks at this before it looks at any argument.
-    fn not_accepted(&self, what: &str) -> Result<(), Error> {
-        if !self.peer().is_accepted() {
-            return Ok(());
+    fn not_accepted(&self) -> Result<(), Refusal> {
+        if self.peer().is_accepted() {
+            return Err(Refusal::new(
+                Error::ERR_LOCKED,
+                "a server's peer cannot do this",
+            ));
         }
-        mistake(what, "a server's peer cannot do this");
-        Err(Error::ERR_LOCKED)
+        Ok(())
     }
 }
 
@@ -80,18 +83,25 @@ impl OpenSslPacketPeerUdp {
         let _ = state::of(&this).listener.set(Arc::downgrade(listener));
         this
     }
-}
 
-fn port_in(range: std::ops::RangeInclusive<i64>, port: i64, what: &str) -> Option<u16> {
-    if range.contains(&port) {
-        return u16::try_from(port).ok();
+    fn peer(this: &Gd<Self>) -> Arc<udp::DatagramSocket> {
+        Arc::clone(state::of(this).peer())
     }
-    let (first, last) = range.into_inner();
-    mistake(
-        what,
-        format_args!("the port must be between {first} and {last}, and it is {port}"),
-    );
-    None
+
+    /// Joins or leaves a multicast group.
+    fn change_group(
+        this: &Gd<Self>,
+        what: &str,
+        group: &GString,
+        change: impl FnOnce(&udp::DatagramSocket, IpAddr) -> Result<(), udp::Error>,
+    ) -> Error {
+        answer(what, || {
+            state::of(this).not_accepted()?;
+            let group = group.to_string().parse();
+            let group = group.map_err(|_| Error::ERR_INVALID_PARAMETER)?;
+            Ok(change(&Self::peer(this), group)?)
+        })
+    }
 }
 
 is_class!(OpenSslPacketPeerUdp mirrors "PacketPeerUDP");
@@ -110,43 +120,31 @@ impl OpenSslPacketPeerUdp {
         #[opt(default = "*")] bind_address: GString,
         #[opt(default = 65536)] recv_buf_size: i64,
     ) -> Error {
-        const WHAT: &str = "PacketPeerUDP.bind()";
-        catch_panic(WHAT, || {
-            if state::of(&this).peer().is_bound() {
-                mistake(WHAT, "the socket is open already: close() it first");
-                return Error::ERR_ALREADY_IN_USE;
+        answer("PacketPeerUDP.bind()", || {
+            let peer = Self::peer(&this);
+            if peer.is_bound() {
+                return Err(Refusal::new(
+                    Error::ERR_ALREADY_IN_USE,
+                    "the socket is open already: close() it first",
+                ));
             }
-            let Some(port) = port_in(0..=65535, port, WHAT) else {
-                return Error::ERR_INVALID_PARAMETER;
-            };
-            let address = match address::to_bind(&bind_address.to_string()) {
-                Ok(address) => address,
-                Err(why) => {
-                    mistake(WHAT, why);
-                    return Error::ERR_INVALID_PARAMETER;
-                }
-            };
             let size = usize::try_from(recv_buf_size).unwrap_or(0);
-            let bound = state::of(&this).peer().bind(port, address, size);
-            if bound == Err(udp::Error::Unavailable) {
-                mistake(WHAT, address::not_bindable(&bind_address, port));
-            }
-            code(bound)
+            address::bind(port, &bind_address, |port, address| {
+                peer.bind(port, address, size)
+            })
         })
     }
 
     /// Closes the socket and drops received packets. A peer of a server is no longer one.
     #[func(gd_self)]
     fn close(this: Gd<Self>) {
-        state::of(&this).peer().close();
+        Self::peer(&this).close();
     }
 
     /// Waits until a packet arrives, without end if none does. Returns [constant ERR_UNAVAILABLE] or another error if the socket is not open.
     #[func(gd_self)]
     fn wait(this: Gd<Self>) -> Error {
-        catch_panic("PacketPeerUDP.wait()", || {
-            code(state::of(&this).peer().wait())
-        })
+        answer("PacketPeerUDP.wait()", || Ok(Self::peer(&this).wait()?))
     }
 
     /// Takes the packets that have arrived, for [method PacketPeer.get_available_packet_count] and [method PacketPeer.get_packet]. Both do so by themselves as well, as in engines up to 4.6; newer ones may ask for this call (pull request 120266 of the engine).
@@ -154,15 +152,16 @@ impl OpenSslPacketPeerUdp {
     /// Returns [constant OK], for a server's peer too, whose packets [method OpenSSLUDPServer.poll] takes; [constant FAILED] if the socket is not open, or if a packet that was sent before was refused (ICMP port unreachable).
     #[func(gd_self)]
     fn poll(this: Gd<Self>) -> Error {
-        catch_panic("PacketPeerUDP.poll()", || {
-            code(state::of(&this).peer().available().map(drop))
+        answer("PacketPeerUDP.poll()", || {
+            Self::peer(&this).available()?;
+            Ok(())
         })
     }
 
     /// Returns whether the socket is open.
     #[func(gd_self)]
     fn is_bound(this: Gd<Self>) -> bool {
-        state::of(&this).peer().is_bound()
+        Self::peer(&this).is_bound()
     }
 
     /// Connects the socket to one host and port: packets go there, and packets from others are ignored. Nothing is sent yet, so a host that does not exist gives no error here.
@@ -172,66 +171,55 @@ impl OpenSslPacketPeerUdp {
     /// Returns [constant OK], [constant ERR_LOCKED] for a peer of a server, [constant ERR_INVALID_PARAMETER] for a bad host or port, [constant ERR_CANT_OPEN] or [constant FAILED] if the system refuses.
     #[func(gd_self)]
     fn connect_to_host(this: Gd<Self>, host: GString, port: i64) -> Error {
-        const WHAT: &str = "PacketPeerUDP.connect_to_host()";
-        catch_panic(WHAT, || {
-            if let Err(locked) = state::of(&this).not_accepted(WHAT) {
-                return locked;
-            }
+        answer("PacketPeerUDP.connect_to_host()", || {
+            let state = state::of(&this);
+            state.not_accepted()?;
+            let port = address::port_in(1..=65535, port)?;
             let host = host.to_string();
-            let Some(port) = port_in(1..=65535, port, WHAT) else {
-                return Error::ERR_INVALID_PARAMETER;
-            };
-            let ip = match address::literal_or_name(&host) {
-                Ok(ip) => ip,
-                Err(why) => {
-                    mistake(WHAT, why);
-                    return Error::ERR_INVALID_PARAMETER;
+            let ip = address::literal_or_name(&host)?;
+            match state.peer().connect(ip, port) {
+                Ok(()) => {
+                    // A certificate has no interfaces in it.
+                    let host = host.split('%').next().unwrap_or_default();
+                    *state.host.lock().unwrap_or_else(PoisonError::into_inner) = host.to_owned();
+                    Ok(())
                 }
-            };
-            let connected = state::of(&this).peer().connect(ip, port);
-            if connected.is_ok() {
-                // A certificate has no interfaces in it.
-                let host = host.split('%').next().unwrap_or_default();
-                *state::of(&this)
-                    .host
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner) = host.to_owned();
-            } else if ip.lacks_interface() {
-                mistake(WHAT, address::LACKS_INTERFACE);
+                Err(error) if ip.lacks_interface() => Err(Refusal::new(
+                    error_code(error),
+                    "a link-local address is followed by the interface that it is on, as in fe80::1%eth0 \
+                     (IP.get_local_interfaces() has their names)",
+                )),
+                Err(error) => Err(error.into()),
             }
-            code(connected)
         })
     }
 
     /// Returns whether the socket is connected to one host, by [method connect_to_host] or by a server.
     #[func(gd_self)]
     fn is_socket_connected(this: Gd<Self>) -> bool {
-        state::of(&this).peer().is_connected()
+        Self::peer(&this).is_connected()
     }
 
     /// Returns the address that the packet taken last came from; of a server's peer, its address. The interface of a link-local address is not in it, as in the engine.
     #[func(gd_self)]
     fn get_packet_ip(this: Gd<Self>) -> GString {
-        state::of(&this)
-            .peer()
-            .last_source()
-            .map(|source| address::to_godot(source.ip()))
-            .unwrap_or_default()
+        let source = Self::peer(&this).last_source();
+        source.map_or_else(GString::new, |source| {
+            GString::from(&udp::written_in_full(source.ip()))
+        })
     }
 
     /// Returns the port that the packet taken last came from; of a server's peer, its port.
     #[func(gd_self)]
     fn get_packet_port(this: Gd<Self>) -> i64 {
-        state::of(&this)
-            .peer()
-            .last_source()
-            .map_or(0, |source| i64::from(source.port()))
+        let source = Self::peer(&this).last_source();
+        source.map_or(0, |source| source.port().into())
     }
 
     /// Returns the local port, or 0 if the socket is not open.
     #[func(gd_self)]
     fn get_local_port(this: Gd<Self>) -> i64 {
-        i64::from(state::of(&this).peer().local_port())
+        i64::from(Self::peer(&this).local_port())
     }
 
     /// Sets where packets of an unconnected socket go. [param host] is an IP address, a link-local one with its interface as in [method connect_to_host], or a host name; the address of [method get_packet_ip] can be answered as it is. Looking a name up waits for the system's answer.
@@ -240,24 +228,20 @@ impl OpenSslPacketPeerUdp {
     #[func(gd_self)]
     fn set_dest_address(this: Gd<Self>, host: GString, port: i64) -> Error {
         const WHAT: &str = "PacketPeerUDP.set_dest_address()";
-        catch_panic(WHAT, || {
-            let Ok(ip) = address::resolve(&host.to_string()) else {
-                return Error::ERR_CANT_RESOLVE;
-            };
-            let Some(port) = port_in(0..=65535, port, WHAT) else {
-                return Error::ERR_INVALID_PARAMETER;
-            };
-            if state::of(&this).peer().set_destination(ip, port).is_err() {
+        answer(WHAT, || {
+            let ip = address::resolve(&host.to_string()).map_err(|_| Error::ERR_CANT_RESOLVE)?;
+            let port = address::port_in(0..=65535, port)?;
+            if Self::peer(&this).set_destination(ip, port).is_err() {
                 mistake(WHAT, "the socket is connected, and packets go there alone");
             }
-            Error::OK
+            Ok(())
         })
     }
 
     /// Allows packets to broadcast addresses.
     #[func(gd_self)]
     fn set_broadcast_enabled(this: Gd<Self>, enabled: bool) {
-        if state::of(&this).peer().set_broadcast(enabled).is_err() {
+        if Self::peer(&this).set_broadcast(enabled).is_err() {
             mistake(
                 "PacketPeerUDP.set_broadcast_enabled()",
                 "a server's peer cannot broadcast",
@@ -274,20 +258,9 @@ impl OpenSslPacketPeerUdp {
         multicast_address: GString,
         interface_name: GString,
     ) -> Error {
-        catch_panic("PacketPeerUDP.join_multicast_group()", || {
-            if let Err(locked) =
-                state::of(&this).not_accepted("PacketPeerUDP.join_multicast_group()")
-            {
-                return locked;
-            }
-            match address::literal(&multicast_address.to_string()) {
-                Some(group) => code(
-                    state::of(&this)
-                        .peer()
-                        .join_multicast(group, &interface_name.to_string()),
-                ),
-                None => Error::ERR_INVALID_PARAMETER,
-            }
+        const WHAT: &str = "PacketPeerUDP.join_multicast_group()";
+        Self::change_group(&this, WHAT, &multicast_address, |peer, group| {
+            peer.join_multicast(group, &interface_name.to_string())
         })
     }
 
@@ -298,20 +271,9 @@ impl OpenSslPacketPeerUdp {
         multicast_address: GString,
         interface_name: GString,
     ) -> Error {
-        catch_panic("PacketPeerUDP.leave_multicast_group()", || {
-            if let Err(locked) =
-                state::of(&this).not_accepted("PacketPeerUDP.leave_multicast_group()")
-            {
-                return locked;
-            }
-            match address::literal(&multicast_address.to_string()) {
-                Some(group) => code(
-                    state::of(&this)
-                        .peer()
-                        .leave_multicast(group, &interface_name.to_string()),
-                ),
-                None => Error::ERR_INVALID_PARAMETER,
-            }
+        const WHAT: &str = "PacketPeerUDP.leave_multicast_group()";
+        Self::change_group(&this, WHAT, &multicast_address, |peer, group| {
+            peer.leave_multicast(group, &interface_name.to_string())
         })
     }
 }
@@ -336,7 +298,7 @@ impl IPacketPeerExtension for OpenSslPacketPeerUdp {
         buffer_size: RawPtr<*mut i32>,
     ) -> Error {
         catch_panic("PacketPeerUDP.get_packet()", || {
-            let peer = Arc::clone(state::of(&this).peer());
+            let peer = Self::peer(&this);
             let taken = packet_memory::take(|memory| peer.receive(memory).map(drop));
             let taken = taken.map(packet_memory::lend).map_err(error_code);
             // SAFETY: the engine passes two valid out pointers to this virtual method.
@@ -347,7 +309,7 @@ impl IPacketPeerExtension for OpenSslPacketPeerUdp {
     #[func(gd_self)]
     unsafe fn put_packet_rawptr(this: Gd<Self>, buffer: RawPtr<*const u8>, size: i32) -> Error {
         catch_panic("PacketPeerUDP.put_packet()", || {
-            let peer = Arc::clone(state::of(&this).peer());
+            let peer = Self::peer(&this);
             // SAFETY: the engine passes `size` readable bytes to this virtual method; to send them prints
             // nothing, so that no script can change them meanwhile.
             let sent = peer.send(unsafe { packet_ptr::borrow(buffer, size) });

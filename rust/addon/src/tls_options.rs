@@ -1,13 +1,14 @@
 //! The class `OpenSSLTLSOptions`.
 
+use dtls::pem_text;
 use godot::classes::{CryptoKey, X509Certificate};
 use godot::prelude::*;
 
 use crate::ffi::optional::Optional;
 use crate::is_class::is_class;
 use crate::report::mistake;
-use crate::tls::options::Options;
-use crate::tls::pem::{self, Credential};
+use crate::tls::contexts::Options;
+use crate::tls::credential::{Credential, pem_of_file};
 
 /// The keys and certificates of a client or a server. Mirrors the engine's [TLSOptions].
 ///
@@ -17,35 +18,7 @@ use crate::tls::pem::{self, Credential};
 #[derive(GodotClass)]
 #[class(tool, init, base = RefCounted, rename = OpenSSLTLSOptions)]
 pub(crate) struct OpenSslTlsOptions {
-    mode: Mode,
-    common_name_override: GString,
-    trusted: Option<Credential<X509Certificate>>,
-    key: Option<Credential<CryptoKey>>,
-    certificate: Option<Credential<X509Certificate>>,
-    password: GString,
-}
-
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-enum Mode {
-    #[default]
-    Client,
-    ClientUnsafe,
-    Server,
-}
-
-impl OpenSslTlsOptions {
-    /// What `contexts` makes a session of.
-    pub(crate) fn credentials(&self) -> Options {
-        Options {
-            is_server: self.is_server(),
-            is_unsafe: self.is_unsafe_client(),
-            common_name: self.common_name_override.to_string(),
-            trusted: self.trusted.clone(),
-            key: self.key.clone(),
-            certificate: self.certificate.clone(),
-            password: self.password.to_string(),
-        }
-    }
+    pub(crate) options: Options,
 }
 
 is_class!(OpenSslTlsOptions mirrors "TLSOptions");
@@ -60,13 +33,11 @@ impl OpenSslTlsOptions {
         #[opt(default = Optional::default())] trusted_chain: Optional,
         #[opt(default = "")] common_name_override: GString,
     ) -> Option<Gd<Self>> {
-        const WHAT: &str = "TLSOptions.client()";
-        Some(Gd::from_object(Self {
-            mode: Mode::Client,
-            common_name_override,
-            trusted: credential(&trusted_chain.0, WHAT, "trusted_chain"),
-            ..Self::empty()
-        }))
+        Self::of(Options {
+            trusted: credential(&trusted_chain, "TLSOptions.client()", "trusted_chain"),
+            common_name: common_name_override,
+            ..Options::default()
+        })
     }
 
     /// Options of a client that does not verify the host name and, without [param trusted_chain], verifies nothing at all: anyone on the way can then read and change what is sent. For development and for certificates that name no host.
@@ -75,17 +46,17 @@ impl OpenSslTlsOptions {
         #[opt(default = Optional::default())] trusted_chain: Optional,
     ) -> Option<Gd<Self>> {
         const WHAT: &str = "TLSOptions.client_unsafe()";
-        Some(Gd::from_object(Self {
-            mode: Mode::ClientUnsafe,
-            trusted: credential(&trusted_chain.0, WHAT, "trusted_chain"),
-            ..Self::empty()
-        }))
+        Self::of(Options {
+            is_unsafe: true,
+            trusted: credential(&trusted_chain, WHAT, "trusted_chain"),
+            ..Options::default()
+        })
     }
 
     /// Options of a server. [param key] is its private key, RSA with 2,048 bits or more or ECDSA on P-256, P-384 or P-521: a [CryptoKey], PEM text or a path. [param certificate] is the certificate that belongs to it, with the intermediate certificates, if any, behind it: an [X509Certificate], PEM text or a path.
     #[func]
     fn server(key: Optional, certificate: Optional) -> Option<Gd<Self>> {
-        Some(Self::of_server(&key, &certificate, GString::new()))
+        Self::server_with_password(key, certificate, GString::new())
     }
 
     /// As [method server], with a private key that [param password] opens. An encrypted key must be given as PEM text or a path, since a [CryptoKey] cannot hold one.
@@ -95,75 +66,64 @@ impl OpenSslTlsOptions {
         certificate: Optional,
         password: GString,
     ) -> Option<Gd<Self>> {
-        Some(Self::of_server(&key, &certificate, password))
+        const WHAT: &str = "TLSOptions.server()";
+        Self::of(Options {
+            is_server: true,
+            key: credential(&key, WHAT, "key"),
+            certificate: credential(&certificate, WHAT, "certificate"),
+            password: password.to_string(),
+            ..Options::default()
+        })
     }
 
     /// Returns whether these are a server's options.
     #[func]
     fn is_server(&self) -> bool {
-        self.mode == Mode::Server
+        self.options.is_server
     }
 
     /// Returns whether these are options of [method client_unsafe].
     #[func]
     fn is_unsafe_client(&self) -> bool {
-        self.mode == Mode::ClientUnsafe
+        self.options.is_unsafe
     }
 
     /// Returns the name that the server's certificate must be for, or an empty string for the host name connected to.
     #[func]
     fn get_common_name_override(&self) -> GString {
-        self.common_name_override.clone()
+        self.options.common_name.clone()
     }
 
     /// Returns the certificates that a client trusts, or [code]null[/code] for the system's. Of certificates given as text or path, it is what the engine can hold of them.
     #[func(gd_self)]
     fn get_trusted_ca_chain(this: Gd<Self>) -> Option<Gd<X509Certificate>> {
-        let trusted = this.bind().trusted.clone();
-        trusted.as_ref().and_then(pem::certificate_object)
+        let trusted = this.bind().options.trusted.clone();
+        trusted.and_then(|it| it.object())
     }
 
     /// Returns a server's private key, or [code]null[/code] if there is none or the engine cannot hold it.
     #[func(gd_self)]
     fn get_private_key(this: Gd<Self>) -> Option<Gd<CryptoKey>> {
-        let key = this.bind().key.clone();
-        key.as_ref().and_then(pem::key_object)
+        let key = this.bind().options.key.clone();
+        key.and_then(|it| it.object())
     }
 
     /// Returns a server's certificate, or [code]null[/code] if there is none.
     #[func(gd_self)]
     fn get_own_certificate(this: Gd<Self>) -> Option<Gd<X509Certificate>> {
-        let certificate = this.bind().certificate.clone();
-        certificate.as_ref().and_then(pem::certificate_object)
+        let certificate = this.bind().options.certificate.clone();
+        certificate.and_then(|it| it.object())
     }
 }
 
 impl OpenSslTlsOptions {
-    fn of_server(key: &Optional, certificate: &Optional, password: GString) -> Gd<Self> {
-        const WHAT: &str = "TLSOptions.server()";
-        Gd::from_object(Self {
-            mode: Mode::Server,
-            key: credential(&key.0, WHAT, "key"),
-            certificate: credential(&certificate.0, WHAT, "certificate"),
-            password,
-            ..Self::empty()
-        })
-    }
-
-    fn empty() -> Self {
-        Self {
-            mode: Mode::Client,
-            common_name_override: GString::new(),
-            trusted: None,
-            key: None,
-            certificate: None,
-            password: GString::new(),
-        }
+    fn of(options: Options) -> Option<Gd<Self>> {
+        Some(Gd::from_object(Self { options }))
     }
 }
 
 /// The key or certificate in a parameter; null is none, and anything else that is none is a mistake.
-fn credential<T>(value: &Variant, what: &str, parameter: &str) -> Option<Credential<T>>
+fn credential<T>(Optional(value): &Optional, what: &str, parameter: &str) -> Option<Credential<T>>
 where
     T: GodotClass + Inherits<RefCounted>,
 {
@@ -175,23 +135,20 @@ where
     }
     let Ok(text) = value.try_to::<GString>() else {
         let class = T::class_id();
-        mistake(
-            what,
-            format_args!("{parameter} must be a {class}, PEM text, or the path of a PEM file"),
-        );
+        let why =
+            format_args!("{parameter} must be a {class}, PEM text, or the path of a PEM file");
+        mistake(what, why);
         return None;
     };
-    if text.contains("-----BEGIN") {
-        return Some(Credential::Pem(pem::readable(&text.to_string())));
+    let pem = match text.to_string() {
+        pem if pem.contains("-----BEGIN") => Some(pem_text::readable(&pem)),
+        _ => pem_of_file(&text),
+    };
+    if pem.is_none() {
+        let why = format_args!(
+            "{parameter} is \"{text}\", which is no PEM text and no file that can be read"
+        );
+        mistake(what, why);
     }
-    let Some(pem) = pem::of_file(&text) else {
-        mistake(
-            what,
-            format_args!(
-                "{parameter} is \"{text}\", which is no PEM text and no file that can be read"
-            ),
-        );
-        return None;
-    };
-    Some(Credential::Pem(pem))
+    pem.map(Credential::Pem)
 }

@@ -141,7 +141,7 @@ impl AfterPanic for Error {
 
 impl AfterPanic for Status {
     fn after_panic() -> Self {
-        Self::Error
+        Self::Failed
     }
 }
 

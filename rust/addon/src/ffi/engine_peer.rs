@@ -19,8 +19,6 @@ use godot::classes::PacketPeerUdp;
 use godot::obj::{Gd, InstanceId};
 use once_cell::sync::Lazy;
 
-use crate::address;
-
 /// How many bytes are fetched at once at the most, but for the last datagram; as many as the engine's
 /// own queue holds.
 const FETCHED_BYTES: usize = 65_536;
@@ -144,7 +142,7 @@ impl EnginePeer {
     /// Part of a call, and of `new`: none of these methods of the engine prints, or runs a script.
     fn look_at(&self, peer: &Gd<PacketPeerUdp>) {
         let is_connected = peer.is_socket_connected();
-        let ip = address::literal(&peer.get_packet_ip().to_string());
+        let ip = peer.get_packet_ip().to_string().parse().ok();
         let port = u16::try_from(peer.get_packet_port()).ok();
         let local_port = u16::try_from(peer.get_local_port()).unwrap_or(0);
         let mut calls = self.calls();

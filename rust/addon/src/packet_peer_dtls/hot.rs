@@ -7,21 +7,21 @@ use godot::classes::PacketPeer;
 use godot::global::Error;
 
 use super::OpenSslPacketPeerDtls;
-use crate::events;
 use crate::ffi::hot::methods;
+use crate::report;
 use crate::status::Status;
 
 methods! { OpenSslPacketPeerDtls, "PacketPeerDTLS":
     /// Takes what has arrived and sends what is due: call it each frame, also while connecting.
     changes fn poll(call) -> () {
         if !call.peek().has_nothing_to_do() {
-            events::print(call.state().poll(Instant::now()));
+            report::events(call.state().poll(Instant::now()));
         }
     }
 
     /// Returns where the connection stands.
     reads fn get_status(call) -> Status {
-        call.peek().status().into()
+        call.peek().status()
     }
 
     /// Returns how many packets wait for [method get_packet].
@@ -33,7 +33,7 @@ methods! { OpenSslPacketPeerDtls, "PacketPeerDTLS":
     changes fn get_packet(call) -> PackedByteArray {
         let taken = call.state().take_waiting(|packet| PackedByteArray::from(packet));
         if let Some((packet, event)) = taken {
-            events::print(event);
+            report::events(event);
             return packet;
         }
         // By the engine's way, so that it keeps the code for `get_packet_error()`. Nothing was printed.

@@ -3,24 +3,22 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use endpoint::{ConnectError, Receive, SendError, SharedConnection};
+use endpoint::{ConnectError, Receive, SendError, SharedConnection, TimeoutError, Timeouts};
 use godot::classes::{IPacketPeerExtension, PacketPeerExtension};
 use godot::global::Error;
 use godot::meta::conv::RawPtr;
 use godot::prelude::*;
 use godot::register::private::constant::{ConstantKind, ExportConstant, IntegerConstant};
 
-use crate::events;
 use crate::ffi::catch_panic::catch_panic;
 use crate::ffi::optional::Optional;
 use crate::ffi::state;
 use crate::ffi::{packet_memory, packet_ptr};
 use crate::is_class::is_class;
-use crate::report::mistake;
-use crate::status::Status;
-use crate::timeouts::{self, Timeout};
-use crate::tls::contexts::{self, ClientSide};
-use crate::tls::options::Unusable;
+use crate::refusal::{Refusal, answer, refuse};
+use crate::report::{self, mistake};
+use crate::status;
+use crate::tls::contexts;
 use crate::transports::UdpTransport;
 
 pub(crate) mod hot;
@@ -37,28 +35,37 @@ pub(crate) struct OpenSslPacketPeerDtls {
 
     /// How long a handshake may take, in seconds, from 1 to 3,600; after that the connection ends in [constant OpenSSLPacketPeerDTLS.STATUS_ERROR]. Holds for handshakes that begin after it was set.
     #[var(get = get_handshake_timeout, set = set_handshake_timeout, hint = RANGE, hint_string = "1,3600,0.1,suffix:s", usage_flags = [DEFAULT])]
-    #[init(val = PhantomVar::default())]
     handshake_timeout: PhantomVar<f64>,
 
     /// How long the messages of a handshake wait for an answer before they are sent again, in seconds, from 0.05 to 60; twice as long each time after that (RFC 6347 section 4.2.4.1). A shorter time makes up for losses sooner, but must be longer than an answer takes. Holds for handshakes that begin after it was set.
     #[var(get = get_retransmission_timeout, set = set_retransmission_timeout, hint = RANGE, hint_string = "0.05,60,0.05,suffix:s", usage_flags = [DEFAULT])]
-    #[init(val = PhantomVar::default())]
     retransmission_timeout: PhantomVar<f64>,
 
     /// How long the other side may be silent once it is connected, in seconds; after that the connection ends in [constant STATUS_ERROR]. 0 is for ever, as with the engine's class. A side that vanishes (a crash, a lost network, a NAT that drops its mapping) does not close its connection, so servers and clients should set this, to some 30 seconds, and send something every few seconds. Only packets that the other side has sealed count, see [method get_idle_time].
     #[var(get = get_idle_timeout, set = set_idle_timeout, hint = RANGE, hint_string = "0,3600,0.1,or_greater,suffix:s", usage_flags = [DEFAULT])]
-    #[init(val = PhantomVar::default())]
     idle_timeout: PhantomVar<f64>,
 
     /// How large the datagrams of a handshake may be, in bytes of UDP payload, from 256 to 1,500: a link's MTU less 28 for IPv4 or 48 for IPv6. Messages that do not fit one are sent in several of 548 bytes at most, which every path carries (RFC 6347 section 4.1.1.1), and so is everything after two retransmissions; less than the default of 1,152 saves players behind a smaller path those 3 seconds. Packets that are sent after the handshake are not cut. Holds for handshakes that begin after it was set.
     #[var(get = get_max_datagram, set = set_max_datagram, hint = RANGE, hint_string = "256,1500,1,suffix:B", usage_flags = [DEFAULT])]
-    #[init(val = PhantomVar::default())]
     max_datagram: PhantomVar<i32>,
 }
 
 state::stateful!(OpenSslPacketPeerDtls: SharedConnection, SharedConnection::forget_owner);
 
 is_class!(OpenSslPacketPeerDtls mirrors "PacketPeerDTLS");
+
+impl OpenSslPacketPeerDtls {
+    fn limits(&self) -> Timeouts {
+        state::of_value(self).timeouts()
+    }
+
+    fn set_limits(&self, property: &str, limits: Result<Timeouts, TimeoutError>) {
+        match limits {
+            Ok(limits) => state::of_value(self).set_timeouts(limits),
+            Err(why) => refuse(format!("PacketPeerDTLS.{property}"), why),
+        }
+    }
+}
 
 #[godot_api]
 impl OpenSslPacketPeerDtls {
@@ -76,14 +83,8 @@ impl OpenSslPacketPeerDtls {
         hostname: Variant,
         #[opt(default = Optional::default())] client_options: Optional,
     ) -> Error {
-        catch_panic("PacketPeerDTLS.connect_to_peer()", || {
-            match connect(&this, &packet_peer, &hostname, &client_options.0) {
-                Ok(()) => Error::OK,
-                Err(unusable) => {
-                    mistake("PacketPeerDTLS.connect_to_peer()", unusable.why);
-                    unusable.code
-                }
-            }
+        answer("PacketPeerDTLS.connect_to_peer()", || {
+            connect(&this, &packet_peer, &hostname, &client_options.0)
         })
     }
 
@@ -102,49 +103,53 @@ impl OpenSslPacketPeerDtls {
     /// Sets [member handshake_timeout].
     #[func]
     fn set_handshake_timeout(&self, seconds: f64) {
-        Timeout::Handshake.set(&*state::of_value(self), seconds);
+        self.set_limits("handshake_timeout", self.limits().with_handshake(seconds));
     }
 
     /// Returns [member handshake_timeout].
     #[func]
     fn get_handshake_timeout(&self) -> f64 {
-        Timeout::Handshake.get(&*state::of_value(self))
+        let limit = self.limits().settings.current_handshake_limit();
+        limit.as_secs_f64()
     }
 
     /// Sets [member retransmission_timeout].
     #[func]
     fn set_retransmission_timeout(&self, seconds: f64) {
-        Timeout::Retransmission.set(&*state::of_value(self), seconds);
+        let limits = self.limits().with_retransmission(seconds);
+        self.set_limits("retransmission_timeout", limits);
     }
 
     /// Returns [member retransmission_timeout].
     #[func]
     fn get_retransmission_timeout(&self) -> f64 {
-        Timeout::Retransmission.get(&*state::of_value(self))
+        let wait = self.limits().settings.current_first_retransmission();
+        wait.as_secs_f64()
     }
 
     /// Sets [member idle_timeout].
     #[func]
     fn set_idle_timeout(&self, seconds: f64) {
-        Timeout::Idle.set(&*state::of_value(self), seconds);
+        self.set_limits("idle_timeout", self.limits().with_idle(seconds));
     }
 
     /// Returns [member idle_timeout].
     #[func]
     fn get_idle_timeout(&self) -> f64 {
-        Timeout::Idle.get(&*state::of_value(self))
+        self.limits().idle.as_secs_f64()
     }
 
     /// Sets [member max_datagram].
     #[func]
     fn set_max_datagram(&self, bytes: i32) {
-        timeouts::set_max_datagram(&*state::of_value(self), bytes);
+        let size = usize::try_from(bytes).unwrap_or(0);
+        self.set_limits("max_datagram", self.limits().with_max_datagram(size));
     }
 
     /// Returns [member max_datagram].
     #[func]
     fn get_max_datagram(&self) -> i32 {
-        timeouts::max_datagram(&*state::of_value(self))
+        self.limits().settings.current_max_datagram() as i32
     }
 
     /// Returns how long the other side has been silent, in seconds: since the last packet, or other sealed message, of this session. 0 without a connection.
@@ -166,59 +171,41 @@ fn connect(
     packet_peer: &Variant,
     hostname: &Variant,
     third: &Variant,
-) -> Result<(), Unusable> {
+) -> Result<(), Refusal> {
     let udp = UdpTransport::from_variant(packet_peer)
         .filter(|udp| udp.transport.is_connected())
         .ok_or_else(|| {
-            Unusable::parameter(
+            Refusal::parameter(
                 "the first argument must be a PacketPeerUDP on which connect_to_host() succeeded",
             )
         })?;
     let (side, host) = if let Ok(host) = hostname.try_to::<GString>() {
-        let options = if third.is_nil() {
-            contexts::verified_client()
-        } else {
-            contexts::client(third)
-        };
-        (options?, host.to_string())
+        (contexts::client(third)?, host.to_string())
     } else if let Ok(validate) = hostname.try_to::<bool>() {
-        godot_3_form(udp.host, validate, third)?
+        // Godot 3's arguments, `validate_certs` and `for_hostname`; the third may be options of today as well.
+        let name = third.try_to::<GString>();
+        let side = match (validate, &name) {
+            (false, _) => contexts::unverified_client()?,
+            (true, Ok(_)) => contexts::client(&Variant::nil())?,
+            (true, Err(_)) => contexts::client(third)?,
+        };
+        let name = name.unwrap_or_default().to_string();
+        (side, if name.is_empty() { udp.host } else { name })
     } else {
-        return Err(Unusable::parameter(
+        return Err(Refusal::parameter(
             "the second argument must be the server's host name, or true or false as in Godot 3",
         ));
     };
     let host = side.name_override.as_deref().unwrap_or(&host);
     let connection = Arc::clone(&state::of(this));
-    connection
-        .connect(udp.transport, &side.context, host, Instant::now())
-        .map_err(|error| match error {
-            ConnectError::InUse => Unusable {
-                code: Error::ERR_ALREADY_IN_USE,
-                why: "this peer has a connection: call disconnect_from_peer() first".to_owned(),
-            },
-            ConnectError::Config(error) => Unusable::parameter(error),
-        })
-}
-
-/// `connect_to_peer(peer, validate_certs, for_hostname)`: Godot 3's arguments, of which the third may be options of
-/// today as well. `connected_to` is the host that the UDP peer was connected to.
-fn godot_3_form(
-    connected_to: String,
-    validate: bool,
-    third: &Variant,
-) -> Result<(ClientSide, String), Unusable> {
-    let host = match third.try_to::<GString>() {
-        Ok(host) if !host.is_empty() => host.to_string(),
-        _ => connected_to,
-    };
-    let has_options = !third.is_nil() && third.try_to::<GString>().is_err();
-    let side = match (validate, has_options) {
-        (false, _) => contexts::unverified_client()?,
-        (true, false) => contexts::verified_client()?,
-        (true, true) => contexts::client(third)?,
-    };
-    Ok((side, host))
+    let connected = connection.connect(udp.transport, &side.context, host, Instant::now());
+    connected.map_err(|error| match error {
+        ConnectError::InUse => Refusal::new(
+            Error::ERR_ALREADY_IN_USE,
+            "this peer has a connection: call disconnect_from_peer() first",
+        ),
+        ConnectError::Config(error) => Refusal::parameter(error),
+    })
 }
 
 #[godot_api]
@@ -255,7 +242,7 @@ impl IPacketPeerExtension for OpenSslPacketPeerDtls {
                 }
             });
             // Before the packet is lent: a script's logger may take packets of other peers.
-            events::print(event);
+            report::events(event);
             if taken == Err(Error::ERR_UNCONFIGURED) {
                 mistake("PacketPeerDTLS.get_packet()", "the peer is not connected");
             }
@@ -277,7 +264,7 @@ impl IPacketPeerExtension for OpenSslPacketPeerDtls {
 
 /// Registers the class's enum with its constants; gdext has no attribute for that yet.
 pub(crate) fn register_status() {
-    let enumerators = Status::ALL
+    let enumerators = status::ALL
         .iter()
         .map(|&(name, status, _)| IntegerConstant::new(name, status as i64))
         .collect();
@@ -307,7 +294,7 @@ fn put(connection: &Arc<SharedConnection>, packet: &[u8]) -> Error {
             Error::ERR_INVALID_PARAMETER
         }
         Err(SendError::Failed(event)) => {
-            events::print(event.map(|event| *event));
+            report::events(event.map(|event| *event));
             Error::ERR_CONNECTION_ERROR
         }
     }

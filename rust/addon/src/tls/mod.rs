@@ -1,6 +1,5 @@
 //! From options, keys and certificates as scripts have them to the contexts of `dtls`.
 
 pub(crate) mod contexts;
-pub(crate) mod options;
-pub(crate) mod pem;
+pub(crate) mod credential;
 mod roots;

@@ -5,8 +5,8 @@ use godot::global::Error;
 use godot::obj::Singleton;
 
 use super::OpenSslUdpServer;
-use crate::codes::code;
 use crate::ffi::hot::methods;
+use crate::refusal::code;
 
 methods! { OpenSslUdpServer, "UDPServer":
     /// Takes the packets that have arrived and gives each to its client's peer. Returns [constant ERR_UNCONFIGURED] if the server does not listen.

@@ -4,13 +4,11 @@ use godot::global::Error;
 use godot::prelude::*;
 
 use crate::address;
-use crate::codes::code;
-use crate::ffi::calls;
 use crate::ffi::catch_panic::catch_panic;
 use crate::ffi::state;
 use crate::is_class::is_class;
 use crate::packet_peer_udp::OpenSslPacketPeerUdp;
-use crate::report::mistake;
+use crate::refusal::{Refusal, answer, refuse};
 
 pub(crate) mod hot;
 
@@ -25,14 +23,7 @@ pub(crate) struct OpenSslUdpServer {
     base: Base<RefCounted>,
 
     /// How many clients may wait for [method take_connection]; packets of further new clients are dropped. 0 refuses all new clients. When it is lowered, the newest clients are dropped.
-    #[var(
-        get = get_max_pending_connections,
-        set = set_max_pending_connections,
-        hint = RANGE,
-        hint_string = "0,256,1",
-        usage_flags = [DEFAULT]
-    )]
-    #[init(val = PhantomVar::default())]
+    #[var(get = get_max_pending_connections, set = set_max_pending_connections, hint = RANGE, hint_string = "0,256,1", usage_flags = [DEFAULT])]
     max_pending_connections: PhantomVar<i64>,
 }
 
@@ -51,31 +42,17 @@ impl OpenSslUdpServer {
     /// Unlike the engine's: no other server, of this program or of another, gets the port while this one listens.
     #[func(gd_self)]
     fn listen(this: Gd<Self>, port: i64, #[opt(default = "*")] bind_address: GString) -> Error {
-        const WHAT: &str = "UDPServer.listen()";
-        catch_panic(WHAT, || {
-            if state::of(&this).is_listening() {
-                mistake(WHAT, "the server listens already: stop() it first");
-                return Error::ERR_ALREADY_IN_USE;
+        answer("UDPServer.listen()", || {
+            let listener = state::of(&this);
+            if listener.is_listening() {
+                return Err(Refusal::new(
+                    Error::ERR_ALREADY_IN_USE,
+                    "the server listens already: stop() it first",
+                ));
             }
-            let Ok(port) = u16::try_from(port) else {
-                mistake(
-                    WHAT,
-                    format_args!("the port must be between 0 and 65535, and it is {port}"),
-                );
-                return Error::ERR_INVALID_PARAMETER;
-            };
-            let address = match address::to_bind(&bind_address.to_string()) {
-                Ok(address) => address,
-                Err(why) => {
-                    mistake(WHAT, why);
-                    return Error::ERR_INVALID_PARAMETER;
-                }
-            };
-            let listening = state::of(&this).listen(port, address);
-            if listening == Err(udp::Error::Unavailable) {
-                mistake(WHAT, address::not_bindable(&bind_address, port));
-            }
-            code(listening)
+            address::bind(port, &bind_address, |port, address| {
+                listener.listen(port, address)
+            })
         })
     }
 
@@ -112,12 +89,10 @@ impl OpenSslUdpServer {
     fn set_max_pending_connections(&self, max_pending_connections: i64) {
         match usize::try_from(max_pending_connections) {
             Ok(max) => state::of_value(self).set_max_pending(max),
-            Err(_) => calls::after(|| {
-                mistake(
-                    "UDPServer.set_max_pending_connections()",
-                    "the value must be 0 (refuse new clients) or more",
-                );
-            }),
+            Err(_) => refuse(
+                "UDPServer.set_max_pending_connections()",
+                "the value must be 0 (refuse new clients) or more",
+            ),
         }
     }
 

@@ -89,6 +89,7 @@ impl Connection {
                 live.unfinished = None;
                 live.is_announced = true;
                 Some(Event::Established {
+                    side,
                     protocol: live.session.protocol(),
                     cipher: live.session.cipher().unwrap_or("no cipher"),
                     remote: transport.remote(),

@@ -8,7 +8,7 @@ use godot::sys;
 use once_cell::sync::Lazy;
 
 use crate::ffi::catch_panic::AfterPanic;
-use crate::status::Status;
+use crate::status::{self, Status};
 
 /// A value's type, as it is registered.
 pub(crate) struct Kind {
@@ -228,7 +228,7 @@ impl Returned for Error {
 impl Returned for Status {
     fn kind() -> Option<Kind> {
         Some(Kind {
-            class: Status::CLASS,
+            class: status::CLASS,
             ..Kind::INT
         })
     }
@@ -239,7 +239,7 @@ impl Returned for Status {
     }
 
     fn into_variant(self) -> Variant {
-        self.to_variant()
+        (self as i64).to_variant()
     }
 }
 
