@@ -3,10 +3,12 @@
 pub(crate) mod calls;
 pub(crate) mod catch_panic;
 pub(crate) mod engine_peer;
-#[cfg(all(debug_assertions, target_os = "linux"))]
-mod guarded_memory;
 pub(crate) mod hot;
 pub(crate) mod optional;
 pub(crate) mod packet_memory;
 pub(crate) mod packet_ptr;
 pub(crate) mod state;
+
+#[cfg(all(debug_assertions, target_os = "linux"))]
+#[global_allocator]
+static ALLOCATOR: guarded_memory::Guarded = guarded_memory::Guarded;

@@ -17,7 +17,11 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("dtls", &[]),
     ("udp", &[]),
     ("endpoint", &["dtls", "udp"]),
-    ("openssl_dtls", &["drop_in", "dtls", "endpoint", "udp"]),
+    ("guarded_memory", &[]),
+    (
+        "openssl_dtls",
+        &["drop_in", "dtls", "endpoint", "guarded_memory", "udp"],
+    ),
     ("testkit", &[]),
     (
         "fuzzing",

@@ -1,7 +1,7 @@
 //! A script's logger drops an object while one of its methods prints.
 //!
-//! The addon's debug build then makes freed memory inaccessible: OPENSSL_DTLS_GUARD_MEMORY, see
-//! `guarded_memory.rs`. A use of freed memory ends the process.
+//! The addon's debug build then makes freed memory inaccessible: OPENSSL_DTLS_GUARD_MEMORY, see the crate
+//! `guarded_memory`. A use of freed memory ends the process.
 
 use std::time::Duration;
 

@@ -1,17 +1,16 @@
-//! An allocator for tests in which a use of freed memory ends the process.
+//! An allocator for tests in which a use of freed memory ends the process, for Linux.
 //!
-//! Debug builds on Linux have it. Where the environment variable OPENSSL_DTLS_GUARD_MEMORY is set, each
-//! of this library's larger allocations has pages of its own, which nothing can read or write once they
-//! are freed. Without the variable it is the system's allocator.
+//! Where the environment variable OPENSSL_DTLS_GUARD_MEMORY is set, each of a library's larger allocations has pages of
+//! its own, which nothing can read or write once they are freed. Without the variable it is the system's allocator.
+
+#![cfg(target_os = "linux")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::ptr;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-#[global_allocator]
-static ALLOCATOR: Guarded = Guarded;
-
-struct Guarded;
+/// The allocator, for `#[global_allocator]`.
+pub struct Guarded;
 
 /// A peer's state is larger than that, as is what else is shared between objects; most strings are not.
 const SMALLEST: usize = 256;
@@ -31,8 +30,8 @@ fn is_guarded(layout: Layout) -> bool {
     }
     let mut wanted = WANTED.load(Ordering::Relaxed);
     if wanted == 0 {
-        // SAFETY: the name ends in NUL. The library's first allocation is made while the engine loads
-        // it, when no thread changes the environment; `std::env` would allocate.
+        // SAFETY: the name ends in NUL. A library's first allocation is made while it is loaded, when no thread changes
+        // the environment; `std::env` would allocate.
         let value = unsafe { libc::getenv(c"OPENSSL_DTLS_GUARD_MEMORY".as_ptr()) };
         wanted = if value.is_null() { OFF } else { ON };
         WANTED.store(wanted, Ordering::Relaxed);
