@@ -3,8 +3,8 @@
 ## Arguments after `--`: a folder with rsa and p256 keys and certificates, and `full` for more of everything.
 ## Each row is a line `BENCH ` and JSON: its name, its unit, whether more is better, and the samples of each side in
 ## the order they were taken, null for one that did not work; for what the engine cannot do or would take too long for,
-## its samples are null themselves. A line `FLOOR ` and JSON gives samples of what a row cannot be better than. `BENCH END`
-## is the last line.
+## its samples are null themselves. A line `BASELINE ` and JSON gives samples of what a row cannot be better than.
+## `BENCH END` is the last line.
 extends Node
 
 const Implementation := preload("res://benchmarks/implementation.gd")
@@ -67,17 +67,17 @@ func _one_connection() -> void:
 	_idle("a client", both.map(func(it: RefCounted) -> RefCounted: return it.clients[0]), 20_000, samples)
 
 
-## Three calls for a peer for which nothing arrives; and, as a floor, three of the engine's calls that do nothing.
+## Three calls for a peer for which nothing arrives; and, as a baseline, three of the engine's calls that do nothing.
 func _idle(whose: String, peers: Array, rounds: int, samples: int) -> void:
 	var typed := _sides.map(func(side: Implementation) -> RefCounted: return side.make("typed_poll.gd"))
 	var title := "idle poll of %s, untyped" % whose
 	_row(title, "us", false, samples, func(side: int) -> float:
 		return Work.idle(peers[side], rounds))
-	_floor(title, samples, func() -> float: return Work.three_calls(peers[0], rounds))
+	_baseline(title, samples, func() -> float: return Work.three_calls(peers[0], rounds))
 	title = "idle poll of %s, typed" % whose
 	_row(title, "us", false, samples, func(side: int) -> float:
 		return typed[side].idle(peers[side], rounds))
-	_floor(title, samples, func() -> float: return typed[0].three_calls(peers[0], rounds))
+	_baseline(title, samples, func() -> float: return typed[0].three_calls(peers[0], rounds))
 
 
 func _many_connections(count: int) -> void:
@@ -147,9 +147,9 @@ func _row(title: String, unit: String, more_is_better: bool, count: int, sample:
 
 
 ## What a row cannot be better than.
-func _floor(title: String, count: int, sample: Callable) -> void:
+func _baseline(title: String, count: int, sample: Callable) -> void:
 	var samples := range(count + 1).map(func(_i: int) -> float: return sample.call()).slice(1)
-	print("FLOOR ", JSON.stringify({ name = title, samples = samples }))
+	print("BASELINE ", JSON.stringify({ name = title, samples = samples }))
 
 
 ## Takes samples of ours alone, less being better.

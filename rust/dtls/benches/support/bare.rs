@@ -1,4 +1,4 @@
-//! OpenSSL alone, as a plain program would use it: the floor that sessions are measured against.
+//! OpenSSL alone, as a plain program would use it: the baseline that sessions are measured against.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;

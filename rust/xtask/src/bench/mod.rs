@@ -11,11 +11,11 @@ use crate::process::raise_file_limit;
 use crate::project::Headless;
 use crate::{certificates, check, library, process, workspace};
 
-mod floor;
+mod baseline;
 mod plot;
 mod row;
 
-use floor::Floor;
+use baseline::Baseline;
 use row::Row;
 
 /// The last line of a benchmark that ran to its end.
@@ -38,7 +38,7 @@ pub(crate) struct Options {
 /// Builds the release library, measures, and prints a table; fails if a sample could not be taken.
 pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     library::build(library::Profile::Release)?;
-    let mut floor = Floor::build()?;
+    let mut baseline = Baseline::build()?;
     let godot = Headless::new()?;
     let project = workspace::godot_project();
     let identities = tempfile::Builder::new()
@@ -49,7 +49,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     godot.import(&project)?;
     raise_file_limit();
     // Before and after, so that other load on the machine affects it as it affects the rest.
-    floor.measure(options.full)?;
+    baseline.measure(options.full)?;
     workspace::step("Measuring, the engine's classes and ours in turn");
     let mut command = godot.command(&project);
     command
@@ -65,10 +65,10 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
             eprintln!("    {}", row.name);
             rows.push(row);
         }
-        floor.take(line);
+        baseline.take(line);
     })?;
-    floor.measure(options.full)?;
-    let rest = floor.give_to(&mut rows);
+    baseline.measure(options.full)?;
+    let rest = baseline.give_to(&mut rows);
     print!("{}", row::table(&rows));
     for (name, value) in rest {
         println!("libssl alone: {name}: {value:.0}");

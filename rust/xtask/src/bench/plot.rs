@@ -65,7 +65,7 @@ const SIDES: [(&str, RGBColor, Value); 3] = [
     (
         "libssl and sockets alone",
         RGBColor(0x80, 0x80, 0x80),
-        |row| row.floor,
+        |row| row.baseline,
     ),
 ];
 
@@ -177,7 +177,7 @@ mod tests {
         let svg = std::fs::read_to_string(&drawn[0]).unwrap();
         assert!(svg.starts_with("<svg") && svg.trim_end().ends_with("</svg>"));
         assert!(svg.contains("this addon") && svg.contains("the engine"));
-        assert!(!svg.contains("alone"), "no floor was measured");
+        assert!(!svg.contains("alone"), "no baseline was measured");
         assert!(draw(&rows[2..], folder.path()).is_err());
     }
 }

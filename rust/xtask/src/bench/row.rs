@@ -16,7 +16,7 @@ pub(super) struct Row {
     /// Whether the engine was measured, too.
     is_compared: bool,
     /// The value of libssl and sockets alone, or of an empty call.
-    pub(super) floor: Option<f64>,
+    pub(super) baseline: Option<f64>,
 }
 
 impl Row {
@@ -30,7 +30,7 @@ impl Row {
             ours: median(&value["ours"]),
             stock: median(&value["stock"]),
             is_compared: !value["stock"].is_null(),
-            floor: None,
+            baseline: None,
         })
     }
 
@@ -80,18 +80,21 @@ pub(super) fn median(samples: &Value) -> Option<f64> {
     Some((lower + upper) / 2.0)
 }
 
-/// All rows, aligned. `ratio` is how many times better ours is; `floor` is the value of libssl and sockets alone, or of an
-/// empty call; `of it` is ours divided by the floor.
+/// All rows, aligned. `ratio` is how many times better ours is; `baseline` is the value of libssl and sockets alone, or
+/// of an empty call; `of it` is ours divided by the baseline.
 pub(super) fn table(rows: &[Row]) -> String {
     let number = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), short);
     let times = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |it| format!("{it:.2}x"));
     let width = rows.iter().map(|row| row.name.len()).max().unwrap_or(0);
     let mut text = format!(
         "{:width$}  {:>4}  {:>9}  {:>9}  {:>7}  {:>9}  {:>7}\n",
-        "", "unit", "ours", "stock", "ratio", "floor", "of it"
+        "", "unit", "ours", "stock", "ratio", "baseline", "of it"
     );
     for row in rows {
-        let of_floor = row.ours.zip(row.floor).map(|(ours, floor)| ours / floor);
+        let of_baseline = row
+            .ours
+            .zip(row.baseline)
+            .map(|(ours, baseline)| ours / baseline);
         text += &format!(
             "{:width$}  {:>4}  {:>9}  {:>9}  {:>7}  {:>9}  {:>7}\n",
             row.name,
@@ -99,8 +102,8 @@ pub(super) fn table(rows: &[Row]) -> String {
             number(row.ours),
             number(row.stock),
             times(row.ratio()),
-            number(row.floor),
-            times(of_floor),
+            number(row.baseline),
+            times(of_baseline),
         );
     }
     text
@@ -135,7 +138,7 @@ mod tests {
             row.to_json(),
             json!({ "name": "echo", "unit": "us", "ours": 2.0, "stock": 5.0, "ratio": 2.5 })
         );
-        row.floor = Some(1.6);
+        row.baseline = Some(1.6);
         let table = table(&[row]);
         assert!(
             table.ends_with("echo    us       2.00       5.00    2.50x       1.60    1.25x\n"),

@@ -1,7 +1,7 @@
 //! What `cargo xtask bench` sets beside its own figures: the same work by libssl and UDP sockets alone, in one thread.
 //!
-//! `cargo bench -p dtls --bench floor [-- full]` prints a line `FLOOR ` and JSON for each: the name of the benchmark's
-//! row, and the samples.
+//! `cargo bench -p dtls --bench baseline [-- full]` prints a line `BASELINE ` and JSON for each: the name of the
+//! benchmark's row, and the samples.
 
 use std::collections::HashMap;
 use std::io::{Read, Write};
@@ -57,7 +57,7 @@ fn main() {
 /// Takes samples; the first is not counted.
 fn row(name: &str, count: usize, mut sample: impl FnMut() -> f64) {
     let samples: Vec<f64> = (0..=count).map(|_| sample()).skip(1).collect();
-    println!(r#"FLOOR {{"name":"{name}","samples":{samples:?}}}"#);
+    println!(r#"BASELINE {{"name":"{name}","samples":{samples:?}}}"#);
 }
 
 /// Full handshakes a second, both ends, over transports made for each.

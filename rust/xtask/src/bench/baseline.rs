@@ -1,5 +1,5 @@
-//! The floor: the same work done by libssl and UDP sockets alone, measured by rust/dtls/benches/floor.rs in the same run.
-//! For polls, the time of an empty call, measured by benchmark.gd.
+//! The baseline: the same work done by libssl and UDP sockets alone, measured by rust/dtls/benches/baseline.rs in the
+//! same run. For polls, the time of an empty call, measured by benchmark.gd.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -12,28 +12,35 @@ use serde_json::Value;
 use super::row::{Row, median};
 use crate::{library, process, workspace};
 
-const MARK: &str = "FLOOR ";
+const MARK: &str = "BASELINE ";
 const LIMIT: Duration = Duration::from_secs(5 * 60);
 
 /// The program that measures it, and the samples by row.
-pub(super) struct Floor {
+pub(super) struct Baseline {
     program: PathBuf,
     samples: HashMap<String, Vec<Value>>,
 }
 
-impl Floor {
+impl Baseline {
     /// Builds the program in release mode.
     pub(super) fn build() -> Result<Self> {
-        workspace::step("Building the floor");
+        workspace::step("Building the baseline");
         let mut command = library::cargo();
-        command.args(["bench", "--no-run", "--package", "dtls", "--bench", "floor"]);
+        command.args([
+            "bench",
+            "--no-run",
+            "--package",
+            "dtls",
+            "--bench",
+            "baseline",
+        ]);
         let mut program = None;
         library::follow_build(command, |message| {
             program = executable(message).or(program.take());
         })
-        .context("the floor")?;
+        .context("the baseline")?;
         Ok(Self {
-            program: program.context("cargo built the floor, but named no program")?,
+            program: program.context("cargo built the baseline, but named no program")?,
             samples: HashMap::new(),
         })
     }
@@ -48,7 +55,7 @@ impl Floor {
         let finished = process::run(command, LIMIT)?;
         ensure!(
             finished.succeeded(),
-            "the floor could not be measured ({}):\n{}",
+            "the baseline could not be measured ({}):\n{}",
             finished.end(),
             finished.tail()
         );
@@ -65,14 +72,14 @@ impl Floor {
         }
     }
 
-    /// Sets each row's floor; returns the names and values that belong to no row.
+    /// Sets each row's baseline; returns the names and values that belong to no row.
     pub(super) fn give_to(self, rows: &mut [Row]) -> Vec<(String, f64)> {
         let mut rest = Vec::new();
         for (name, samples) in self.samples {
-            let floor = median(&Value::Array(samples));
+            let baseline = median(&Value::Array(samples));
             match rows.iter_mut().find(|row| row.name == name) {
-                Some(row) => row.floor = floor,
-                None => rest.extend(floor.map(|floor| (name, floor))),
+                Some(row) => row.baseline = baseline,
+                None => rest.extend(baseline.map(|baseline| (name, baseline))),
             }
         }
         rest.sort_by(|(one, _), (other, _)| one.cmp(other));
@@ -81,7 +88,7 @@ impl Floor {
 }
 
 fn executable(message: &Value) -> Option<PathBuf> {
-    let is_it = message["reason"] == "compiler-artifact" && message["target"]["name"] == "floor";
+    let is_it = message["reason"] == "compiler-artifact" && message["target"]["name"] == "baseline";
     is_it.then(|| message["executable"].as_str().map(PathBuf::from))?
 }
 
@@ -97,9 +104,9 @@ mod tests {
 
     #[test]
     fn rows_get_the_median_of_all_samples_of_their_name() {
-        let line = r#"FLOOR {"name":"echo of 64 bytes","samples":[3.5, 1.0, 2.0]}"#;
+        let line = r#"BASELINE {"name":"echo of 64 bytes","samples":[3.5, 1.0, 2.0]}"#;
         let (name, samples) = read(line).unwrap();
-        let floor = Floor {
+        let baseline = Baseline {
             program: PathBuf::new(),
             samples: HashMap::from([(name, samples)]),
         };
@@ -110,21 +117,21 @@ mod tests {
             Row::read(&line).unwrap()
         };
         let mut rows = [row("echo of 64 bytes"), row("memory")];
-        assert!(floor.give_to(&mut rows).is_empty());
-        assert_eq!(rows[0].floor, Some(2.0));
-        assert_eq!(rows[1].floor, None);
+        assert!(baseline.give_to(&mut rows).is_empty());
+        assert_eq!(rows[0].baseline, Some(2.0));
+        assert_eq!(rows[1].baseline, None);
         assert!(read("running 0 tests").is_none());
     }
 
     #[test]
     fn what_belongs_to_no_row_is_returned() {
-        let mut floor = Floor {
+        let mut baseline = Baseline {
             program: PathBuf::new(),
             samples: HashMap::new(),
         };
-        for line in [r#"FLOOR {"name":"sockets","samples":[3.0]}"#, "noise"] {
-            floor.take(line);
+        for line in [r#"BASELINE {"name":"sockets","samples":[3.0]}"#, "noise"] {
+            baseline.take(line);
         }
-        assert_eq!(floor.give_to(&mut []), [("sockets".to_owned(), 3.0)]);
+        assert_eq!(baseline.give_to(&mut []), [("sockets".to_owned(), 3.0)]);
     }
 }
