@@ -21,9 +21,9 @@ mod export_plugins;
 mod first_import;
 mod flood;
 mod foreign_tools;
+mod freed_while_printing;
 mod hostile_link;
 mod kinds;
-mod letting_go;
 mod live;
 mod logging;
 mod openssl_cli;
@@ -203,8 +203,8 @@ pub(crate) const ALL: &[(&str, Scenario)] = &[
     ),
     ("the_editor_reloads_the_addon", reload::with_live_objects),
     (
-        "objects_go_while_their_methods_print",
-        letting_go::while_a_method_prints,
+        "objects_are_freed_while_their_methods_print",
+        freed_while_printing::run,
     ),
     (
         "established_sessions_survive_a_hostile_link",

@@ -29,7 +29,7 @@ const SCRIPTS: &[(&str, &[&str], usize)] = &[
 ];
 
 /// No method uses memory that was freed while it printed.
-pub(crate) fn while_a_method_prints(context: &Context) -> Result<()> {
+pub(crate) fn run(context: &Context) -> Result<()> {
     if !context.godot.version().has_script_loggers() {
         println!("This engine has no script loggers.");
         return Ok(());
