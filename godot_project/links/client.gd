@@ -8,7 +8,7 @@
 ## - `packets`: how many each sends, one every `every` milliseconds, of `smallest` to `largest` bytes
 ## - `seed`: chooses the sizes
 ## - `attempts`: how often a client connects again after a handshake that failed; 0 unless set
-## - `patience`: seconds after which it ends a handshake itself; unless set, only the class's timeout does
+## - `handshake_limit`: seconds after which it ends a handshake itself; unless set, only the class's timeout does
 extends Node
 
 const Settings := preload("res://links/settings.gd")
@@ -45,7 +45,7 @@ var _settings := Settings.new()
 var _clients: Array[Client] = []
 var _packets := _settings.number("packets", 10)
 var _every := _settings.number("every", 50)
-var _handshake_limit_msec := _settings.number("patience", 1000) * 1000
+var _handshake_limit_msec := _settings.number("handshake_limit", 1000) * 1000
 var _options: TLSOptions
 
 

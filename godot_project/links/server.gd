@@ -6,7 +6,7 @@
 ## - `classes=engine`: the engine's own classes instead of ours
 ## - `identity`: the key and certificate in res://tests/pki
 ## - `bind`, `port`: where it listens
-## - `forget`: seconds after which a connected peer that sends nothing is dropped; 0 for never
+## - `idle_limit`: seconds after which a connected peer that sends nothing is dropped; 0 for never
 ## - `idle`: idle_timeout of our classes, in seconds; none unless set
 ## - `check=no`: sends packets of any kind back, unread
 extends Node
@@ -42,7 +42,7 @@ var _settings := Settings.new()
 var _udp_server := _settings.instantiate("UDPServer")
 var _dtls_server := _settings.instantiate("DTLSServer")
 var _served: Array[Served] = []
-var _silence_limit_msec := _settings.number("forget") * 1000
+var _idle_limit_msec := _settings.number("idle_limit") * 1000
 var _checks := _settings.text("check") != "no"
 var _next_look := 0
 var _next_stats := 0
@@ -104,7 +104,7 @@ func _serve(served: Served) -> bool:
 		while served.peer.get_status() == CONNECTED and served.peer.get_available_packet_count() > 0:
 			served.last_packet_msec = Time.get_ticks_msec()
 			_answer(served, served.peer.get_packet())
-	if _silence_limit_msec > 0 and Time.get_ticks_msec() - served.last_packet_msec > _silence_limit_msec:
+	if _idle_limit_msec > 0 and Time.get_ticks_msec() - served.last_packet_msec > _idle_limit_msec:
 		counts.forgotten += 1
 		return false
 	return true

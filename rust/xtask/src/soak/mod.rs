@@ -103,7 +103,7 @@ pub(crate) fn run(minutes: u64, seed: Option<u64>) -> Result<ExitCode> {
 pub(crate) fn soak(godot: &Headless, plan: &Plan) -> Result<()> {
     // Each client has two sockets here, its own and the link's, and keeps them for a while after it has ended.
     raise_file_limit();
-    let server = Server::start(godot, Classes::Ours, &[format!("forget={IDLE_LIMIT}")])?;
+    let server = Server::start(godot, Classes::Ours, &[format!("idle_limit={IDLE_LIMIT}")])?;
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, server.port()));
     let link = Relay::start(
         address,

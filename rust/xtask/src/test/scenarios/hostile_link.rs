@@ -67,7 +67,7 @@ struct HostileLink {
 
 impl HostileLink {
     fn open(context: &Context, seed: u64) -> Result<Self> {
-        let server = Server::start(&context.godot, Classes::Ours, &["forget=20".to_owned()])?;
+        let server = Server::start(&context.godot, Classes::Ours, &["idle_limit=20".to_owned()])?;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, server.port()));
         Ok(Self {
             server,
@@ -165,7 +165,7 @@ impl HostileLink {
                 "packets=20".to_owned(),
                 "attempts=1000".to_owned(),
                 // A client whose handshake was derailed would wait for a minute.
-                "patience=10".to_owned(),
+                "handshake_limit=10".to_owned(),
             ],
         )?;
         wait_until("a client's first hello", LIMIT, || {
