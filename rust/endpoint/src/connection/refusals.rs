@@ -2,13 +2,13 @@
 //!
 //! The host at the other end refuses a datagram to a port that no socket has (ICMP port unreachable; `ECONNREFUSED` on
 //! a connected socket). One refusal proves little: the server may be about to start, as when the editor runs
-//! several instances of a project. So the client's flight is sent once more, [`PATIENCE`] after the first refusal,
+//! several instances of a project. So the client's flight is sent once more, [`RETRY_AFTER`] after the first refusal,
 //! whatever its retransmission timer says; if that is refused too, no server listens there.
 
 use std::time::{Duration, Instant};
 
 /// How long a server may take to start after a client was refused.
-const PATIENCE: Duration = Duration::from_secs(1);
+const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// What a connecting client knows of refusals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub(super) enum Refusals {
     None,
     /// A datagram was refused, first at this time.
     Suspected { since: Instant },
-    /// The flight was sent again, [`PATIENCE`] after that.
+    /// The flight was sent again, [`RETRY_AFTER`] after that.
     Tested { since: Instant },
     /// That was refused as well.
     Certain,
@@ -50,7 +50,7 @@ impl Refusals {
     /// Whether the caller is to send the flight now, as the test.
     pub(super) fn begin_test(&mut self, now: Instant) -> bool {
         match *self {
-            Self::Suspected { since } if now >= since + PATIENCE => {
+            Self::Suspected { since } if now >= since + RETRY_AFTER => {
                 *self = Self::Tested { since };
                 true
             }
@@ -69,7 +69,7 @@ mod tests {
     fn tested(start: Instant) -> Refusals {
         let mut refusals = Refusals::None;
         refusals.add(start);
-        assert!(refusals.begin_test(start + PATIENCE));
+        assert!(refusals.begin_test(start + RETRY_AFTER));
         refusals
     }
 
@@ -85,7 +85,7 @@ mod tests {
         }
         assert_eq!(refusals, Refusals::Suspected { since: start });
         // Not even a later one, as long as nothing was sent later.
-        refusals.add(start + 10 * PATIENCE);
+        refusals.add(start + 10 * RETRY_AFTER);
         assert_eq!(refusals, Refusals::Suspected { since: start });
     }
 
@@ -93,8 +93,8 @@ mod tests {
     fn a_refusal_of_what_was_sent_after_the_patience_is_certain() {
         let start = Instant::now();
         let mut refusals = tested(start);
-        assert!(!refusals.begin_test(start + 2 * PATIENCE), "once");
-        refusals.add(start + PATIENCE + SOON);
+        assert!(!refusals.begin_test(start + 2 * RETRY_AFTER), "once");
+        refusals.add(start + RETRY_AFTER + SOON);
         assert_eq!(refusals, Refusals::Certain);
     }
 
@@ -102,9 +102,9 @@ mod tests {
     fn an_earlier_refusal_that_kept_the_test_from_being_sent_has_it_sent_again() {
         let start = Instant::now();
         let mut refusals = tested(start);
-        refusals.add_late(start + PATIENCE);
-        assert!(refusals.begin_test(start + PATIENCE + SOON));
-        refusals.add(start + PATIENCE + 2 * SOON);
+        refusals.add_late(start + RETRY_AFTER);
+        assert!(refusals.begin_test(start + RETRY_AFTER + SOON));
+        refusals.add(start + RETRY_AFTER + 2 * SOON);
         assert_eq!(refusals, Refusals::Certain);
     }
 
@@ -113,8 +113,8 @@ mod tests {
         let start = Instant::now();
         let mut refusals = tested(start);
         refusals.clear();
-        refusals.add(start + 2 * PATIENCE);
-        let since = start + 2 * PATIENCE;
+        refusals.add(start + 2 * RETRY_AFTER);
+        let since = start + 2 * RETRY_AFTER;
         assert_eq!(refusals, Refusals::Suspected { since });
     }
 }

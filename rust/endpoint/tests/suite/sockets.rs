@@ -12,7 +12,7 @@ use udp::{BindAddress, DatagramSocket, Listener};
 use crate::simulation::{HOST, client_context, is_established, packets, server};
 
 const IP: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIME_LIMIT: Duration = Duration::from_secs(30);
 
 struct Host {
     listener: Arc<Listener>,
@@ -65,7 +65,7 @@ impl Host {
 
     /// Polls everything until `is_done`.
     fn run(&mut self, clients: &[Arc<SharedConnection>], mut is_done: impl FnMut(&Self) -> bool) {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIME_LIMIT;
         while !is_done(self) {
             assert!(Instant::now() < deadline, "not done in time");
             self.poll();
@@ -121,7 +121,7 @@ fn connections_at_rest_have_nothing_to_do_until_a_datagram_arrives() {
     assert!(host.served.iter().all(|(_, it)| it.has_nothing_to_do()));
     clients[0].send(b"packet").unwrap();
     let mut named = Vec::new();
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIME_LIMIT;
     while named.is_empty() && Instant::now() < deadline {
         named = host.poll();
     }
@@ -203,7 +203,7 @@ fn threads_share_connections_and_a_server() {
             });
         }
         let mut received = vec![Vec::new(); CLIENTS];
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIME_LIMIT;
         while received.iter().map(Vec::len).sum::<usize>() < CLIENTS * PACKETS
             && Instant::now() < deadline
         {

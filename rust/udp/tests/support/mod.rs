@@ -13,7 +13,7 @@ pub(crate) const V6: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
 pub(crate) const ON_V4: BindAddress = BindAddress::Ip(V4);
 
 /// How long a test waits before it fails. Long, because other programs may keep both processors busy.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIME_LIMIT: Duration = Duration::from_secs(30);
 
 /// A socket of the standard library on 127.0.0.1 whose reads time out.
 pub(crate) fn plain_socket() -> UdpSocket {
@@ -23,7 +23,7 @@ pub(crate) fn plain_socket() -> UdpSocket {
 /// A socket of the standard library on this address whose reads time out.
 pub(crate) fn plain_socket_on(ip: IpAddr) -> UdpSocket {
     let socket = UdpSocket::bind((ip, 0)).unwrap();
-    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    socket.set_read_timeout(Some(TIME_LIMIT)).unwrap();
     socket
 }
 
@@ -107,7 +107,7 @@ pub(crate) fn wait_until_available(socket: &DatagramSocket, count: usize) {
 }
 
 pub(crate) fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIME_LIMIT;
     while !condition() {
         assert!(Instant::now() < deadline, "timed out waiting for {what}");
         std::thread::sleep(Duration::from_millis(1));
