@@ -18,7 +18,8 @@ pub(crate) fn run(profile: library::Profile) -> Result<ExitCode> {
     godot.import(&project)?;
     workspace::step("Running the documented server and client");
     let pair = DocumentedPair {
-        godot: &godot,
+        server: &godot,
+        client: &godot,
         project: &project,
         port: DOCUMENTED_PORT,
         ending: Ending::Stopped,

@@ -24,8 +24,10 @@ const CLIENT_LINES: &[&str] = &["Connected: Ciao cliente DTLS"];
 
 /// What to run, and how it ends.
 pub(crate) struct DocumentedPair<'a> {
-    /// Runs Godot.
-    pub(crate) godot: &'a Headless,
+    /// Runs the server.
+    pub(crate) server: &'a Headless,
+    /// Runs the client.
+    pub(crate) client: &'a Headless,
     /// The project with the two scenes.
     pub(crate) project: &'a Path,
     /// The port that the server listens on.
@@ -97,11 +99,12 @@ impl DocumentedPair<'_> {
     /// When a line is missing, an error line appears, or a process ends early.
     pub(crate) fn run(&self) -> Result<Sessions> {
         ports::require_free(self.port)?;
-        let mut server = PairProcess::start(self, "server", SERVER_LINES)?;
+        let mut server = PairProcess::start(self, self.server, "server", SERVER_LINES)?;
         ports::wait_until_open(self.port, || server.read_output())?;
-        let mut client = PairProcess::start(self, "client", CLIENT_LINES)?;
+        let mut client = PairProcess::start(self, self.client, "client", CLIENT_LINES)?;
 
-        let deadline = Instant::now() + LIMIT;
+        let limit = process::scaled(LIMIT);
+        let deadline = Instant::now() + limit;
         while Instant::now() < deadline {
             server.read_output()?;
             client.read_output()?;
@@ -115,7 +118,7 @@ impl DocumentedPair<'_> {
         if !missing.is_empty() {
             bail!(
                 "not seen within {} s:\n  {}",
-                LIMIT.as_secs(),
+                limit.as_secs(),
                 missing.join("\n  ")
             );
         }
@@ -142,12 +145,14 @@ struct PairProcess {
 impl PairProcess {
     fn start(
         pair: &DocumentedPair<'_>,
+        godot: &Headless,
         label: &'static str,
         expected: &'static [&'static str],
     ) -> Result<Self> {
-        let mut command = pair.godot.command(pair.project);
+        let mut command = godot.command(pair.project);
         command.env("OPENSSL_DTLS_LOG", "1");
         if let Ending::AfterSeconds(seconds) = pair.ending {
+            let seconds = process::scaled(Duration::from_secs(seconds.into())).as_secs();
             let frames = seconds * 60;
             command.args(["--max-fps", "60", "--quit-after", &frames.to_string()]);
         }

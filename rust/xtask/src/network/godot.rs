@@ -226,12 +226,13 @@ fn ensure_end(finished: &Finished, last_word: &str, who: &str) -> Result<()> {
 /// Calls `is_so` again and again until it holds.
 ///
 /// # Errors
-/// Those of `is_so`, and when the time is over.
+/// Those of `is_so`, and when the time ([`process::scaled`]) is over.
 pub(crate) fn wait_until(
     what: &str,
     limit: Duration,
     mut is_so: impl FnMut() -> Result<bool>,
 ) -> Result<()> {
+    let limit = process::scaled(limit);
     let deadline = Instant::now() + limit;
     while !is_so()? {
         ensure!(

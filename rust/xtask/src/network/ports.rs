@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+use crate::process;
+
 /// How long a program may take to open its port.
 const START_LIMIT: Duration = Duration::from_secs(30);
 
@@ -21,13 +23,14 @@ pub(crate) fn require_free(port: u16) -> Result<()> {
 ///
 /// `check` is called repeatedly; its error ends the wait.
 pub(crate) fn wait_until_open(port: u16, mut check: impl FnMut() -> Result<()>) -> Result<()> {
-    let deadline = Instant::now() + START_LIMIT;
+    let limit = process::scaled(START_LIMIT);
+    let deadline = Instant::now() + limit;
     while !is_open(port) {
         check()?;
         if Instant::now() > deadline {
             bail!(
                 "the server did not open UDP port {port} within {} s",
-                START_LIMIT.as_secs()
+                limit.as_secs()
             );
         }
         std::thread::sleep(Duration::from_millis(20));

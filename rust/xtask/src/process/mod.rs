@@ -2,6 +2,7 @@
 
 use std::io::{PipeReader, Read, Write};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::LazyLock;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -18,6 +19,20 @@ pub(crate) use tie::{become_program, raise_file_limit};
 const DRAIN_LIMIT: Duration = Duration::from_secs(2);
 /// How often a running program's status is read.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
+
+/// Says by what the time limits of other programs are multiplied where they are emulated: to this program and to the
+/// tests in GDScript.
+pub(crate) const SLOWDOWN_VARIABLE: &str = "OPENSSL_DTLS_SLOWDOWN";
+
+static SLOWDOWN: LazyLock<u32> = LazyLock::new(|| {
+    let text = std::env::var(SLOWDOWN_VARIABLE).unwrap_or_default();
+    text.parse().unwrap_or(1)
+});
+
+/// A time limit that holds for programs of this machine, as it is for those that run.
+pub(crate) fn scaled(limit: Duration) -> Duration {
+    limit * *SLOWDOWN
+}
 
 /// A program that runs. It is killed, with what it started, when this is dropped or when this process is killed.
 ///
@@ -149,13 +164,14 @@ impl Running {
     /// Waits for a line that `is_it` accepts, among those already read, new ones, and one that has not ended yet.
     ///
     /// # Errors
-    /// When the time is over or the output ends without such a line.
+    /// When the time ([`scaled`]) is over or the output ends without such a line.
     pub(crate) fn wait_for(
         &mut self,
         what: &str,
         is_it: impl Fn(&str) -> bool,
         limit: Duration,
     ) -> Result<()> {
+        let limit = scaled(limit);
         let deadline = Instant::now() + limit;
         let mut looked_at = 0;
         loop {
@@ -181,7 +197,7 @@ impl Running {
         }
     }
 
-    /// Waits for the end. A program that takes longer than `limit` is killed.
+    /// Waits for the end. A program that takes longer than `limit`, [`scaled`], is killed.
     pub(crate) fn finish(self, limit: Duration) -> Result<Finished> {
         self.follow(limit, |_| {})
     }
@@ -192,7 +208,7 @@ impl Running {
         limit: Duration,
         mut each: impl FnMut(&str),
     ) -> Result<Finished> {
-        let deadline = Instant::now() + limit;
+        let deadline = Instant::now() + scaled(limit);
         while self.ended()?.is_none() && Instant::now() < deadline {
             match self.incoming.recv_timeout(POLL_INTERVAL) {
                 Ok(bytes) => self.feed(&bytes, &mut each),

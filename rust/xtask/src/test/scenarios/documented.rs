@@ -61,7 +61,8 @@ pub(crate) fn equals_shared(_: &Context) -> Result<()> {
 /// They exchange their messages over OpenSSL, and both processes end without an error or a leak.
 pub(crate) fn runs(context: &Context) -> Result<()> {
     let pair = DocumentedPair {
-        godot: &context.godot,
+        server: &context.godot,
+        client: &context.godot,
         project: &workspace::godot_project(),
         port: DOCUMENTED_PORT,
         ending: ENDING,
@@ -76,7 +77,8 @@ pub(crate) fn on_the_wire(context: &Context) -> Result<()> {
     let project = Fixture::documented(port, relay.address()?.port())?;
     project.import(context)?;
     let pair = DocumentedPair {
-        godot: &context.godot,
+        server: &context.godot,
+        client: &context.godot,
         project: project.path(),
         port,
         ending: ENDING,
