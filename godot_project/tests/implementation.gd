@@ -4,6 +4,8 @@
 ## engine's, also where the drop-in is on.
 extends RefCounted
 
+const TimeLimit := preload("res://tests/time_limit.gd")
+
 const LOOPBACK := "127.0.0.1"
 
 ## Whether the classes are ours.
@@ -129,7 +131,7 @@ static func bytes(size: int, seed_value := 0) -> PackedByteArray:
 
 ## Polls a UDP peer until it has that many packets; returns how many it has.
 static func arrived(peer: PacketPeer, wanted := 1, milliseconds := 1000) -> int:
-	var deadline := Time.get_ticks_msec() + milliseconds
+	var deadline := TimeLimit.deadline(milliseconds)
 	while peer.get_available_packet_count() < wanted and Time.get_ticks_msec() < deadline:
 		OS.delay_msec(1)
 	return peer.get_available_packet_count()

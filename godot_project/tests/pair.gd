@@ -2,6 +2,7 @@
 extends RefCounted
 
 const Implementation := preload("res://tests/implementation.gd")
+const TimeLimit := preload("res://tests/time_limit.gd")
 
 var impl: Implementation
 var udp_server: RefCounted
@@ -56,7 +57,7 @@ func step() -> void:
 
 ## Steps until the condition returns true; returns whether it did.
 func until(condition: Callable, milliseconds := 5000) -> bool:
-	var deadline := Time.get_ticks_msec() + milliseconds
+	var deadline := TimeLimit.deadline(milliseconds)
 	while not condition.call():
 		if Time.get_ticks_msec() > deadline:
 			return false

@@ -4,6 +4,8 @@
 ## come. A suite that takes longer than two minutes has a line `const TIME_LIMIT := SECONDS`.
 extends Node
 
+const TimeLimit := preload("res://tests/time_limit.gd")
+
 ## How long one test may take, in seconds.
 var test_seconds := 30.0
 
@@ -55,7 +57,7 @@ func frames(count := 1) -> void:
 
 ## Waits, frame by frame, until the condition returns true; returns whether it did in time.
 func until(condition: Callable, seconds := 5.0) -> bool:
-	var deadline := Time.get_ticks_msec() + int(seconds * 1000)
+	var deadline := TimeLimit.deadline(int(seconds * 1000))
 	while not condition.call():
 		if Time.get_ticks_msec() > deadline:
 			return false

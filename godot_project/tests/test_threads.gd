@@ -65,7 +65,7 @@ static func _connect_to(port: int) -> PacketPeerDTLS:
 	udp_peer.connect_to_host("127.0.0.1", port)
 	var peer := PacketPeerDTLS.new()
 	peer.connect_to_peer(udp_peer, "localhost", TLSOptions.client_unsafe())
-	var deadline := Time.get_ticks_msec() + 20_000
+	var deadline := TimeLimit.deadline(20_000)
 	while peer.get_status() == PacketPeerDTLS.STATUS_HANDSHAKING and Time.get_ticks_msec() < deadline:
 		peer.poll()
 		OS.delay_usec(500)
@@ -75,7 +75,7 @@ static func _connect_to(port: int) -> PacketPeerDTLS:
 ## Sends a packet and waits for it to come back; returns whether it did, unchanged.
 static func _is_echoed(peer: PacketPeerDTLS, packet: PackedByteArray) -> bool:
 	peer.put_packet(packet)
-	var deadline := Time.get_ticks_msec() + 10_000
+	var deadline := TimeLimit.deadline(10_000)
 	while Time.get_ticks_msec() < deadline:
 		peer.poll()
 		if peer.get_available_packet_count() > 0:
@@ -368,7 +368,7 @@ func test_peers_freed_by_another_thread_while_a_server_polls_them() -> void:
 			clients[i].connect_to_peer(udp_peer, "localhost", TLSOptions.client_unsafe())
 		var served: Array[PacketPeerDTLS] = []
 		var is_connected := func(peer: PacketPeerDTLS) -> bool: return peer.get_status() == PacketPeerDTLS.STATUS_CONNECTED
-		var until := Time.get_ticks_msec() + 10_000
+		var until := TimeLimit.deadline(10_000)
 		while not (clients.all(is_connected) and served.size() >= 16 and served.all(is_connected)):
 			if not check(Time.get_ticks_msec() < until, "all are connected"):
 				return
