@@ -7,6 +7,7 @@
 mod editor;
 mod finished;
 mod library;
+mod network;
 mod other_plugins;
 mod pck;
 mod place;
@@ -16,6 +17,7 @@ mod tokens;
 
 pub use editor::{Editor, ReadZip};
 pub use library::{Lacking, lacking};
+pub use network::network_denied;
 pub use other_plugins::OtherPlugin;
 pub use place::Place;
 pub use preset::{Preset, Reach, Selection, reach};

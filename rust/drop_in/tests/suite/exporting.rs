@@ -6,7 +6,8 @@ use std::path::Path;
 
 use drop_in::Direction;
 use drop_in::export::{
-    Begun, Editor, Export, Finish, Lacking, Message, OtherPlugin, Place, Reach, ReadZip, Run, begin,
+    Begun, Editor, Export, Finish, Lacking, Message, OtherPlugin, Place, Reach, ReadZip, Run,
+    begin, network_denied,
 };
 use drop_in::project::{Changed, Extent, rename};
 
@@ -336,4 +337,28 @@ fn a_plugin_that_could_not_customize_a_scene_is_named() {
         )]
     );
     assert!(!finish.has_failed);
+}
+
+#[test]
+fn a_preset_that_denies_the_network_is_named() {
+    const SANDBOX: &str = "codesign/entitlements/app_sandbox/enabled";
+    const CLIENT: &str = "codesign/entitlements/app_sandbox/network_client";
+    const SERVER: &str = "codesign/entitlements/app_sandbox/network_server";
+    for (os_name, options, denied) in [
+        ("Android", &[][..], Some("permissions/internet")),
+        ("Android", &["permissions/internet"], None),
+        ("macOS", &[], None),
+        ("macOS", &[SANDBOX], Some("App Sandbox")),
+        ("macOS", &[SANDBOX, CLIENT], None),
+        ("macOS", &[SANDBOX, SERVER], None),
+        ("Linux", &[], None),
+        ("Windows", &[SANDBOX], None),
+    ] {
+        let found = network_denied(os_name, &|option| options.contains(&option));
+        match (found, denied) {
+            (None, None) => {}
+            (Some(Message::Warning(text)), Some(part)) => assert!(text.contains(part), "{text}"),
+            (found, _) => panic!("{os_name} with {options:?}: {found:?}"),
+        }
+    }
 }

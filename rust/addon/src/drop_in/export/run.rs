@@ -4,7 +4,9 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use drop_in::export::{Begun, Export, Lacking, Message, Place, Run, begin, lacking, reach};
+use drop_in::export::{
+    Begun, Export, Lacking, Message, Place, Reach, Run, begin, lacking, network_denied, reach,
+};
 use godot::builtin::GString;
 use godot::classes::editor_export_platform::ExportMessageType;
 use godot::classes::editor_export_preset::ScriptExportMode;
@@ -65,15 +67,18 @@ pub(super) fn start(target: &Target, features: &[GString], path: &str) {
         Some(root) if settings::drop_in_for(features) => project::renamed(&root).changed,
         _ => Vec::new(),
     };
-    let Begun { run, warning } = begin(
-        target.export(path),
-        &addon,
-        reach(&EnginePreset(&target.preset), &addon),
-        lacking_of(&addon, features).as_ref(),
-        changed,
-    );
-    if let Some(warning) = warning {
-        target.show(&warning);
+    let export = target.export(path);
+    let reach = reach(&EnginePreset(&target.preset), &addon);
+    let lacking = lacking_of(&addon, features);
+    let denied = if reach == Reach::Exported && lacking.is_none() {
+        let allows = |option: &str| target.preset.get(option).booleanize();
+        network_denied(&export.os_name, &allows)
+    } else {
+        None
+    };
+    let Begun { run, warning } = begin(export, &addon, reach, lacking.as_ref(), changed);
+    for message in warning.iter().chain(&denied) {
+        target.show(message);
     }
     *current() = run;
 }

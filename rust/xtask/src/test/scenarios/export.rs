@@ -113,6 +113,36 @@ const PRESETS: &[Preset] = &[
         ..COMPRESSED
     },
     Preset {
+        name: "android without internet",
+        platform: "Android",
+        options: "architectures/armeabi-v7a=false\narchitectures/arm64-v8a=true",
+        ..COMPRESSED
+    },
+    Preset {
+        name: "android with internet",
+        platform: "Android",
+        options: concat!(
+            "architectures/armeabi-v7a=false\narchitectures/arm64-v8a=true\n",
+            "permissions/internet=true"
+        ),
+        ..COMPRESSED
+    },
+    Preset {
+        name: "macos sandbox without network",
+        platform: "macOS",
+        options: "codesign/entitlements/app_sandbox/enabled=true",
+        ..COMPRESSED
+    },
+    Preset {
+        name: "macos sandbox with network",
+        platform: "macOS",
+        options: concat!(
+            "codesign/entitlements/app_sandbox/enabled=true\n",
+            "codesign/entitlements/app_sandbox/network_client=true"
+        ),
+        ..COMPRESSED
+    },
+    Preset {
         name: "downloadable content",
         filter: "export_filter=\"resources\"\nexport_files=PackedStringArray(\"res://extra/level.gd\")",
         ..COMPRESSED

@@ -77,3 +77,35 @@ pub(crate) fn with_a_library(context: &Context) -> Result<()> {
     let lines = exports.export("--export-pack", "windows", &pack)?;
     kinds::prints_once(&lines, "the exported game lacks the addon's classes")
 }
+
+/// A preset that gives the game no network is named.
+pub(crate) fn without_network(context: &Context) -> Result<()> {
+    let exports = Exports::new(context)?;
+    let libraries = exports.project.path().join("addons/openssl_dtls/bin");
+    for library in [
+        "libopenssl_dtls.android.arm64.so",
+        "libopenssl_dtls.macos.dylib",
+    ] {
+        fs::write(
+            libraries.join(library),
+            "an export checks only that this exists",
+        )?;
+    }
+    for (preset, what) in [
+        ("android without internet", Some("permissions/internet")),
+        ("android with internet", None),
+        ("macos sandbox without network", Some("App Sandbox")),
+        ("macos sandbox with network", None),
+    ] {
+        let pack = exports.folder(preset)?.join("game.pck");
+        let lines = exports
+            .export("--export-pack", preset, &pack)
+            .with_context(|| preset.to_owned())?;
+        match what {
+            Some(what) => kinds::prints_once(&lines, what),
+            None => kinds::is_silent(&lines),
+        }
+        .with_context(|| preset.to_owned())?;
+    }
+    Ok(())
+}

@@ -186,6 +186,10 @@ pub(crate) const ALL: &[(&str, Scenario)] = &[
         export_platforms::with_a_library,
     ),
     (
+        "exports_say_what_denies_the_network",
+        export_platforms::without_network,
+    ),
+    (
         "exports_work_beside_other_export_plugins",
         export_plugins::work_side_by_side,
     ),
