@@ -11,11 +11,14 @@ use crate::lock::lock;
 use crate::multicast::{self, Membership};
 use crate::own_socket::OwnSocket;
 use crate::queue_probe::QueueProbe;
-use crate::readiness;
 use crate::route::Route;
 use crate::scoped::ScopedIp;
 use crate::socket::Socket;
 use crate::table::Table;
+use state::State;
+
+mod exchange;
+mod state;
 
 /// Sends and receives datagrams, on a socket of its own or, if [`crate::Listener::accept`] returned it, on the
 /// listener's port.
@@ -34,15 +37,6 @@ struct Accepted {
     table: Weak<Mutex<Table>>,
 }
 
-struct State {
-    own: Option<OwnSocket>,
-    /// Stays when the socket is closed, as in the engine: a later `send` opens a socket again.
-    remote: Option<SocketAddr>,
-    last_source: Option<SocketAddr>,
-    blocking: bool,
-    broadcast: bool,
-}
-
 impl DatagramSocket {
     /// A socket that is not open.
     #[must_use]
@@ -58,13 +52,7 @@ impl DatagramSocket {
         let remote = accepted.as_ref().map(|accepted| accepted.route.remote());
         DatagramSocket {
             accepted,
-            state: Mutex::new(State {
-                own: None,
-                remote,
-                last_source: remote,
-                blocking: true,
-                broadcast: false,
-            }),
+            state: Mutex::new(State::new(remote)),
         }
     }
 
@@ -182,39 +170,6 @@ impl DatagramSocket {
         lock(&self.state).blocking = blocking;
     }
 
-    /// Waits until something can be received: `PacketPeerUDP.wait`. An accepted socket waits for anything on the
-    /// listener's port, which then has to be polled.
-    ///
-    /// Returns at once if something is queued. (The engine checks only the kernel's buffer.) If the socket is closed
-    /// meanwhile, the wait ends within about 20 milliseconds.
-    ///
-    /// # Errors
-    /// [`Error::Unconfigured`]: not open, or closed meanwhile. [`Error::Failed`]: the socket has a pending error.
-    pub fn wait(&self) -> Result<(), Error> {
-        loop {
-            let is_readable = if let Some((route, queued)) = self.route_and_queued() {
-                if queued > 0 {
-                    return Ok(());
-                }
-                let port = route.port().ok_or(Error::Unconfigured)?;
-                if !port.recv_queue().lock().is_empty() {
-                    return Ok(());
-                }
-                readiness::readable(port.poll_fd())?
-            } else {
-                let socket = match &lock(&self.state).own {
-                    None => return Err(Error::Unconfigured),
-                    Some(own) if !own.inbox.is_empty() => return Ok(()),
-                    Some(own) => Arc::clone(&own.socket),
-                };
-                readiness::readable(socket.udp())?
-            };
-            if is_readable {
-                return Ok(());
-            }
-        }
-    }
-
     /// Whether a listener accepted it and is still listening, and it is not closed. What would change the socket then
     /// fails with [`Error::Locked`].
     #[must_use]
@@ -261,37 +216,6 @@ impl DatagramSocket {
         lock(&self.state).last_source
     }
 
-    /// How many datagrams are queued: `PacketPeerUDP.get_available_packet_count`, whose -1 is an error here.
-    ///
-    /// Reads a socket of its own first, at most [`crate::MAX_DATAGRAMS_PER_POLL`] datagrams. [`crate::Listener::poll`]
-    /// reads for accepted ones.
-    ///
-    /// # Errors
-    /// [`Error::Failed`]: not open. [`Error::Refused`]: an ICMP error for an earlier send, once for each. What is
-    /// queued stays queued.
-    pub fn available(&self) -> Result<usize, Error> {
-        if let Some((_, queued)) = self.route_and_queued() {
-            return Ok(queued);
-        }
-        let mut state = lock(&self.state);
-        let own = state.own.as_mut().ok_or(Error::Failed)?;
-        own.poll()?;
-        Ok(own.inbox.datagrams())
-    }
-
-    /// Whether [`DatagramSocket::receive`] would return a datagram, at the least cost: for an accepted socket one
-    /// atomic load; for a socket of its own, if nothing is queued, one read.
-    ///
-    /// # Errors
-    /// As [`DatagramSocket::available`].
-    pub fn has_datagrams(&self) -> Result<bool, Error> {
-        if let Some((_, queued)) = self.route_and_queued() {
-            return Ok(queued > 0);
-        }
-        let mut state = lock(&self.state);
-        state.own.as_mut().ok_or(Error::Failed)?.has_datagrams()
-    }
-
     /// Shows the result of [`DatagramSocket::has_datagrams`] without this socket; `None` if it is not accepted.
     #[must_use]
     pub fn queue_probe(&self) -> Option<QueueProbe> {
@@ -333,93 +257,6 @@ impl DatagramSocket {
         let accepted = self.open_accepted().ok_or(Error::Unconfigured)?;
         let table = accepted.table.upgrade().ok_or(Error::Unconfigured)?;
         lock(&table).replace(&accepted.route, first)
-    }
-
-    /// Replaces the content of `into` by the oldest datagram and returns its sender: `PacketPeerUDP.get_packet`.
-    ///
-    /// A socket of its own is read only if nothing is queued, so draining it costs one system call a datagram. On an
-    /// error `into` is empty.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`]: no datagram. [`Error::Failed`], [`Error::Refused`]: as in [`DatagramSocket::available`].
-    pub fn receive(&self, into: &mut Vec<u8>) -> Result<SocketAddr, Error> {
-        if let Some(route) = self.route() {
-            // `last_source` is the remote already.
-            return route.receive(into);
-        }
-        let mut state = lock(&self.state);
-        let Some(own) = &mut state.own else {
-            into.clear();
-            return Err(Error::Failed);
-        };
-        let from = own.receive(into)?;
-        state.last_source = Some(from);
-        Ok(from)
-    }
-
-    /// Sends one datagram, which may be empty, to [`DatagramSocket::remote`]: `PacketPeerUDP.put_packet`. Opens a
-    /// socket of the remote's family if there is none; so does the engine, even if it was accepted and the listener has
-    /// stopped.
-    ///
-    /// In blocking mode it waits while the send buffer is full, without a lock.
-    ///
-    /// # Errors
-    /// [`Error::Unconfigured`]: no destination. [`Error::Busy`]: send buffer full, in non-blocking mode.
-    /// [`Error::Refused`]: an ICMP error for an earlier send on a connected socket; this datagram was not sent.
-    /// [`Error::TooLarge`]: over 65,507 bytes for IPv4. [`Error::Failed`]: destination out of reach, closed while
-    /// waiting.
-    pub fn send(&self, datagram: &[u8]) -> Result<(), Error> {
-        let mut opens = true;
-        loop {
-            if let Some(route) = self.route() {
-                match route.send(datagram) {
-                    Err(Error::Busy) if lock(&self.state).blocking => {
-                        let port = route.port().ok_or(Error::Failed)?;
-                        readiness::writable(port.socket().udp())?;
-                    }
-                    result => return result,
-                }
-            } else {
-                let full = {
-                    let mut state = lock(&self.state);
-                    match state.send(datagram, opens) {
-                        Err(Error::Busy) if state.blocking => {
-                            state.socket().ok_or(Error::Failed)?
-                        }
-                        result => return result,
-                    }
-                };
-                readiness::writable(full.udp())?;
-            }
-            // If it is closed from here on, another thread closed it, and it stays closed.
-            opens = false;
-        }
-    }
-
-    /// As [`DatagramSocket::send`], for one of many datagrams of a tick. Once the sockets of a listener have sent a few
-    /// since the last poll, the listener's I/O thread sends the others while the caller goes on. Datagrams of one
-    /// socket leave in order if all are sent by this method.
-    ///
-    /// # Errors
-    /// As [`DatagramSocket::send`], except [`Error::Busy`]: it does not wait for the send buffer. What the thread could
-    /// not send is dropped and counted ([`crate::Listener::unsent`]).
-    pub fn send_deferred(&self, datagram: &[u8]) -> Result<(), Error> {
-        match self.route() {
-            Some(route) => route.send_deferred(datagram),
-            None => self.send(datagram),
-        }
-    }
-
-    /// As [`DatagramSocket::send_deferred`], for a reply to the datagram that was taken last: the source address is the
-    /// one that datagram was sent to, whether or not [`DatagramSocket::pin_local_address`] was called.
-    ///
-    /// # Errors
-    /// As [`DatagramSocket::send_deferred`].
-    pub fn reply_deferred(&self, datagram: &[u8]) -> Result<(), Error> {
-        match self.route() {
-            Some(route) => route.reply_deferred(datagram),
-            None => self.send(datagram),
-        }
     }
 
     /// Makes the local address that the datagram taken last was sent to the source address from here on.
@@ -484,46 +321,6 @@ impl DatagramSocket {
             return Err(Error::Locked);
         }
         Ok(state)
-    }
-}
-
-impl State {
-    fn is_connected(&self) -> bool {
-        self.own.as_ref().is_some_and(OwnSocket::is_connected)
-    }
-
-    fn socket(&self) -> Option<Arc<Socket>> {
-        self.own.as_ref().map(|own| Arc::clone(&own.socket))
-    }
-
-    /// Adds the interface to a link-local address without one, if it is that of `last_source`: scripts send back to
-    /// `get_packet_ip()`, which has no interface.
-    fn with_interface(&self, host: ScopedIp) -> ScopedIp {
-        match self.last_source {
-            Some(SocketAddr::V6(source)) if host.lacks_interface() && host.ip() == *source.ip() => {
-                host.on(source.scope_id())
-            }
-            _ => host,
-        }
-    }
-
-    /// The own socket; a new one of `family` if there is none.
-    fn open(&mut self, family: Family) -> Result<&mut OwnSocket, Error> {
-        if self.own.is_none() {
-            let socket = Socket::open(family).map_err(|_| Error::Failed)?;
-            let _ = socket.set_broadcast(self.broadcast);
-            self.own = Some(OwnSocket::new(socket, Inbox::new()));
-        }
-        self.own.as_mut().ok_or(Error::Failed)
-    }
-
-    fn send(&mut self, datagram: &[u8], opens: bool) -> Result<(), Error> {
-        let remote = self.remote.ok_or(Error::Unconfigured)?;
-        match &self.own {
-            Some(own) => own.send(datagram, remote),
-            None if opens => self.open(Family::of(remote.ip()))?.send(datagram, remote),
-            None => Err(Error::Failed),
-        }
     }
 }
 
