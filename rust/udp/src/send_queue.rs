@@ -28,6 +28,7 @@ pub(crate) struct SendQueue {
     is_busy: AtomicBool,
     direct_sends: AtomicU32,
     dropped: AtomicU64,
+    longest_wait: Duration,
 }
 
 /// Datagrams one after the other in one buffer.
@@ -46,6 +47,7 @@ impl SendQueue {
             is_busy: AtomicBool::new(false),
             direct_sends: AtomicU32::new(0),
             dropped: AtomicU64::new(0),
+            longest_wait: LONGEST_WAIT,
         }
     }
 
@@ -77,7 +79,7 @@ impl SendQueue {
         if is_full(&mut waiting) {
             let (waited, _) = self
                 .taken
-                .wait_timeout_while(waiting, LONGEST_WAIT, is_full)
+                .wait_timeout_while(waiting, self.longest_wait, is_full)
                 .unwrap_or_else(PoisonError::into_inner);
             waiting = waited;
             if is_full(&mut waiting) {
@@ -129,5 +131,71 @@ impl SendBatch {
             }
         }
         self.bytes.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+    use std::thread;
+
+    use super::*;
+    use crate::bind_address::BindAddress;
+
+    const DATAGRAM: [u8; 1024] = [7; 1024];
+    /// How many of them fill the queue.
+    const ROOM: usize = SEND_QUEUE_BYTES / DATAGRAM.len();
+
+    fn queue(longest_wait: Duration) -> SendQueue {
+        SendQueue {
+            longest_wait,
+            ..SendQueue::new()
+        }
+    }
+
+    fn socket() -> Socket {
+        Socket::bind(BindAddress::Ip(IpAddr::V4(Ipv4Addr::LOCALHOST)), 0).unwrap()
+    }
+
+    /// To the socket itself, which need not receive.
+    fn path(socket: &Socket) -> Path {
+        Path::of(SocketAddr::from((Ipv4Addr::LOCALHOST, socket.local_port())))
+    }
+
+    fn fill(queue: &SendQueue, path: Path) {
+        for _ in 0..ROOM {
+            queue.push(path, &DATAGRAM);
+        }
+        assert_eq!(queue.dropped(), 0, "there is room for all");
+    }
+
+    #[test]
+    fn a_sender_waits_until_the_queue_is_taken() {
+        let (queue, socket) = (queue(Duration::MAX), socket());
+        let path = path(&socket);
+        fill(&queue, path);
+        thread::scope(|scope| {
+            let sender = scope.spawn(|| queue.push(path, b"one more"));
+            // Long enough for a sender that does not wait to have dropped its datagram.
+            thread::sleep(Duration::from_millis(50));
+            assert!(!sender.is_finished());
+            queue.flush(&socket, &mut SendBatch::default());
+            sender.join().unwrap();
+        });
+        let waiting = lock(&queue.waiting);
+        assert_eq!(waiting.bytes, b"one more");
+        assert_eq!(waiting.paths, [(path, waiting.bytes.len())]);
+    }
+
+    #[test]
+    fn a_datagram_is_dropped_when_there_is_no_room_in_time() {
+        let (queue, socket) = (queue(Duration::from_millis(1)), socket());
+        let path = path(&socket);
+        fill(&queue, path);
+        for dropped in 1..=3 {
+            queue.push(path, b"one more");
+            assert_eq!(queue.dropped(), dropped);
+        }
+        assert_eq!(lock(&queue.waiting).paths.len(), ROOM);
     }
 }
