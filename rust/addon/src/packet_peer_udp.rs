@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
+use endpoint::packet_memory;
 use godot::classes::{IPacketPeerExtension, PacketPeerExtension};
 use godot::global::Error;
 use godot::meta::conv::RawPtr;
@@ -11,8 +12,8 @@ use once_cell::sync::OnceCell;
 
 use crate::address;
 use crate::ffi::catch_panic::catch_panic;
+use crate::ffi::packet_ptr;
 use crate::ffi::state;
-use crate::ffi::{packet_memory, packet_ptr};
 use crate::is_class::is_class;
 use crate::refusal::{Refusal, answer, code, error_code};
 use crate::report::mistake;

@@ -7,8 +7,7 @@ use godot::builtin::Variant;
 use godot::classes::PacketPeerUdp;
 use godot::obj::Gd;
 
-use crate::ffi::engine_peer::EngineTransport;
-use crate::ffi::state;
+use crate::ffi::{engine_peer, state};
 use crate::packet_peer_udp::OpenSslPacketPeerUdp;
 
 /// A UDP peer of either class.
@@ -32,7 +31,7 @@ impl UdpTransport {
             });
         }
         let engines = peer.try_to::<Gd<PacketPeerUdp>>().ok()?;
-        let transport = EngineTransport::new(engines);
+        let transport = engine_peer::transport(engines);
         let remote = transport.remote();
         Some(Self {
             transport: Arc::new(transport),

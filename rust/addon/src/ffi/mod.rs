@@ -5,7 +5,6 @@ pub(crate) mod catch_panic;
 pub(crate) mod engine_peer;
 pub(crate) mod hot;
 pub(crate) mod optional;
-pub(crate) mod packet_memory;
 pub(crate) mod packet_ptr;
 pub(crate) mod state;
 

@@ -7,7 +7,7 @@ use godot::meta::conv::RawPtr;
 ///
 /// # Safety
 /// Both pointers must be valid for writes. The packet must be readable for as long as the engine reads it,
-/// which can run a script: see `packet_memory.rs`.
+/// which can run a script: see [`endpoint::packet_memory`].
 pub(crate) unsafe fn give(
     packet: Result<(*const u8, usize), Error>,
     buffer: RawPtr<*mut RawPtr<*const u8>>,

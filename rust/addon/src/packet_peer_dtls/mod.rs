@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use endpoint::{ConnectError, Receive, SendError, SharedConnection, TimeoutError, Timeouts};
+use endpoint::{
+    ConnectError, Receive, SendError, SharedConnection, TimeoutError, Timeouts, packet_memory,
+};
 use godot::classes::{IPacketPeerExtension, PacketPeerExtension};
 use godot::global::Error;
 use godot::meta::conv::RawPtr;
@@ -12,8 +14,8 @@ use godot::register::private::constant::{ConstantKind, ExportConstant, IntegerCo
 
 use crate::ffi::catch_panic::catch_panic;
 use crate::ffi::optional::Optional;
+use crate::ffi::packet_ptr;
 use crate::ffi::state;
-use crate::ffi::{packet_memory, packet_ptr};
 use crate::is_class::is_class;
 use crate::refusal::{Refusal, answer, refuse};
 use crate::report::{self, mistake};

@@ -2,111 +2,72 @@
 //! script's logger runs then.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use endpoint::{Break, Received, SharedConnection, Status, Transport};
+use endpoint::{
+    Break, ForeignSocket, ForeignSockets, Place, Received, SharedConnection, Status, Transport,
+};
 
 use crate::network::ClientTransport;
 use crate::simulation::{HOST, Simulation, client_address, client_context, packets};
 
 type Call = Box<dyn FnMut() + Send>;
 
-/// A transport that moves datagrams in `fetch` and `flush` alone, and makes a call in both.
-struct Deferred {
+type Owner = Arc<Mutex<Option<Call>>>;
+
+/// A socket that calls its owner whenever it is used.
+struct Socket {
     inner: Arc<ClientTransport>,
-    arrived: Mutex<Vec<Vec<u8>>>,
-    outgoing: Mutex<Vec<Vec<u8>>>,
-    call: Mutex<Option<Call>>,
+    owner: Owner,
 }
 
-impl Deferred {
-    fn new(inner: Arc<ClientTransport>) -> Arc<Self> {
-        Arc::new(Self {
-            inner,
-            arrived: Mutex::default(),
-            outgoing: Mutex::default(),
-            call: Mutex::default(),
-        })
-    }
-
-    fn set_call(&self, call: impl FnMut() + Send + 'static) {
-        *self.call.lock().unwrap() = Some(Box::new(call));
-    }
-
+impl Socket {
     /// Not within itself, as the engine's loggers.
     fn call_owner(&self) {
-        let call = self.call.lock().unwrap().take();
+        let call = self.owner.lock().unwrap().take();
         if let Some(mut call) = call {
             call();
-            self.call.lock().unwrap().get_or_insert(call);
+            self.owner.lock().unwrap().get_or_insert(call);
         }
     }
 }
 
-impl Transport for Deferred {
-    fn receive(&self, into: &mut Vec<u8>) -> Received {
-        let mut arrived = self.arrived.lock().unwrap();
-        if arrived.is_empty() {
-            return Received::Nothing;
-        }
-        *into = arrived.remove(0);
-        Received::Datagram
-    }
-
-    fn send(&self, datagram: &[u8]) -> Result<(), Break> {
-        self.outgoing.lock().unwrap().push(datagram.to_vec());
-        Ok(())
-    }
-
-    fn remote(&self) -> Option<SocketAddr> {
-        self.inner.remote()
-    }
-
-    fn local_port(&self) -> u16 {
-        self.inner.local_port()
-    }
-
-    fn is_connected(&self) -> bool {
-        true
-    }
-
-    fn replace(&self, _: &[u8]) -> bool {
-        true
-    }
-
-    fn is_deferred(&self) -> bool {
-        true
-    }
-
-    fn fetch(&self) {
+impl ForeignSocket for Socket {
+    fn receive(&mut self, into: &mut Vec<u8>) -> Received {
         self.call_owner();
-        let mut datagram = Vec::new();
-        while self.inner.receive(&mut datagram) == Received::Datagram {
-            self.arrived.lock().unwrap().push(datagram.clone());
-        }
+        self.inner.receive(into)
     }
 
-    fn flush(&self) {
-        let outgoing = std::mem::take(&mut *self.outgoing.lock().unwrap());
-        for datagram in outgoing {
-            self.call_owner();
-            let _ = self.inner.send(&datagram);
+    fn send(&mut self, datagram: &[u8]) {
+        self.call_owner();
+        let _ = self.inner.send(datagram);
+    }
+
+    fn place(&self) -> Place {
+        Place {
+            is_connected: true,
+            remote: self.inner.remote(),
+            local_port: self.inner.local_port(),
         }
     }
 }
 
-fn deferred_client(simulation: &Simulation) -> (Arc<Deferred>, Arc<SharedConnection>) {
-    let transport = Deferred::new(simulation.network.client(client_address(1)));
+fn set_call(owner: &Owner, call: impl FnMut() + Send + 'static) {
+    *owner.lock().unwrap() = Some(Box::new(call));
+}
+
+fn deferred_client(simulation: &Simulation) -> (Owner, Arc<SharedConnection>) {
+    let owner = Owner::default();
+    let transport = ForeignSockets::default().transport(1, || Socket {
+        inner: simulation.network.client(client_address(1)),
+        owner: Arc::clone(&owner),
+    });
     let connection = Arc::new(SharedConnection::default());
-    let begun = connection.connect(
-        Arc::clone(&transport) as _,
-        &client_context(),
-        HOST,
-        simulation.now,
-    );
+    let begun = connection.connect(Arc::new(transport), &client_context(), HOST, simulation.now);
     begun.unwrap();
-    (transport, connection)
+    (owner, connection)
 }
 
 fn connect(simulation: &mut Simulation, connection: &Arc<SharedConnection>) {
@@ -119,20 +80,26 @@ fn connect(simulation: &mut Simulation, connection: &Arc<SharedConnection>) {
 #[test]
 fn the_owner_can_call_the_connection_while_its_transport_works() {
     let mut simulation = Simulation::new();
-    let (transport, connection) = deferred_client(&simulation);
+    let (owner, connection) = deferred_client(&simulation);
     let now = simulation.now;
     let inner = Arc::downgrade(&connection);
-    transport.set_call(move || {
+    let may_send = Arc::new(AtomicBool::new(false));
+    let sends = Arc::clone(&may_send);
+    set_call(&owner, move || {
         // None while the connection is dropped, which flushes the transport too.
         let Some(connection) = inner.upgrade() else {
             return;
         };
         connection.poll(now);
         let _ = connection.cipher();
-        let _ = connection.send(b"from within");
+        // Once: each packet that the call sends is a reason for the next call.
+        if sends.swap(false, Ordering::Relaxed) {
+            let _ = connection.send(b"from within");
+        }
     });
     connect(&mut simulation, &connection);
     assert_eq!(connection.status(), Status::Connected);
+    may_send.store(true, Ordering::Relaxed);
     connection.send(b"packet").unwrap();
     simulation.poll_server();
     let (_, served) = simulation.served.last().unwrap();
@@ -144,15 +111,15 @@ fn the_owner_can_call_the_connection_while_its_transport_works() {
 #[test]
 fn the_owner_can_drop_the_connection_while_its_transport_works() {
     let mut simulation = Simulation::new();
-    let (transport, connection) = deferred_client(&simulation);
+    let (owner, connection) = deferred_client(&simulation);
     connect(&mut simulation, &connection);
     let (_, served) = simulation.served.last().cloned().unwrap();
-    let owner = Arc::new(Mutex::new(Some(Arc::clone(&connection))));
-    let taken = Arc::clone(&owner);
-    transport.set_call(move || drop(taken.lock().unwrap().take()));
+    let held = Arc::new(Mutex::new(Some(Arc::clone(&connection))));
+    let taken = Arc::clone(&held);
+    set_call(&owner, move || drop(taken.lock().unwrap().take()));
     // As a method of the owner's does, this call keeps a reference of its own.
     connection.send(b"packet").unwrap();
-    assert!(owner.lock().unwrap().is_none());
+    assert!(held.lock().unwrap().is_none());
     drop(connection);
     simulation.poll_server();
     assert_eq!(packets(&served, simulation.now), [b"packet"]);

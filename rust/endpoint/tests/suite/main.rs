@@ -4,6 +4,7 @@ mod accept;
 mod closing;
 mod deferred;
 mod flood;
+mod foreign_sockets;
 mod limits;
 mod network;
 mod restart;

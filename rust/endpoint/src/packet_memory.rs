@@ -1,9 +1,8 @@
-//! Where a packet stays while the engine reads it.
+//! Where a packet stays while a caller reads it by a pointer.
 //!
-//! The engine's virtual method for packets takes a pointer. The engine copies what is there, or decodes it
-//! (`get_var`), which can run a script where objects are allowed; and that script may take packets on the
-//! same thread. So the memory that pointers lead to is a thread's for good: a later packet may write over
-//! an earlier one, as in the engine's own classes, but nothing is freed under the engine.
+//! An engine's interface for packets takes a pointer. The engine copies what is there, or decodes it, which can run a
+//! script that takes packets on the same thread. So the memory that pointers lead to is a thread's for good: a later
+//! packet may write over an earlier one, but nothing is freed under the reader.
 
 use std::cell::Cell;
 
@@ -11,14 +10,14 @@ use std::cell::Cell;
 const LARGEST: usize = 65_536;
 
 thread_local! {
-    /// What the engine is given.
+    /// What pointers lead to.
     static LENT: Box<[Cell<u8>]> = vec![0; LARGEST].into_iter().map(Cell::new).collect();
     /// Memory to take packets with, kept for the next one.
     static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
 /// Lets `fill` write a packet to memory of this thread.
-pub(crate) fn take<E>(fill: impl FnOnce(&mut Vec<u8>) -> Result<(), E>) -> Result<Vec<u8>, E> {
+pub fn take<E>(fill: impl FnOnce(&mut Vec<u8>) -> Result<(), E>) -> Result<Vec<u8>, E> {
     let mut packet = SPARE.take();
     packet.clear();
     let filled = fill(&mut packet);
@@ -29,9 +28,9 @@ pub(crate) fn take<E>(fill: impl FnOnce(&mut Vec<u8>) -> Result<(), E>) -> Resul
     Ok(packet)
 }
 
-/// Puts a packet where the engine can read it: valid until the thread ends, and unchanged until the next
-/// call on the same thread.
-pub(crate) fn lend(packet: Vec<u8>) -> (*const u8, usize) {
+/// Puts a packet where it can be read by the pointer, whose memory is valid until the thread ends, and unchanged until
+/// the next call on the same thread. Returns its length, too, 65,536 at most.
+pub fn lend(packet: Vec<u8>) -> (*const u8, usize) {
     let lent = LENT.with(|lent| {
         for (to, &byte) in lent.iter().zip(&packet) {
             to.set(byte);
