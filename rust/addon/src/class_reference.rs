@@ -1,27 +1,17 @@
-//! The class reference of what gdext's `register-docs` does not cover: the enum's values and the hot methods.
+//! The class reference of what gdext's `register-docs` does not cover: the enum's values.
 
 use godot::docs::__gather_xml_docs as reference_of_every_class;
 use godot::sys;
 
 use crate::status::{self, Status};
-use crate::{packet_peer_dtls, udp_server};
 
-/// Loads the completed reference of such classes into the editor. To be called after gdext has loaded its own.
+/// Loads the completed reference of the enum's class into the editor. To be called after gdext has loaded its own.
 pub(crate) fn complete() {
+    const CLASS: &str = "<class name=\"OpenSSLPacketPeerDTLS\"";
     for reference in reference_of_every_class() {
-        let is_of = |class| reference.contains(&format!("<class name=\"{class}\""));
-        let (methods, constants) = if is_of("OpenSSLPacketPeerDTLS") {
-            (packet_peer_dtls::hot::class_reference(), constants())
-        } else if is_of("OpenSSLUDPServer") {
-            (udp_server::hot::class_reference(), String::new())
-        } else {
-            continue;
-        };
-        load(&with(
-            &with(&reference, "methods", &methods),
-            "constants",
-            &constants,
-        ));
+        if reference.contains(CLASS) {
+            load(&with(&reference, "constants", &constants()));
+        }
     }
 }
 

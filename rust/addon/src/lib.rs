@@ -37,7 +37,11 @@ unsafe extern "C" fn openssl_dtls_init(
     library: sys::GDExtensionClassLibraryPtr,
     init: *mut sys::GDExtensionInitialization,
 ) -> sys::GDExtensionBool {
-    let get_proc_address = ffi::calls::wrap_registration(get_proc_address);
+    let shortcuts = [
+        packet_peer_dtls::hot::SHORTCUTS.as_slice(),
+        udp_server::hot::SHORTCUTS.as_slice(),
+    ];
+    let get_proc_address = ffi::calls::wrap_registration(get_proc_address, shortcuts.concat());
     if get_proc_address.is_none() {
         return 0;
     }
@@ -61,8 +65,6 @@ unsafe impl ExtensionLibrary for OpenSslDtls {
                 ffi::catch_panic::install_hook();
                 logger::install();
                 packet_peer_dtls::register_status();
-                packet_peer_dtls::hot::register();
-                udp_server::hot::register();
                 drop_in::start();
             }
             InitStage::Editor => {

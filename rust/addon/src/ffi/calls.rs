@@ -10,14 +10,19 @@ use std::cell::RefCell;
 use std::ffi::{CStr, c_char, c_void};
 use std::sync::OnceLock;
 
+use godot::builtin::Variant;
 use godot::sys;
 
 use super::catch_panic;
+use super::hot::Shortcut;
 
 /// The function by which the engine gives out the others.
 static GET_PROC_ADDRESS: OnceLock<
     unsafe extern "C" fn(*const c_char) -> sys::GDExtensionInterfaceFunctionPtr,
 > = OnceLock::new();
+
+/// How the engine calls some of the methods, in place of gdext's way.
+static SHORTCUTS: OnceLock<Vec<&'static dyn Shortcut>> = OnceLock::new();
 
 const REGISTER_METHOD: &CStr = c"classdb_register_extension_class_method";
 
@@ -25,9 +30,11 @@ const REGISTER_METHOD: &CStr = c"classdb_register_extension_class_method";
 /// for registering methods.
 pub(crate) fn wrap_registration(
     get_proc_address: sys::GDExtensionInterfaceGetProcAddress,
+    shortcuts: Vec<&'static dyn Shortcut>,
 ) -> sys::GDExtensionInterfaceGetProcAddress {
     // The process has one engine: when the addon is reloaded, it is the same function.
     let _ = GET_PROC_ADDRESS.set(get_proc_address?);
+    let _ = SHORTCUTS.set(shortcuts);
     Some(proc_address)
 }
 
@@ -42,36 +49,12 @@ unsafe extern "C" fn proc_address(name: *const c_char) -> sys::GDExtensionInterf
     engines.map(|_| unsafe { std::mem::transmute::<_, unsafe extern "C" fn()>(ours) })
 }
 
-/// Registers a method with the engine, as it is described.
-///
-/// # Safety
-/// As of the engine's `classdb_register_extension_class_method`: `class` and `method` must be valid for the call, and the
-/// functions in `method` must accept what its description says.
-pub(crate) unsafe fn register_as_is(
-    library: sys::GDExtensionClassLibraryPtr,
-    class: sys::GDExtensionConstStringNamePtr,
-    method: *const sys::GDExtensionClassMethodInfo,
-) {
-    type Register = sys::GDExtensionInterfaceClassdbRegisterExtensionClassMethod;
-    let Some(get_proc_address) = GET_PROC_ADDRESS.get() else {
-        return;
-    };
-    // SAFETY: the name ends in NUL, and the engine's function of this name has this type. Its arguments are valid by this
-    // function's contract.
-    unsafe {
-        if let Some(engines) = get_proc_address(REGISTER_METHOD.as_ptr()) {
-            std::mem::transmute::<unsafe extern "C" fn(), Register>(engines)(
-                library, class, method,
-            );
-        }
-    }
-}
-
 /// A method as gdext has registered it.
 struct Registered {
     userdata: *mut c_void,
     call: sys::GDExtensionClassMethodCall,
     call_by_pointers: sys::GDExtensionClassMethodPtrCall,
+    shortcut: Option<&'static dyn Shortcut>,
     arguments: Vec<sys::GDExtensionVariantType>,
     /// How many of the last arguments may be left out.
     optional: usize,
@@ -82,26 +65,42 @@ unsafe extern "C" fn register(
     class: sys::GDExtensionConstStringNamePtr,
     method: *const sys::GDExtensionClassMethodInfo,
 ) {
-    // SAFETY: gdext passes a valid description, with `argument_count` arguments.
-    let (mut method, arguments) = unsafe {
+    type Register = sys::GDExtensionInterfaceClassdbRegisterExtensionClassMethod;
+    // SAFETY: gdext passes a valid description, with `argument_count` arguments; its names are laid out as the engine's.
+    let (mut method, arguments, names) = unsafe {
         let method = *method;
         let count = method.argument_count as usize;
         let arguments = (0..count).map(|at| (*method.arguments_info.add(at)).type_);
-        (method, arguments.collect())
+        let names = (&*class.cast(), &*method.name.cast());
+        (method, arguments.collect(), names)
     };
+    let shortcuts = SHORTCUTS.get().into_iter().flatten();
     // Never freed: the engine may keep the method as long as the process lives.
     let registered = Box::leak(Box::new(Registered {
         userdata: method.method_userdata,
         call: method.call_func,
         call_by_pointers: method.ptrcall_func,
+        shortcut: { shortcuts }
+            .copied()
+            .find(|it| it.is_for(names.0, names.1)),
         arguments,
         optional: method.default_argument_count as usize,
     }));
     method.method_userdata = std::ptr::from_mut(registered).cast();
     method.call_func = Some(call);
     method.ptrcall_func = Some(call_by_pointers);
-    // SAFETY: gdext's description is valid, and the two functions accept what gdext's accept, with this userdata.
-    unsafe { register_as_is(library, class, &raw const method) }
+    // SAFETY: the name ends in NUL, and the engine's function of this name has this type. gdext's description is valid,
+    // and the two functions accept what gdext's accept, with this userdata.
+    unsafe {
+        let engines = GET_PROC_ADDRESS
+            .get()
+            .and_then(|get| get(REGISTER_METHOD.as_ptr()));
+        if let Some(engines) = engines {
+            std::mem::transmute::<unsafe extern "C" fn(), Register>(engines)(
+                library, class, &method,
+            );
+        }
+    }
 }
 
 /// A call from typed code, whose arguments the compiler of scripts has checked.
@@ -113,6 +112,10 @@ unsafe extern "C" fn call_by_pointers(
 ) {
     // SAFETY: it is what `register` leaked.
     let registered = unsafe { &*registered.cast::<Registered>() };
+    if let Some(shortcut) = registered.shortcut {
+        // SAFETY: the engine's arguments, for this method.
+        return unsafe { shortcut.call_by_pointers(instance, arguments, returned) };
+    }
     if let Some(gdexts) = registered.call_by_pointers {
         // SAFETY: the engine's arguments, for the function that was registered for them.
         surround(|| unsafe { gdexts(registered.userdata, instance, arguments, returned) });
@@ -138,6 +141,10 @@ unsafe extern "C" fn call(
         // SAFETY: the engine passes a valid pointer for the error.
         unsafe { *error = refusal };
         return;
+    }
+    if let Some(shortcut) = registered.shortcut {
+        // SAFETY: the engine's arguments, for this method, and a variant for the result, which is laid out as gdext's.
+        return unsafe { *returned.cast::<Variant>() = shortcut.call(instance, arguments) };
     }
     if let Some(gdexts) = registered.call {
         // SAFETY: the engine's arguments, for the function that was registered for them.

@@ -17,7 +17,7 @@ use godot::obj::{Gd, GodotClass};
 
 use crate::logger;
 use crate::report::mistake;
-use crate::status::Status;
+use crate::status::{Status, StatusCode};
 
 thread_local! {
     /// How many method bodies, one within the other, this thread runs.
@@ -99,62 +99,29 @@ pub(crate) trait AfterPanic {
     fn after_panic() -> Self;
 }
 
-impl AfterPanic for () {
-    fn after_panic() {}
+macro_rules! after_panic {
+    ($($type:ty => $value:expr),+ $(,)?) => {
+        $(
+            impl AfterPanic for $type {
+                fn after_panic() -> Self {
+                    $value
+                }
+            }
+        )+
+    };
 }
 
-impl AfterPanic for bool {
-    fn after_panic() -> Self {
-        false
-    }
-}
-
-impl AfterPanic for i32 {
-    fn after_panic() -> Self {
-        0
-    }
-}
-
-impl AfterPanic for i64 {
-    fn after_panic() -> Self {
-        0
-    }
-}
-
-impl AfterPanic for f64 {
-    fn after_panic() -> Self {
-        0.0
-    }
-}
-
-impl AfterPanic for GString {
-    fn after_panic() -> Self {
-        Self::new()
-    }
-}
-
-impl AfterPanic for Error {
-    fn after_panic() -> Self {
-        Self::FAILED
-    }
-}
-
-impl AfterPanic for Status {
-    fn after_panic() -> Self {
-        Self::Failed
-    }
-}
-
-impl AfterPanic for PackedStringArray {
-    fn after_panic() -> Self {
-        Self::new()
-    }
-}
-
-impl AfterPanic for PackedByteArray {
-    fn after_panic() -> Self {
-        Self::new()
-    }
+after_panic! {
+    () => (),
+    bool => false,
+    i32 => 0,
+    i64 => 0,
+    f64 => 0.0,
+    GString => Self::new(),
+    PackedByteArray => Self::new(),
+    PackedStringArray => Self::new(),
+    Error => Self::FAILED,
+    StatusCode => Self(Status::Failed),
 }
 
 impl<C: GodotClass> AfterPanic for Option<Gd<C>> {
