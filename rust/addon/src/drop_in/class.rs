@@ -1,9 +1,7 @@
 //! `OpenSSLDropIn`: the drop-in's functions for scripts.
 
-use std::path::PathBuf;
-
 use drop_in::convert::Conversion;
-use drop_in::{Direction, Script, Source};
+use drop_in::{Script, Source};
 use godot::builtin::{GString, PackedStringArray};
 use godot::global::Error;
 use godot::register::{GodotClass, godot_api};
@@ -57,11 +55,9 @@ impl OpenSslDropIn {
     #[func]
     fn list_changes(#[opt(default = false)] back: bool) -> PackedStringArray {
         catch_panic("OpenSSLDropIn.list_changes()", || {
-            let Some(root) = project_folder("OpenSSLDropIn.list_changes()") else {
-                return PackedStringArray::new();
-            };
-            let listing = Conversion::of(&root, &project::autoloads(), direction(back)).listing();
-            listing.iter().map(GString::from).collect()
+            let conversion = conversion("OpenSSLDropIn.list_changes()", back);
+            let listing = conversion.iter().flat_map(Conversion::listing);
+            listing.map(|line| GString::from(&line)).collect()
         })
     }
 
@@ -76,12 +72,10 @@ impl OpenSslDropIn {
     fn convert_project(#[opt(default = false)] back: bool) -> Error {
         const WHAT: &str = "OpenSSLDropIn.convert_project()";
         catch_panic(WHAT, || {
-            let Some(root) = project_folder(WHAT) else {
-                return Error::ERR_UNAVAILABLE;
-            };
-            match Conversion::of(&root, &project::autoloads(), direction(back)).write() {
-                Ok(()) => Error::OK,
-                Err(why) => {
+            match conversion(WHAT, back).map(|conversion| conversion.write()) {
+                None => Error::ERR_UNAVAILABLE,
+                Some(Ok(())) => Error::OK,
+                Some(Err(why)) => {
                     mistake(WHAT, why);
                     Error::ERR_FILE_CANT_WRITE
                 }
@@ -90,18 +84,10 @@ impl OpenSslDropIn {
     }
 }
 
-fn direction(back: bool) -> Direction {
-    if back {
-        Direction::ToEngine
-    } else {
-        Direction::ToAddon
-    }
-}
-
-fn project_folder(what: &str) -> Option<PathBuf> {
-    let folder = project::folder();
-    if folder.is_none() {
+fn conversion(what: &str, back: bool) -> Option<Conversion> {
+    let conversion = project::conversion(back);
+    if conversion.is_none() {
         mistake(what, "an exported game has no project to be converted");
     }
-    folder
+    conversion
 }

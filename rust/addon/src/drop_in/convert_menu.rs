@@ -2,9 +2,8 @@
 
 use std::collections::HashSet;
 
-use drop_in::Direction;
 use drop_in::convert::Conversion;
-use godot::builtin::{GString, Vector2i};
+use godot::builtin::{GString, Vector2i, vslice};
 use godot::classes::{AcceptDialog, ConfirmationDialog, EditorInterface, EditorPlugin, TextEdit};
 use godot::global::{godot_error, godot_print};
 use godot::obj::{Base, Gd, NewAlloc, Singleton, WithBaseField};
@@ -12,8 +11,11 @@ use godot::register::{GodotClass, godot_api};
 
 use crate::drop_in::project;
 
-const TO_ADDON: &str = "Use OpenSSL DTLS names...";
-const TO_ENGINE: &str = "Use the engine's DTLS names...";
+/// The items, by whether they convert back to the engine's names.
+const ITEMS: [(bool, &str); 2] = [
+    (false, "Use OpenSSL DTLS names..."),
+    (true, "Use the engine's DTLS names..."),
+];
 
 /// Shows the changes of a conversion, and writes them when the user confirms.
 #[derive(GodotClass)]
@@ -27,38 +29,31 @@ pub(crate) struct ConvertMenu {
 impl ConvertMenu {
     /// Adds the items to the menu.
     pub(crate) fn add_to(menu: &Gd<Self>, plugin: &mut Gd<EditorPlugin>) {
-        plugin.add_tool_menu_item(TO_ADDON, &menu.callable("offer_addon_names"));
-        plugin.add_tool_menu_item(TO_ENGINE, &menu.callable("offer_engine_names"));
+        for (back, item) in ITEMS {
+            let offer = menu.callable("offer").bind(vslice![back, item]);
+            plugin.add_tool_menu_item(item, &offer);
+        }
     }
 
     /// Removes the items and closes the dialog.
     pub(crate) fn remove_from(menu: &mut Gd<Self>, plugin: &mut Gd<EditorPlugin>) {
-        plugin.remove_tool_menu_item(TO_ADDON);
-        plugin.remove_tool_menu_item(TO_ENGINE);
+        for (_, item) in ITEMS {
+            plugin.remove_tool_menu_item(item);
+        }
         menu.bind_mut().dismiss();
     }
 
     #[func]
-    fn offer_addon_names(&mut self) {
-        self.offer(Direction::ToAddon, TO_ADDON);
-    }
-
-    #[func]
-    fn offer_engine_names(&mut self) {
-        self.offer(Direction::ToEngine, TO_ENGINE);
-    }
-
-    fn offer(&mut self, direction: Direction, title: &str) {
+    fn offer(&mut self, back: bool, item: GString) {
         self.dismiss();
-        let Some(root) = project::folder() else {
+        let Some(conversion) = project::conversion(back) else {
             return;
         };
-        let conversion = Conversion::of(&root, &project::autoloads(), direction);
         let mut text = TextEdit::new_alloc();
         text.set_text(&conversion.listing().join("\n"));
         text.set_editable(false);
         let mut dialog = ConfirmationDialog::new_alloc();
-        dialog.set_title(title.trim_end_matches('.'));
+        dialog.set_title(item.to_string().trim_end_matches('.'));
         dialog.set_ok_button_text("Write these changes (save all open scripts and scenes first)");
         if let Some(mut button) = dialog.get_ok_button() {
             button.set_disabled(conversion.is_empty());
@@ -111,11 +106,9 @@ fn show_new_texts(paths: &HashSet<&str>) {
             files.update_file(*path);
         }
     }
-    let open = editor.get_open_scenes();
-    let open: Vec<GString> = open.as_slice().to_vec();
-    for scene in open {
+    for scene in editor.get_open_scenes().as_slice() {
         if paths.contains(scene.to_string().as_str()) {
-            editor.reload_scene_from_path(&scene);
+            editor.reload_scene_from_path(scene);
         }
     }
     // When its window gets the focus, the script editor reloads files that other programs changed.

@@ -1,38 +1,43 @@
 //! The addon's editor plugin. gdext registers the class, and the engine creates the object.
 
+use godot::builtin::Callable;
 use godot::classes::notify::NodeNotification;
-use godot::classes::{EditorPlugin, IEditorPlugin};
+use godot::classes::{EditorDebuggerPlugin, EditorExportPlugin, EditorPlugin, IEditorPlugin};
 use godot::obj::{Base, Gd, NewGd, WithBaseField};
 use godot::register::{GodotClass, godot_api};
 
 use crate::drop_in::convert_menu::ConvertMenu;
-use crate::drop_in::export::{self, ExportPlugins};
-use crate::drop_in::headless_import_workaround;
-use crate::drop_in::overlay::ReloadLink;
+use crate::drop_in::{export, headless_import_workaround, overlay};
 
 /// Adds the export plugins, the converter's menu items, and the link to running games.
 #[derive(GodotClass)]
 #[class(tool, init, internal, base = EditorPlugin, rename = OpenSSLDTLSEditorPlugin)]
 struct OpenSslDtlsEditorPlugin {
-    exports: Option<ExportPlugins>,
+    exports: Vec<Gd<EditorExportPlugin>>,
     menu: Option<Gd<ConvertMenu>>,
-    link: Option<Gd<ReloadLink>>,
+    link: Option<Gd<EditorDebuggerPlugin>>,
     base: Base<EditorPlugin>,
 }
 
 #[godot_api]
 impl IEditorPlugin for OpenSslDtlsEditorPlugin {
     fn enter_tree(&mut self) {
-        let exports = ExportPlugins::add(&mut self.base_mut());
-        self.exports = Some(exports);
-        let menu = ConvertMenu::new_gd();
-        ConvertMenu::add_to(&menu, &mut self.base_mut());
-        self.menu = Some(menu);
-        let link = ReloadLink::new_gd();
-        ReloadLink::add_to(&link, &mut self.base_mut());
-        self.link = Some(link);
-        self.base_mut()
-            .set_process(headless_import_workaround::is_needed());
+        self.exports = export::plugins();
+        let menu = self.menu.insert(ConvertMenu::new_gd()).clone();
+        let link = self.link.insert(EditorDebuggerPlugin::new_gd()).clone();
+        let exports = self.exports.clone();
+        let mut base = self.base_mut();
+        for plugin in &exports {
+            base.add_export_plugin(plugin);
+        }
+        ConvertMenu::add_to(&menu, &mut base);
+        base.add_debugger_plugin(&link);
+        for signal in ["resource_saved", "scene_saved"] {
+            let link = link.clone();
+            let refresh = Callable::from_fn("openssl_dtls", move |_| overlay::send_refresh(&link));
+            base.connect(signal, &refresh);
+        }
+        base.set_process(headless_import_workaround::is_needed());
     }
 
     fn on_notification(&mut self, what: NodeNotification) {
@@ -40,7 +45,7 @@ impl IEditorPlugin for OpenSslDtlsEditorPlugin {
         if what == NodeNotification::APPLICATION_FOCUS_IN
             && let Some(link) = &self.link
         {
-            link.bind().send_refresh();
+            overlay::send_refresh(link);
         }
     }
 
@@ -50,8 +55,8 @@ impl IEditorPlugin for OpenSslDtlsEditorPlugin {
     }
 
     fn exit_tree(&mut self) {
-        if let Some(exports) = self.exports.take() {
-            exports.remove(&mut self.base_mut());
+        for plugin in std::mem::take(&mut self.exports) {
+            self.base_mut().remove_export_plugin(&plugin);
         }
         if export::has_failed() {
             // The editor is quitting with exit code 0 after an export. This changes the code.
@@ -61,7 +66,7 @@ impl IEditorPlugin for OpenSslDtlsEditorPlugin {
             ConvertMenu::remove_from(&mut menu, &mut self.base_mut());
         }
         if let Some(link) = self.link.take() {
-            ReloadLink::remove_from(&link, &mut self.base_mut());
+            self.base_mut().remove_debugger_plugin(&link);
         }
     }
 }

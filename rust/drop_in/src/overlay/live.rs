@@ -191,9 +191,15 @@ impl<E: Engine> Overlay<E> {
         }
     }
 
-    /// To be called before the engine loads the file at `res://…`, since that file or one that it depends on may have
-    /// changed.
+    /// To be called before the engine loads a file, since that file or one that it depends on may have changed. Does
+    /// nothing for files of other projects and for files that cannot hold scripts.
     pub fn before_load(&mut self, path: &str) -> Vec<StaleText> {
+        let may_hold_scripts = [".gd", ".tscn", ".tres"]
+            .iter()
+            .any(|end| path.ends_with(end));
+        if !may_hold_scripts || !path.starts_with("res://") {
+            return Vec::new();
+        }
         let has_changed = match self.overlaid.iter().find(|file| file.path == path) {
             Some(file) => file.has_changed(),
             None => self.is_newer_than_scan(path),

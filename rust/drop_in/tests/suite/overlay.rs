@@ -200,6 +200,11 @@ fn a_script_outside_the_overlay_is_renamed_when_it_is_loaded() {
     let engine = FakeEngine::default();
     let mut overlay = load(&engine, &project);
     project.write("new.gd", OLD);
+    project.write("new.png", OLD);
+    for other in ["res://new.png", "user://new.gd", "new.gd"] {
+        assert!(overlay.before_load(other).is_empty());
+        assert_eq!(engine.text("res://new.gd"), None, "{other}");
+    }
     assert!(overlay.before_load("res://new.gd").is_empty());
     assert_eq!(engine.text("res://new.gd").as_deref(), Some(NEW));
 }

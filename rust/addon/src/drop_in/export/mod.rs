@@ -5,5 +5,5 @@ mod other_plugins;
 mod plugin;
 mod run;
 
-pub(crate) use plugin::ExportPlugins;
+pub(crate) use plugin::plugins;
 pub(crate) use run::has_failed;

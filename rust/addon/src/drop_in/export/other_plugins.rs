@@ -4,8 +4,8 @@
 //! it again: this looks through the variables of the editor plugins' scripts.
 
 use drop_in::export::OtherPlugin;
-use godot::builtin::{AnyArray, Array, StringName, VarDictionary, Variant};
-use godot::classes::{EditorExportPlugin, EditorPlugin, Engine, SceneTree, Script};
+use godot::builtin::{AnyArray, StringName, VarDictionary};
+use godot::classes::{EditorExportPlugin, Engine, Node, SceneTree, Script};
 use godot::obj::{Gd, Singleton};
 
 /// `PROPERTY_USAGE_SCRIPT_VARIABLE` of the engine.
@@ -25,12 +25,8 @@ pub(super) fn find() -> Vec<OtherPlugin> {
         .type_("EditorPlugin")
         .owned(false)
         .done();
-    let mut found: Vec<Gd<EditorExportPlugin>> = Vec::new();
-    for node in nodes.iter_shared() {
-        if let Ok(editor) = node.try_cast::<EditorPlugin>() {
-            find_in_variables(&editor, &mut found);
-        }
-    }
+    let mut found: Vec<Gd<EditorExportPlugin>> =
+        nodes.iter_shared().flat_map(in_variables).collect();
     found.sort_by_key(Gd::instance_id);
     found.dedup_by_key(|plugin| plugin.instance_id());
     let mut plugins: Vec<OtherPlugin> = found.into_iter().filter_map(described).collect();
@@ -55,29 +51,19 @@ fn described(mut plugin: Gd<EditorExportPlugin>) -> Option<OtherPlugin> {
     })
 }
 
-fn find_in_variables(editor: &Gd<EditorPlugin>, found: &mut Vec<Gd<EditorExportPlugin>>) {
-    let properties: Array<VarDictionary> = editor.get_property_list();
-    for property in properties.iter_shared() {
+/// The export plugins in the variables of an editor plugin's script, and in arrays there.
+fn in_variables(editor: Gd<Node>) -> Vec<Gd<EditorExportPlugin>> {
+    let is_variable = |property: &VarDictionary| {
         let usage = property.get("usage").and_then(|it| it.try_to::<i64>().ok());
-        let is_variable = usage.is_some_and(|usage| usage & SCRIPT_VARIABLE != 0);
-        if !is_variable {
-            continue;
-        }
-        let Some(name) = property.get("name") else {
-            continue;
-        };
-        find_in_value(&editor.get(&StringName::from(&name.to_string())), found);
-    }
-}
-
-fn find_in_value(value: &Variant, found: &mut Vec<Gd<EditorExportPlugin>>) {
-    if let Ok(plugin) = value.try_to::<Gd<EditorExportPlugin>>() {
-        found.push(plugin);
-    } else if let Ok(array) = value.try_to::<AnyArray>() {
-        for value in array.iter_shared() {
-            if let Ok(plugin) = value.try_to::<Gd<EditorExportPlugin>>() {
-                found.push(plugin);
-            }
-        }
-    }
+        usage.is_some_and(|usage| usage & SCRIPT_VARIABLE != 0)
+    };
+    let properties = editor.get_property_list();
+    let variables = properties.iter_shared().filter(is_variable);
+    let names = variables.filter_map(|property| property.get("name"));
+    let values = names.flat_map(|name| {
+        let value = editor.get(&StringName::from(&name.to_string()));
+        let array = value.try_to::<AnyArray>();
+        array.map_or_else(|_| vec![value], |array| array.iter_shared().collect())
+    });
+    values.filter_map(|value| value.try_to().ok()).collect()
 }

@@ -4,7 +4,7 @@
 
 use drop_in::export::Place;
 use godot::builtin::{GString, PackedByteArray, PackedStringArray};
-use godot::classes::{EditorExportPlugin, EditorPlugin, IEditorExportPlugin, Node, Resource};
+use godot::classes::{EditorExportPlugin, IEditorExportPlugin, Node, Resource};
 use godot::obj::{Base, Gd, NewGd, WithBaseField};
 use godot::register::{GodotClass, godot_api};
 
@@ -22,10 +22,8 @@ struct OpenSslDtlsExportFiles {
 
 impl OpenSslDtlsExportFiles {
     fn place(&self) -> Place {
-        let place = usize::try_from(self.place).ok();
-        place
-            .and_then(|place| Place::ALL.get(place).copied())
-            .unwrap_or(Place::Last)
+        let place = Place::ALL.get(self.place as usize);
+        place.copied().unwrap_or(Place::Last)
     }
 
     fn target(&self) -> Option<Target> {
@@ -88,25 +86,12 @@ impl IEditorExportPlugin for OpenSslDtlsExportFiles {
     }
 }
 
-/// The addon's export plugins, added to the engine through an editor plugin.
-pub(crate) struct ExportPlugins(Vec<Gd<OpenSslDtlsExportFiles>>);
-
-impl ExportPlugins {
-    /// Adds one for each place.
-    pub(crate) fn add(editor: &mut EditorPlugin) -> Self {
-        let plugins = (0..Place::ALL.len()).map(|place| {
-            let mut plugin = OpenSslDtlsExportFiles::new_gd();
-            plugin.bind_mut().place = place as i64;
-            editor.add_export_plugin(&plugin);
-            plugin
-        });
-        Self(plugins.collect())
-    }
-
-    /// Removes them.
-    pub(crate) fn remove(self, editor: &mut EditorPlugin) {
-        for plugin in self.0 {
-            editor.remove_export_plugin(&plugin);
-        }
-    }
+/// The addon's export plugins, one for each place.
+pub(crate) fn plugins() -> Vec<Gd<EditorExportPlugin>> {
+    let plugin = |place| {
+        let mut plugin = OpenSslDtlsExportFiles::new_gd();
+        plugin.bind_mut().place = place as i64;
+        plugin.upcast()
+    };
+    (0..Place::ALL.len()).map(plugin).collect()
 }

@@ -11,7 +11,7 @@ use godot::builtin::GString;
 use godot::classes::editor_export_platform::ExportMessageType;
 use godot::classes::editor_export_preset::ScriptExportMode;
 use godot::classes::{
-    ConfigFile, EditorExportPlatform, EditorExportPreset, GDExtensionManager, Os, ProjectSettings,
+    ConfigFile, EditorExportPlatform, EditorExportPreset, GDExtensionManager, ProjectSettings,
 };
 use godot::global::Error;
 use godot::obj::{EngineEnum, Gd, NewGd, Singleton};
@@ -52,9 +52,7 @@ impl Target {
 /// Whether an export from the command line has failed because of the addon. The engine's exit code does not depend on
 /// the messages of export plugins.
 pub(crate) fn has_failed() -> bool {
-    let is_export = |argument: &GString| argument.to_string().starts_with("--export-");
-    let arguments = Os::singleton().get_cmdline_args();
-    FAILED.load(Ordering::Relaxed) && arguments.as_slice().iter().any(is_export)
+    FAILED.load(Ordering::Relaxed) && project::has_argument(|it| it.starts_with("--export-"))
 }
 
 /// Decides what is renamed, and shows why nothing is where something could be.
@@ -97,9 +95,7 @@ pub(super) fn end(target: &Target) {
     for message in &finish.messages {
         target.show(message);
     }
-    if finish.has_failed {
-        FAILED.store(true, Ordering::Relaxed);
-    }
+    FAILED.fetch_or(finish.has_failed, Ordering::Relaxed);
 }
 
 fn current() -> MutexGuard<'static, Option<Run>> {
@@ -109,11 +105,8 @@ fn current() -> MutexGuard<'static, Option<Run>> {
 /// The path of the file that the engine loads the addon by, `res://…`.
 fn addon() -> Option<String> {
     let loaded = GDExtensionManager::singleton().get_loaded_extensions();
-    loaded
-        .as_slice()
-        .iter()
-        .map(GString::to_string)
-        .find(|path| path.ends_with("openssl_dtls.gdextension"))
+    let mut paths = loaded.as_slice().iter().map(GString::to_string);
+    paths.find(|path| path.ends_with("openssl_dtls.gdextension"))
 }
 
 fn lacking_of(addon: &str, features: &[GString]) -> Option<Lacking> {

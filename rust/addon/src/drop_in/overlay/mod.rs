@@ -2,15 +2,14 @@
 
 mod engine;
 mod reload;
-mod reload_link;
 
-pub(crate) use reload_link::ReloadLink;
+pub(crate) use reload::{end, send_refresh};
 
 use std::path::{Path, PathBuf};
 
 use drop_in::overlay::Overlay;
 use drop_in::project::has_csharp;
-use godot::builtin::{GString, Variant};
+use godot::builtin::Variant;
 use godot::classes::{Engine, Os, ProjectSettings};
 use godot::global::{godot_error, godot_print};
 use godot::obj::Singleton;
@@ -28,7 +27,8 @@ pub(crate) fn start() {
     let Some(root) = project::folder() else {
         return;
     };
-    let is_converter = is_converter_running();
+    let is_converter =
+        project::has_argument(|argument| argument.ends_with("addons/openssl_dtls/convert.gd"));
     if has_csharp(&root) && !is_converter {
         godot_print!(
             "OpenSSL DTLS: this project has C# scripts; they stay on the engine's DTLS classes, and only GDScript is renamed."
@@ -48,11 +48,6 @@ pub(crate) fn start() {
     }
 }
 
-/// To be called when the extension ends.
-pub(crate) fn end() {
-    reload::end();
-}
-
 fn print_start(overlay: &Overlay<GodotEngine>) {
     let summary = overlay.summary(dtls::openssl_version());
     godot_print!("OpenSSL DTLS: {summary}");
@@ -61,17 +56,6 @@ fn print_start(overlay: &Overlay<GodotEngine>) {
             "OpenSSL DTLS: while this project runs, DirAccess cannot change folders under res://, as {path} seems to do; give it ProjectSettings.globalize_path(\"res://...\"), or convert the project (Project > Tools > Use OpenSSL DTLS names)."
         );
     }
-}
-
-/// Whether this process was started to convert its project from the command line.
-fn is_converter_running() -> bool {
-    let arguments = Os::singleton().get_cmdline_args();
-    let is_script = |argument: &GString| {
-        argument
-            .to_string()
-            .ends_with("addons/openssl_dtls/convert.gd")
-    };
-    arguments.as_slice().iter().any(is_script)
 }
 
 /// The folders that packs can be written to, best first.

@@ -6,12 +6,13 @@
 //! resources are loaded, with `CACHE_MODE_REPLACE` too. A format loader is asked first, checks as well, and leaves the
 //! loading to the engine's loaders.
 
-use std::sync::{Mutex, PoisonError, TryLockError};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
 use drop_in::overlay::{Overlay, StaleText};
-use godot::builtin::{Callable, GString, StringName};
+use godot::builtin::{Callable, GString, StringName, Variant};
 use godot::classes::{
-    Engine, EngineDebugger, IEngineProfiler, IResourceFormatLoader, Os, ResourceLoader, SceneTree,
+    EditorDebuggerPlugin, EditorDebuggerSession, Engine, EngineDebugger, IEngineProfiler,
+    IResourceFormatLoader, Os, ResourceLoader, SceneTree,
 };
 use godot::global::godot_error;
 use godot::obj::{Gd, InstanceId, NewGd, Singleton};
@@ -20,17 +21,15 @@ use godot::register::{GodotClass, godot_api};
 use super::engine::GodotEngine;
 
 /// The name of the addon's profiler, and of its messages to a running game: `openssl_dtls:refresh`.
-pub(super) const DEBUGGER_NAME: &str = "openssl_dtls";
+const DEBUGGER_NAME: &str = "openssl_dtls";
 
-static OVERLAY: Mutex<Option<Overlay<GodotEngine>>> = Mutex::new(None);
-static LOADER: Mutex<Option<InstanceId>> = Mutex::new(None);
+/// The overlay, and the [`FormatLoader`] that was added for it.
+static OVERLAY: Mutex<Option<(Overlay<GodotEngine>, InstanceId)>> = Mutex::new(None);
 
 /// Starts checking the files of an overlay.
 pub(super) fn start(overlay: Overlay<GodotEngine>) {
-    *OVERLAY.lock().unwrap_or_else(PoisonError::into_inner) = Some(overlay);
-
     let loader = FormatLoader::new_gd();
-    *LOADER.lock().unwrap_or_else(PoisonError::into_inner) = Some(loader.instance_id());
+    *lock() = Some((overlay, loader.instance_id()));
     ResourceLoader::singleton()
         .add_resource_format_loader_ex(&loader)
         .at_front(true)
@@ -47,7 +46,7 @@ pub(super) fn start(overlay: Overlay<GodotEngine>) {
     let capture = Callable::from_sync_fn("openssl_dtls", |arguments| {
         let is_refresh = arguments
             .first()
-            .is_some_and(|message| message.to_string() == "refresh");
+            .is_some_and(|it| it.to_string() == "refresh");
         if is_refresh {
             with_overlay(Overlay::refresh);
         }
@@ -57,16 +56,11 @@ pub(super) fn start(overlay: Overlay<GodotEngine>) {
 }
 
 /// Undoes [`start`], and removes the packs that were written since.
-pub(super) fn end() {
-    let overlay = OVERLAY
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .take();
-    if overlay.is_none() {
+pub(crate) fn end() {
+    let Some((_overlay, loader)) = lock().take() else {
         return;
-    }
-    let loader = LOADER.lock().unwrap_or_else(PoisonError::into_inner).take();
-    if let Some(loader) = loader.and_then(|id| Gd::<FormatLoader>::try_from_instance_id(id).ok()) {
+    };
+    if let Ok(loader) = Gd::<FormatLoader>::try_from_instance_id(loader) {
         ResourceLoader::singleton().remove_resource_format_loader(&loader);
     }
     let mut debugger = EngineDebugger::singleton();
@@ -78,14 +72,32 @@ pub(super) fn end() {
     }
 }
 
+fn lock() -> MutexGuard<'static, Option<(Overlay<GodotEngine>, InstanceId)>> {
+    OVERLAY.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Makes running games read their scripts again: for the editor. A debugger's messages keep their order, and the engine
+/// sends its own, `reload_scripts`, after the calls that save scripts.
+pub(crate) fn send_refresh(link: &Gd<EditorDebuggerPlugin>) {
+    for session in link.clone().get_sessions().iter_shared() {
+        if let Ok(mut session) = session.try_to::<Gd<EditorDebuggerSession>>()
+            && session.is_active()
+        {
+            session.send_message(&format!("{DEBUGGER_NAME}:refresh"));
+        }
+    }
+}
+
 /// Without a debugger profilers do not tick. A script that reads another script's text then sees a change a little
 /// later.
 fn check_in_each_frame() {
     let tree = Engine::singleton().get_main_loop();
     if let Some(mut tree) = tree.and_then(|it| it.try_cast::<SceneTree>().ok()) {
-        let check =
-            Callable::from_sync_fn("openssl_dtls", |_| with_overlay(Overlay::check_sometimes));
-        tree.connect("process_frame", &check);
+        let check = |_: &[&Variant]| with_overlay(Overlay::check_sometimes);
+        tree.connect(
+            "process_frame",
+            &Callable::from_sync_fn("openssl_dtls", check),
+        );
     }
 }
 
@@ -101,9 +113,9 @@ fn with_overlay(run: impl FnOnce(&mut Overlay<GodotEngine>) -> Vec<StaleText>) {
         Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
         Err(TryLockError::WouldBlock) => return,
     };
-    let stale = overlay.as_mut().map(run).unwrap_or_default();
+    let stale = overlay.as_mut().map(|(overlay, _)| run(overlay));
     drop(overlay);
-    for file in stale {
+    for file in stale.into_iter().flatten() {
         godot_error!("OpenSSL DTLS: {file}.");
     }
 }
@@ -128,13 +140,7 @@ struct FormatLoader {}
 #[godot_api]
 impl IResourceFormatLoader for FormatLoader {
     fn recognize_path(&self, path: GString, _type: StringName) -> bool {
-        let path = path.to_string();
-        let may_hold_scripts = [".gd", ".tscn", ".tres"]
-            .iter()
-            .any(|end| path.ends_with(end));
-        if may_hold_scripts && path.starts_with("res://") {
-            with_overlay(|overlay| overlay.before_load(&path));
-        }
+        with_overlay(|overlay| overlay.before_load(&path.to_string()));
         false
     }
 }
