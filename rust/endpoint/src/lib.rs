@@ -34,6 +34,7 @@ mod line_limiter;
 mod lock;
 mod log_lines;
 pub mod packet_memory;
+pub mod panics;
 mod peer_registry;
 mod registration;
 mod server;
