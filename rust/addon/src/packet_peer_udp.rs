@@ -301,7 +301,7 @@ impl IPacketPeerExtension for OpenSslPacketPeerUdp {
         catch_panic("PacketPeerUDP.get_packet()", || {
             let peer = Self::peer(&this);
             let taken = packet_memory::take(|memory| peer.receive(memory).map(drop));
-            let taken = taken.map(packet_memory::lend).map_err(error_code);
+            let taken = taken.map_err(error_code);
             // SAFETY: the engine passes two valid out pointers to this virtual method.
             unsafe { packet_ptr::give(taken, buffer, buffer_size) }
         })

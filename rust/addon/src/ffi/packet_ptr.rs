@@ -1,20 +1,21 @@
 //! Packets as the pointers that the engine's virtual methods `_get_packet` and `_put_packet` pass.
 
+use endpoint::packet_memory;
 use godot::global::Error;
 use godot::meta::conv::RawPtr;
 
-/// Writes the result of a `_get_packet` call.
+/// Writes the result of a `_get_packet` call. The packet stays where the engine can read it, also while that runs a
+/// script: see [`endpoint::packet_memory`].
 ///
 /// # Safety
-/// Both pointers must be valid for writes. The packet must be readable for as long as the engine reads it,
-/// which can run a script: see [`endpoint::packet_memory`].
+/// Both pointers must be valid for writes.
 pub(crate) unsafe fn give(
-    packet: Result<(*const u8, usize), Error>,
+    packet: Result<Vec<u8>, Error>,
     buffer: RawPtr<*mut RawPtr<*const u8>>,
     buffer_size: RawPtr<*mut i32>,
 ) -> Error {
     let (start, length) = match packet {
-        Ok(packet) => packet,
+        Ok(packet) => packet_memory::lend(packet),
         Err(error) => return error,
     };
     // SAFETY: both pointers are valid for writes, by this function's contract; `RawPtr<*const u8>` has the layout of the

@@ -8,7 +8,6 @@ use std::ffi::c_void;
 use std::marker::PhantomData;
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::ops::Deref;
-use std::ptr;
 use std::sync::Arc;
 
 use godot::builtin::{Variant, VariantType};
@@ -23,8 +22,8 @@ pub(crate) trait Stateful: GodotClass + Sized {
     /// Created at the first access; dropped with the object.
     type State: Default + Send + Sync + 'static;
 
-    /// A static of the class; its address identifies the binding.
-    fn token() -> &'static u8;
+    /// The address of a static of the class, which identifies the binding.
+    fn token() -> *mut c_void;
 
     /// The link to the object.
     fn base(&self) -> &Base<Self::Base>;
@@ -39,9 +38,9 @@ macro_rules! stateful {
         impl $crate::ffi::state::Stateful for $class {
             type State = $state;
 
-            fn token() -> &'static u8 {
+            fn token() -> *mut std::ffi::c_void {
                 static TOKEN: u8 = 0;
-                &TOKEN
+                (&raw const TOKEN).cast_mut().cast()
             }
 
             fn base(&self) -> &godot::obj::Base<<Self as godot::obj::GodotClass>::Base> {
@@ -139,12 +138,8 @@ pub(crate) fn release<C: Stateful>(value: &C) {
     C::object_ends(&of_value(value));
     // SAFETY: the object outlives its Rust value.
     unsafe {
-        sys::interface_fn!(object_free_instance_binding)(value.base().obj_sys(), token::<C>());
+        sys::interface_fn!(object_free_instance_binding)(value.base().obj_sys(), C::token());
     }
-}
-
-fn token<C: Stateful>() -> *mut c_void {
-    ptr::from_ref(C::token()).cast_mut().cast()
 }
 
 /// # Safety
@@ -158,7 +153,7 @@ unsafe fn of_object<'a, C: Stateful>(object: sys::GDExtensionObjectPtr) -> Borro
     // SAFETY: the object is alive; the engine copies the callbacks, and gives what `create` made.
     let state = unsafe {
         let binding =
-            sys::interface_fn!(object_get_instance_binding)(object, token::<C>(), &callbacks);
+            sys::interface_fn!(object_get_instance_binding)(object, C::token(), &callbacks);
         Arc::from_raw(binding.cast::<C::State>())
     };
     Borrowed {

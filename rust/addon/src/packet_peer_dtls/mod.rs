@@ -249,7 +249,7 @@ impl IPacketPeerExtension for OpenSslPacketPeerDtls {
                 mistake("PacketPeerDTLS.get_packet()", "the peer is not connected");
             }
             // SAFETY: the engine passes two valid out pointers to this virtual method.
-            unsafe { packet_ptr::give(taken.map(packet_memory::lend), buffer, buffer_size) }
+            unsafe { packet_ptr::give(taken, buffer, buffer_size) }
         })
     }
 
