@@ -25,6 +25,7 @@
 #![forbid(unsafe_code)]
 
 mod acceptor;
+pub mod after_call;
 mod connection;
 mod event;
 mod fail_point;

@@ -6,10 +6,10 @@
 //! description that gdext registers. It also runs work that must wait while gdext has the object borrowed ([`after`]), and
 //! prints the messages of panics.
 
-use std::cell::RefCell;
 use std::ffi::{CStr, c_char, c_void};
 use std::sync::OnceLock;
 
+use endpoint::after_call;
 use godot::builtin::Variant;
 use godot::sys;
 
@@ -201,33 +201,16 @@ impl Registered {
     }
 }
 
-type Work = Box<dyn FnOnce()>;
-
-thread_local! {
-    /// Work to run after the method that this thread is in; `None` outside of methods.
-    static LEFT: RefCell<Option<Vec<Work>>> = const { RefCell::new(None) };
-}
-
 /// Runs `work` once the method that is being called has returned, or at once outside of methods. For work that can run a
 /// script, from methods that take `&self`: gdext has the object borrowed during those, and ends the process if a
 /// script's logger drops the last reference meanwhile.
 pub(crate) fn after(work: impl FnOnce() + 'static) {
-    let mut work = Some(work);
-    LEFT.with_borrow_mut(|left| {
-        if let Some(left) = left {
-            left.extend(work.take().map(|work| Box::new(work) as Work));
-        }
-    });
-    if let Some(work) = work {
-        work();
-    }
+    after_call::after(work);
 }
 
 /// Runs a method of gdext's, which lets no panic through, and then the work of [`after`].
 fn surround(method: impl FnOnce()) {
-    let outer = LEFT.replace(Some(Vec::new()));
-    catch_panic::print_after(method);
-    for work in LEFT.replace(outer).unwrap_or_default() {
+    for work in after_call::collect(|| catch_panic::print_after(method)) {
         catch_panic::catch_panic("OpenSSL DTLS", work);
     }
 }
