@@ -5,6 +5,7 @@
 //! the order of their names, until one skips or replaces the file; see [`Place`].
 
 mod editor;
+mod exports;
 mod finished;
 mod library;
 mod network;
@@ -16,6 +17,7 @@ mod run;
 mod tokens;
 
 pub use editor::{Editor, ReadZip};
+pub use exports::Exports;
 pub use library::{Lacking, lacking};
 pub use network::network_denied;
 pub use other_plugins::OtherPlugin;

@@ -35,7 +35,7 @@ pub enum Message {
 }
 
 /// What an export begins with.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Begun {
     /// `None` if nothing is renamed.
     pub run: Option<Run>,

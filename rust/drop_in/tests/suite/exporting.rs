@@ -6,8 +6,8 @@ use std::path::Path;
 
 use drop_in::Direction;
 use drop_in::export::{
-    Begun, Editor, Export, Finish, Lacking, Message, OtherPlugin, Place, Reach, ReadZip, Run,
-    begin, network_denied,
+    Begun, Editor, Export, Exports, Finish, Lacking, Message, OtherPlugin, Place, Reach, ReadZip,
+    Run, begin, network_denied,
 };
 use drop_in::project::{Changed, Extent, rename};
 
@@ -265,6 +265,24 @@ fn a_game_with_the_engines_names_fails_the_export_and_is_removed() {
         let finish = replaced(export(&game)).finish(&FakeEditor);
         fails(&finish, ENGINE_NAMES);
     }
+}
+
+#[test]
+fn a_failed_export_is_remembered_and_ends_once() {
+    static EXPORTS: Exports = Exports::new();
+    let games = Folder::new(&[]);
+    let path = games.join("game.zip");
+    fs::write(&path, zip(&[("a.gd", OLD)])).unwrap();
+    let files = changed(&[("a.gd", OLD)]);
+    let begun = begin(export(&path), ADDON, Reach::Exported, None, files);
+    assert_eq!(EXPORTS.offer(Place::First, "res://a.gd"), None);
+    assert_eq!(EXPORTS.start(begun), None);
+    assert_eq!(EXPORTS.offer(Place::First, "res://a.gd"), None);
+    let messages = EXPORTS.finish(&FakeEditor);
+    assert!(matches!(messages.as_slice(), [Message::Error(_)]));
+    assert!(EXPORTS.has_failed());
+    assert_eq!(EXPORTS.finish(&FakeEditor), []);
+    assert!(EXPORTS.has_failed());
 }
 
 #[test]

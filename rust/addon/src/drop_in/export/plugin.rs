@@ -8,7 +8,7 @@ use godot::classes::{EditorExportPlugin, IEditorExportPlugin, Node, Resource};
 use godot::obj::{Base, Gd, NewGd, WithBaseField};
 use godot::register::{GodotClass, godot_api};
 
-use super::run::{self, Target};
+use super::run::{self, EXPORTS, Target};
 
 /// Adds renamed scripts and scenes to the game during an export.
 #[derive(GodotClass)]
@@ -55,7 +55,7 @@ impl IEditorExportPlugin for OpenSslDtlsExportFiles {
     }
 
     fn export_file(&mut self, path: GString, _type: GString, _features: PackedStringArray) {
-        if let Some(text) = run::offer(self.place(), &path.to_string()) {
+        if let Some(text) = EXPORTS.offer(self.place(), &path.to_string()) {
             let bytes = PackedByteArray::from(text.as_bytes());
             let mut base = self.base_mut();
             base.skip();

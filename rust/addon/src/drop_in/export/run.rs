@@ -1,11 +1,9 @@
 //! The export that is running. The engine runs one at a time.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use drop_in::export::{
-    Begun, Export, Lacking, Message, Place, Reach, Run, begin, lacking, network_denied, reach,
+    Begun, Export, Exports, Lacking, Message, Reach, begin, lacking, network_denied, reach,
 };
 use godot::builtin::GString;
 use godot::classes::editor_export_platform::ExportMessageType;
@@ -19,8 +17,7 @@ use godot::obj::{EngineEnum, Gd, NewGd, Singleton};
 use super::engine::{EnginePreset, GodotEditor};
 use crate::drop_in::{project, settings};
 
-static RUN: Mutex<Option<Run>> = Mutex::new(None);
-static FAILED: AtomicBool = AtomicBool::new(false);
+pub(super) static EXPORTS: Exports = Exports::new();
 
 /// What is exported, and for what.
 pub(super) struct Target {
@@ -52,12 +49,12 @@ impl Target {
 /// Whether an export from the command line has failed because of the addon. The engine's exit code does not depend on
 /// the messages of export plugins.
 pub(crate) fn has_failed() -> bool {
-    FAILED.load(Ordering::Relaxed) && project::has_argument(|it| it.starts_with("--export-"))
+    EXPORTS.has_failed() && project::has_argument(|it| it.starts_with("--export-"))
 }
 
 /// Decides what is renamed, and shows why nothing is where something could be.
 pub(super) fn start(target: &Target, features: &[GString], path: &str) {
-    *current() = None;
+    EXPORTS.start(Begun::default());
     let Some(addon) = addon() else {
         return;
     };
@@ -74,32 +71,17 @@ pub(super) fn start(target: &Target, features: &[GString], path: &str) {
     } else {
         None
     };
-    let Begun { run, warning } = begin(export, &addon, reach, lacking.as_ref(), changed);
+    let warning = EXPORTS.start(begin(export, &addon, reach, lacking.as_ref(), changed));
     for message in warning.iter().chain(&denied) {
         target.show(message);
     }
-    *current() = run;
-}
-
-/// The renamed text of a file, if the plugin at that place adds it.
-pub(super) fn offer(place: Place, path: &str) -> Option<String> {
-    current().as_mut()?.offer(place, path)
 }
 
 /// Checks the game.
 pub(super) fn end(target: &Target) {
-    let Some(run) = current().take() else {
-        return;
-    };
-    let finish = run.finish(&GodotEditor);
-    for message in &finish.messages {
+    for message in &EXPORTS.finish(&GodotEditor) {
         target.show(message);
     }
-    FAILED.fetch_or(finish.has_failed, Ordering::Relaxed);
-}
-
-fn current() -> MutexGuard<'static, Option<Run>> {
-    RUN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The path of the file that the engine loads the addon by, `res://…`.
