@@ -7,6 +7,8 @@ use anyhow::Result;
 use clap::{CommandFactory, Parser, Subcommand};
 
 mod bench;
+#[allow(dead_code)]
+mod cache;
 mod certificates;
 mod check;
 mod demo;
@@ -21,6 +23,8 @@ mod library;
 mod network;
 mod openssl;
 mod package;
+#[allow(dead_code)]
+mod platform;
 mod process;
 mod project;
 mod sanitize;
@@ -62,6 +66,9 @@ enum Command {
     Test {
         /// Run only what has one of these texts in its name
         filters: Vec<String>,
+        /// Run what can be run of another platform, in an emulator
+        #[arg(long)]
+        platform: Option<test::Emulated>,
     },
     /// Measure the addon against the engine's own classes
     Bench(bench::Options),
@@ -93,7 +100,7 @@ enum Command {
     /// Print which OpenSSL is compiled in, and whether the registry has a newer one
     Openssl,
     /// Pack the addon as users get it into dist/
-    Package,
+    Package(package::Options),
 }
 
 #[derive(clap::Args)]
@@ -136,7 +143,10 @@ fn run(command: Command) -> Result<ExitCode> {
             process::become_program(command)
         }
         Command::Demo(options) => demo::run(options.profile()),
-        Command::Test { filters } => test::run(&filters),
+        Command::Test { filters, platform } => match platform {
+            None => test::run(&filters),
+            Some(platform) => platform.run(&filters),
+        },
         Command::Bench(options) => bench::run(&options),
         Command::Soak { minutes, seed } => soak::run(minutes, seed),
         Command::Flood {
@@ -147,13 +157,14 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Sanitize => sanitize::run(),
         Command::Deny => deny::run(),
         Command::Openssl => openssl::run(),
-        Command::Package => package::run(),
+        Command::Package(options) => package::run(&options),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::platform::Platform;
 
     fn read(line: &str) -> Option<Command> {
         let words = std::iter::once("xtask").chain(line.split(' '));
@@ -196,6 +207,20 @@ mod tests {
     }
 
     #[test]
+    fn platforms_are_chosen_by_name() {
+        let Some(Command::Package(options)) = read("package --only linux-arm64,macos") else {
+            panic!("not read");
+        };
+        assert_eq!(options.only, [Platform::LinuxArm64, Platform::Macos]);
+        let Some(Command::Test { filters, platform }) = read("test dtls --platform linux-arm64")
+        else {
+            panic!("not read");
+        };
+        assert_eq!(filters, ["dtls"]);
+        assert_eq!(platform, Some(test::Emulated::LinuxArm64));
+    }
+
+    #[test]
     fn what_no_command_takes_is_refused() {
         for line in [
             "frobnicate",
@@ -206,6 +231,10 @@ mod tests {
             "soak 2",
             "flood --hellos 0",
             "package --fast",
+            "package --only amiga",
+            "package --only",
+            "package --all --only macos",
+            "test --platform macos",
         ] {
             assert!(read(line).is_none(), "{line}");
         }

@@ -1,12 +1,12 @@
 //! The folder that holds Debian's Godot, unpacked once for all working trees of this user.
 
-use std::fs::{self, File, TryLockError};
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
 use super::{apt, patch};
-use crate::{files, workspace};
+use crate::{cache, workspace};
 
 /// Raise this when other packages are needed or the tree is prepared differently: a new tree is then made.
 const LAYOUT: u32 = 1;
@@ -60,7 +60,7 @@ pub(crate) fn release_template() -> Result<PathBuf> {
     let tree = Tree::new(&folder()?);
     let template = tree.root().join("usr/bin").join(TEMPLATE);
     if !tree.has_template() {
-        let _lock = lock(&tree.folder.join("lock"))?;
+        let _lock = cache::lock(&tree.folder.join("lock"))?;
         if !tree.has_template() {
             tree.add_template()?;
         }
@@ -73,27 +73,7 @@ fn folder() -> Result<PathBuf> {
 }
 
 fn folder_of(what: &str) -> Result<PathBuf> {
-    let base = std::env::var_os("XDG_CACHE_HOME")
-        .map(PathBuf::from)
-        .filter(|path| path.is_absolute())
-        .or_else(|| std::env::home_dir().map(|home| home.join(".cache")))
-        .context("there is no home folder to keep Godot in; set XDG_CACHE_HOME")?;
-    let name = format!("{what}-{}-{LAYOUT}", apt::RELEASE);
-    Ok(base.join("openssl-dtls-godot").join(name))
-}
-
-/// Takes the lock, or waits for it. The system frees it when the process that holds it ends.
-fn lock(path: &Path) -> Result<File> {
-    let file = File::create(path).with_context(|| format!("{} cannot be made", path.display()))?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            workspace::step("Waiting for another process that is fetching Godot");
-            file.lock()?;
-        }
-        Err(TryLockError::Error(error)) => return Err(error.into()),
-    }
-    Ok(file)
+    cache::folder(&format!("{what}-{}-{LAYOUT}", apt::RELEASE))
 }
 
 struct Tree {
@@ -129,7 +109,7 @@ impl Tree {
         apt::check_system()?;
         fs::create_dir_all(&self.folder)
             .with_context(|| format!("{} cannot be made", self.folder.display()))?;
-        let _lock = lock(&self.folder.join("lock"))?;
+        let _lock = cache::lock(&self.folder.join("lock"))?;
         if self.is_ready() {
             return Ok(());
         }
@@ -138,25 +118,13 @@ impl Tree {
 
     /// The programs contain the tree's path, so a tree that was moved is not ready.
     fn is_ready(&self) -> bool {
-        self.is_marked(&self.marker())
+        cache::is_marked(&self.marker(), &self.root())
     }
 
     fn has_template(&self) -> bool {
         self.is_ready()
-            && self.is_marked(&self.template_marker())
+            && cache::is_marked(&self.template_marker(), &self.root())
             && self.root().join("usr/bin").join(TEMPLATE).is_file()
-    }
-
-    fn is_marked(&self, marker: &Path) -> bool {
-        fs::read_to_string(marker).is_ok_and(|place| Path::new(&place) == self.root())
-    }
-
-    fn mark(&self, marker: &Path) -> Result<()> {
-        let place = self.root();
-        let place = place
-            .to_str()
-            .context("the cache folder's name is not UTF-8")?;
-        files::write(marker, place.as_bytes(), files::Access::Usual)
     }
 
     fn add_template(&self) -> Result<()> {
@@ -167,7 +135,7 @@ impl Tree {
         patch::make_independent(&self.root(), &[TEMPLATE])?;
         patch::verify_libraries(&self.root(), &[TEMPLATE])
             .with_context(|| format!("remove {} and try again", self.folder.display()))?;
-        self.mark(&self.template_marker())?;
+        cache::mark(&self.template_marker(), &self.root())?;
         fs::remove_dir_all(downloads)?;
         Ok(())
     }
@@ -203,7 +171,7 @@ impl Tree {
 
     /// What is unpacked has been verified.
     fn finish(&self) -> Result<()> {
-        self.mark(&self.marker())?;
+        cache::mark(&self.marker(), &self.root())?;
         fs::remove_dir_all(self.downloads())?;
         Ok(())
     }
@@ -229,16 +197,5 @@ mod tests {
         let moved = Tree::new(&folder.path().join("two"));
         fs::rename(&tree.folder, &moved.folder).unwrap();
         assert!(!moved.is_ready());
-    }
-
-    #[test]
-    fn a_lock_is_free_again_when_its_file_is_closed() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("lock");
-        let first = lock(&path).unwrap();
-        let other = File::create(&path).unwrap();
-        assert!(matches!(other.try_lock(), Err(TryLockError::WouldBlock)));
-        drop(first);
-        assert!(other.try_lock().is_ok());
     }
 }

@@ -13,6 +13,7 @@ use zip::{CompressionMethod, ZipWriter};
 
 use crate::files::{self, Access};
 use crate::library::{self, Profile};
+use crate::platform::Platform;
 use crate::workspace;
 
 mod notices;
@@ -28,8 +29,23 @@ const OWN_FILES: &[&str] = &[
     "openssl_dtls.gdextension",
 ];
 
+/// What the package holds beside the addon's own files.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// Build and pack the libraries of all platforms
+    #[arg(long, conflicts_with = "only")]
+    pub(crate) all: bool,
+    /// Build and pack the libraries of these platforms
+    #[arg(long, value_name = "PLATFORM", value_delimiter = ',')]
+    pub(crate) only: Vec<Platform>,
+}
+
 /// Packs the addon into `dist`.
-pub(crate) fn run() -> Result<ExitCode> {
+pub(crate) fn run(options: &Options) -> Result<ExitCode> {
+    ensure!(
+        !options.all && options.only.is_empty(),
+        "other platforms are not there yet"
+    );
     let archive = make(&workspace::root().join("dist"))?;
     println!("{}", archive.display());
     Ok(ExitCode::SUCCESS)
@@ -42,7 +58,7 @@ pub(crate) fn make(folder: &Path) -> Result<PathBuf> {
     workspace::step("Packing");
     let mut contents = vec![
         (
-            format!("bin/{}", library::file_name()?),
+            format!("bin/{}", Platform::host()?.file_name()),
             fs::read(&library).with_context(|| format!("{} cannot be read", library.display()))?,
         ),
         (

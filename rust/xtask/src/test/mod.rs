@@ -7,15 +7,36 @@ use anyhow::Result;
 use crate::environment::{Context, prepare};
 use crate::{library, workspace};
 
+mod linux_arm64;
 mod rust;
 mod scenarios;
 mod short_fuzz;
 mod suites;
 mod tally;
+mod windows;
 
 use scenarios::Scenario;
 use suites::Suite;
 use tally::Tally;
+
+/// A platform whose tests run in an emulator on Linux.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
+pub(crate) enum Emulated {
+    /// Windows on x86-64, by Wine
+    Windows,
+    /// Linux on 64-bit ARM, by QEMU
+    LinuxArm64,
+}
+
+impl Emulated {
+    /// Runs those of its tests whose names contain one of the filters, or all.
+    pub(crate) fn run(self, filters: &[String]) -> Result<ExitCode> {
+        match self {
+            Self::Windows => windows::run(filters),
+            Self::LinuxArm64 => linux_arm64::run(filters),
+        }
+    }
+}
 
 /// Runs the tests whose names contain one of the filters, or all.
 pub(crate) fn run(filters: &[String]) -> Result<ExitCode> {

@@ -11,7 +11,8 @@ use zip::ZipArchive;
 
 use super::Context;
 use super::kinds::{self, Classes};
-use crate::{files, godot, library, package, process, workspace};
+use crate::platform::Platform;
+use crate::{files, godot, package, process, workspace};
 
 /// Scripts that name the engine's classes run on OpenSSL, also with another OpenSSL in the process. The library exports
 /// only its entry point.
@@ -27,7 +28,7 @@ pub(crate) fn in_an_empty_project(context: &Context) -> Result<()> {
         fs::copy(source.join(file), project.join(file))?;
     }
     let mut archive = ZipArchive::new(fs::File::open(archive)?)?;
-    let library = format!("bin/{}", library::file_name()?);
+    let library = format!("bin/{}", Platform::host()?.file_name());
     let expected = [
         "LICENSE",
         "README.md",
