@@ -5,12 +5,13 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use crate::documented_pair::{DOCUMENTED_PORT, DocumentedPair, Ending, Session};
+use crate::platform::build;
 use crate::project::Headless;
 use crate::{certificates, library, workspace};
 
 /// Fails unless both print their messages and report OpenSSL.
 pub(crate) fn run(profile: library::Profile) -> Result<ExitCode> {
-    library::build(profile)?;
+    build::for_this_machine(profile)?;
     let godot = Headless::new()?;
     let project = workspace::godot_project();
     certificates::provide_demo(&project)?;

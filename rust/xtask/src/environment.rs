@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 
+use crate::platform::build;
 use crate::project::Headless;
 use crate::{certificates, library, workspace};
 
@@ -13,7 +14,7 @@ pub(crate) struct Context {
 
 /// Builds the addon, makes certificates and imports godot_project.
 pub(crate) fn prepare(profile: library::Profile) -> Result<Context> {
-    library::build(profile)?;
+    build::for_this_machine(profile)?;
     let godot = Headless::new()?;
     let project = workspace::godot_project();
     certificates::provide_demo(&project)?;

@@ -13,6 +13,8 @@ pub(crate) enum Access {
     Usual,
     /// The owner alone (mode 0600).
     OwnerOnly,
+    /// A program that all may run (mode 0755).
+    Program,
 }
 
 /// Writes beside `path` and renames into place: a reader sees the old file or the new one.
@@ -42,8 +44,10 @@ fn place(
             .prefix(".writing-")
             .tempfile_in(folder)?;
         fill(file.as_file_mut())?;
-        if access == Access::Usual {
-            readable_by_all(file.as_file())?;
+        match access {
+            Access::Usual => set_mode(file.as_file(), 0o644)?,
+            Access::Program => set_mode(file.as_file(), 0o755)?,
+            Access::OwnerOnly => {}
         }
         file.persist(path)?;
         Ok(())
@@ -52,13 +56,13 @@ fn place(
 }
 
 #[cfg(unix)]
-fn readable_by_all(file: &fs::File) -> std::io::Result<()> {
+fn set_mode(file: &fs::File, mode: u32) -> std::io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
-    file.set_permissions(fs::Permissions::from_mode(0o644))
+    file.set_permissions(fs::Permissions::from_mode(mode))
 }
 
 #[cfg(not(unix))]
-fn readable_by_all(_: &fs::File) -> std::io::Result<()> {
+fn set_mode(_: &fs::File, _: u32) -> std::io::Result<()> {
     Ok(())
 }
 

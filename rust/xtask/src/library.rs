@@ -1,4 +1,4 @@
-//! Building the addon's library and putting it where the .gdextension file looks for it.
+//! Calls of cargo that build the addon's library and programs of this workspace.
 
 use std::io::BufRead;
 use std::path::{Path, PathBuf};
@@ -6,10 +6,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-use crate::platform::Platform;
-use crate::{files, workspace};
-
-mod build_paths;
+use crate::workspace;
 
 /// The addon's package, and the stem of its library's name.
 pub(crate) const PACKAGE: &str = "openssl_dtls";
@@ -21,22 +18,6 @@ pub(crate) enum Profile {
     Debug,
     /// What users get.
     Release,
-}
-
-/// Builds the addon for this machine and copies the library into `addons/openssl_dtls/bin`; the result is its path.
-///
-/// Programs that have the old library loaded keep it.
-pub(crate) fn build(profile: Profile) -> Result<PathBuf> {
-    workspace::step(match profile {
-        Profile::Debug => "Building the addon",
-        Profile::Release => "Building the addon (release)",
-    });
-    let built = compile(profile)?;
-    let placed = workspace::addon()
-        .join("bin")
-        .join(Platform::host()?.file_name());
-    files::copy(&built, &placed)?;
-    Ok(placed)
 }
 
 /// The cargo that runs this program, else the one on PATH.
@@ -66,24 +47,15 @@ pub(crate) fn host() -> Result<String> {
         .context("cargo does not print this machine's target triple")
 }
 
-/// Builds the addon for this machine; the result is where cargo put the library.
-pub(crate) fn compile(profile: Profile) -> Result<PathBuf> {
-    let mut command = cargo();
-    command.args(["build", "--package", PACKAGE]);
-    if profile == Profile::Release {
-        command.arg("--release");
-        build_paths::keep_out(&mut command);
-    }
+/// Builds the addon with a prepared `cargo build`; the result is where cargo put the library.
+pub(crate) fn compile_with(mut command: Command) -> Result<PathBuf> {
+    command.args(["--package", PACKAGE]);
     let mut library = None;
     follow_build(command, |message| {
         library = built_library(message).or(library.take());
     })
     .context("the addon")?;
-    let library = library.context("cargo built the addon, but named no library")?;
-    if profile == Profile::Release {
-        build_paths::check(&library)?;
-    }
-    Ok(library)
+    library.context("cargo built the addon, but named no library")
 }
 
 /// Builds a program of a package of ours, in the profile of the tests; the result is where cargo put it.
@@ -128,14 +100,13 @@ fn built_library(message: &serde_json::Value) -> Option<PathBuf> {
     if message["reason"] != "compiler-artifact" || message["target"]["name"] != PACKAGE {
         return None;
     }
-    let mut files = message["filenames"]
-        .as_array()?
-        .iter()
-        .filter_map(|name| name.as_str());
-    let ending = std::env::consts::DLL_EXTENSION;
-    files
-        .find(|file| Path::new(file).extension().is_some_and(|own| own == ending))
-        .map(PathBuf::from)
+    let files = message["filenames"].as_array()?;
+    let mut files = files.iter().filter_map(|name| name.as_str().map(Path::new));
+    let is_library = |file: &&Path| {
+        let ending = file.extension().unwrap_or_default();
+        ["so", "dll", "dylib"].iter().any(|own| ending == *own)
+    };
+    files.find(is_library).map(PathBuf::from)
 }
 
 #[cfg(test)]
@@ -144,16 +115,18 @@ mod tests {
 
     #[test]
     fn the_library_is_found_among_cargos_messages() {
-        let library = format!(
-            "/t/debug/libopenssl_dtls.{}",
-            std::env::consts::DLL_EXTENSION
-        );
-        let message = serde_json::json!({
-            "reason": "compiler-artifact",
-            "target": { "name": PACKAGE, "kind": ["cdylib"] },
-            "filenames": ["/t/debug/other.rlib", library],
-        });
-        assert_eq!(built_library(&message), Some(PathBuf::from(library)));
+        for library in [
+            "libopenssl_dtls.so",
+            "openssl_dtls.dll",
+            "libopenssl_dtls.dylib",
+        ] {
+            let message = serde_json::json!({
+                "reason": "compiler-artifact",
+                "target": { "name": PACKAGE, "kind": ["cdylib"] },
+                "filenames": ["/t/libopenssl_dtls.dll.a", "/t/openssl_dtls.pdb", format!("/t/{library}")],
+            });
+            assert_eq!(built_library(&message), Some(Path::new("/t").join(library)));
+        }
         let end = serde_json::json!({ "reason": "build-finished", "success": true });
         assert_eq!(built_library(&end), None);
     }

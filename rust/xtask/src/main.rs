@@ -7,7 +7,6 @@ use anyhow::Result;
 use clap::{CommandFactory, Parser, Subcommand};
 
 mod bench;
-#[allow(dead_code)]
 mod cache;
 mod certificates;
 mod check;
@@ -23,7 +22,6 @@ mod library;
 mod network;
 mod openssl;
 mod package;
-#[allow(dead_code)]
 mod platform;
 mod process;
 mod project;
@@ -134,7 +132,10 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<ExitCode> {
     match command {
         Command::Build(options) => {
-            println!("{}", library::build(options.profile())?.display());
+            println!(
+                "{}",
+                platform::build::for_this_machine(options.profile())?.display()
+            );
             Ok(ExitCode::SUCCESS)
         }
         Command::Godot { arguments } => {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Result, bail, ensure};
 
 use crate::files::{self, Access};
+use crate::platform::build;
 use crate::process::raise_file_limit;
 use crate::project::Headless;
 use crate::{certificates, check, library, process, workspace};
@@ -37,7 +38,7 @@ pub(crate) struct Options {
 
 /// Builds the release library, measures, and prints a table; fails if a sample could not be taken.
 pub(crate) fn run(options: &Options) -> Result<ExitCode> {
-    library::build(library::Profile::Release)?;
+    build::for_this_machine(library::Profile::Release)?;
     let mut baseline = Baseline::build()?;
     let godot = Headless::new()?;
     let project = workspace::godot_project();

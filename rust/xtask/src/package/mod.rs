@@ -12,22 +12,21 @@ use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
 use crate::files::{self, Access};
-use crate::library::{self, Profile};
-use crate::platform::Platform;
+use crate::platform::toolchain::NDK;
+use crate::platform::{Platform, build, inspect};
 use crate::workspace;
 
+mod gdextension;
 mod notices;
 
 /// The addon's path in the archive, which is unpacked into a project's folder.
 const FOLDER: &str = "addons/openssl_dtls";
 
 /// The files of `addons/openssl_dtls` that are packed as they are.
-const OWN_FILES: &[&str] = &[
-    "LICENSE",
-    "README.md",
-    "convert.gd",
-    "openssl_dtls.gdextension",
-];
+const OWN_FILES: &[&str] = &["LICENSE", "README.md", "convert.gd"];
+
+/// What tells Godot where the libraries are.
+const EXTENSION: &str = "openssl_dtls.gdextension";
 
 /// What the package holds beside the addon's own files.
 #[derive(clap::Args)]
@@ -40,38 +39,75 @@ pub(crate) struct Options {
     pub(crate) only: Vec<Platform>,
 }
 
+impl Options {
+    /// The platforms to build, and those that cannot be built here.
+    fn platforms(&self) -> Result<(Vec<Platform>, Vec<Platform>)> {
+        let mut platforms = self.only.clone();
+        if self.all {
+            let has_ndk = std::env::var_os(NDK).is_some_and(|home| !home.is_empty());
+            return Ok(Platform::ALL
+                .into_iter()
+                .partition(|platform| has_ndk || !platform.needs_ndk()));
+        }
+        if platforms.is_empty() {
+            platforms.push(Platform::host()?);
+        }
+        platforms.sort();
+        platforms.dedup();
+        Ok((platforms, Vec::new()))
+    }
+}
+
 /// Packs the addon into `dist`.
 pub(crate) fn run(options: &Options) -> Result<ExitCode> {
-    ensure!(
-        !options.all && options.only.is_empty(),
-        "other platforms are not there yet"
-    );
-    let archive = make(&workspace::root().join("dist"))?;
+    let (platforms, left_out) = options.platforms()?;
+    for platform in &left_out {
+        workspace::step(&format!(
+            "Without {platform}: {NDK} does not name an Android NDK"
+        ));
+    }
+    let mut libraries = Vec::new();
+    for platform in platforms {
+        libraries.push((platform, build::release(platform)?));
+    }
+    let archive = make(&workspace::root().join("dist"), &libraries)?;
+    println!("{:<16} {:>9}  needs", "platform", "bytes");
+    for (platform, library) in &libraries {
+        let needs = inspect::needs(library)?;
+        println!("{:<16} {:>9}  {needs}", platform.to_string(), library.len());
+    }
+    for platform in left_out {
+        println!(
+            "{:<16} {:>9}  left out, {NDK} is not set",
+            platform.to_string(),
+            "-"
+        );
+    }
     println!("{}", archive.display());
     Ok(ExitCode::SUCCESS)
 }
 
-/// Builds the library for this machine and packs the addon; the result is the archive's path.
-pub(crate) fn make(folder: &Path) -> Result<PathBuf> {
-    workspace::step("Building the addon (release)");
-    let library = library::compile(Profile::Release)?;
+/// Packs the addon with these libraries; the result is the archive's path.
+pub(crate) fn make(folder: &Path, libraries: &[(Platform, Vec<u8>)]) -> Result<PathBuf> {
     workspace::step("Packing");
-    let mut contents = vec![
-        (
-            format!("bin/{}", Platform::host()?.file_name()),
-            fs::read(&library).with_context(|| format!("{} cannot be read", library.display()))?,
-        ),
-        (
-            "THIRD_PARTY.txt".to_owned(),
-            notices::collect()?.into_bytes(),
-        ),
-    ];
-    for name in OWN_FILES {
-        let path = workspace::addon().join(name);
-        let bytes =
-            fs::read(&path).with_context(|| format!("{} cannot be read", path.display()))?;
-        contents.push(((*name).to_owned(), bytes));
+    let platforms: Vec<Platform> = libraries.iter().map(|(platform, _)| *platform).collect();
+    let mut contents = vec![(
+        "THIRD_PARTY.txt".to_owned(),
+        notices::collect(&platforms)?.into_bytes(),
+    )];
+    for (platform, library) in libraries {
+        contents.push((format!("bin/{}", platform.file_name()), library.clone()));
     }
+    let read = |name: &str| {
+        let path = workspace::addon().join(name);
+        fs::read(&path).with_context(|| format!("{} cannot be read", path.display()))
+    };
+    for name in OWN_FILES {
+        contents.push(((*name).to_owned(), read(name)?));
+    }
+    let extension = String::from_utf8(read(EXTENSION)?)?;
+    let extension = gdextension::for_package(&extension, &platforms)?;
+    contents.push((EXTENSION.to_owned(), extension.into_bytes()));
     contents.sort();
     let archive = folder.join(format!("openssl_dtls-{}.zip", env!("CARGO_PKG_VERSION")));
     files::write(&archive, &pack(&contents)?, Access::Usual)?;

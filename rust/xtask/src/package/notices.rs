@@ -10,6 +10,7 @@ use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
 use crate::library::{self, cargo};
+use crate::platform::Platform;
 
 /// The package with OpenSSL's sources, a build dependency.
 const OPENSSL: &str = "openssl-src";
@@ -27,9 +28,9 @@ const LICENCE_FILES: &[&str] = &[
 const RULE: &str =
     "================================================================================";
 
-/// One text with everything, each licence once.
-pub(crate) fn collect() -> Result<String> {
-    let metadata = metadata()?;
+/// One text with everything in the libraries of these platforms, each licence once.
+pub(crate) fn collect(platforms: &[Platform]) -> Result<String> {
+    let metadata = metadata(platforms)?;
     let mut text = "OpenSSL DTLS for Godot contains the following works of others.\n".to_owned();
     let openssl = package(&metadata, OPENSSL)?;
     let licence = openssl.folder.join("openssl/LICENSE.txt");
@@ -143,10 +144,13 @@ impl Package {
     }
 }
 
-/// `cargo metadata` for this machine's target.
-fn metadata() -> Result<Value> {
-    let host = library::host()?;
-    let json = cargo_output(&["metadata", "--format-version=1", "--filter-platform", &host])?;
+/// `cargo metadata` for the platforms' targets.
+fn metadata(platforms: &[Platform]) -> Result<Value> {
+    let mut arguments = vec!["metadata", "--format-version=1"];
+    for target in platforms.iter().flat_map(|platform| platform.targets()) {
+        arguments.extend(["--filter-platform", target]);
+    }
+    let json = cargo_output(&arguments)?;
     serde_json::from_slice(&json).context("cargo metadata gave no JSON")
 }
 
@@ -230,7 +234,7 @@ mod tests {
 
     #[test]
     fn everything_in_the_library_is_named_and_what_only_builds_it_is_not() {
-        let text = collect().expect("the notices can be collected");
+        let text = collect(&[Platform::LinuxX86_64]).expect("the notices can be collected");
         for part in [
             "\nOpenSSL 4.",
             "Apache License",
@@ -244,5 +248,13 @@ mod tests {
         for part in ["\nproptest ", "\nanyhow ", "\nzip "] {
             assert!(!text.contains(part), "{part}");
         }
+    }
+
+    #[test]
+    fn the_crates_of_every_platform_are_named() {
+        let linux = collect(&[Platform::LinuxX86_64]).unwrap();
+        let windows = collect(&[Platform::LinuxX86_64, Platform::WindowsX86_64]).unwrap();
+        assert!(!linux.contains("\nwindows-sys "));
+        assert!(windows.contains("\nwindows-sys "));
     }
 }

@@ -7,7 +7,11 @@ use clap::ValueEnum;
 
 use crate::library::PACKAGE;
 
+pub(crate) mod build;
+mod build_paths;
+pub(crate) mod inspect;
 pub(crate) mod toolchain;
+mod universal;
 
 /// A platform that has a library of its own.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, ValueEnum)]
@@ -85,6 +89,11 @@ impl Platform {
             }
         };
         format!("{prefix}{PACKAGE}.{}.{ending}", self.key())
+    }
+
+    /// Whether it is built with the Android NDK.
+    pub(crate) fn needs_ndk(self) -> bool {
+        matches!(self, Self::AndroidArm64 | Self::AndroidX86_64)
     }
 
     /// The Rust targets whose libraries it is made of.

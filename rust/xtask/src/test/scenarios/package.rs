@@ -11,14 +11,17 @@ use zip::ZipArchive;
 
 use super::Context;
 use super::kinds::{self, Classes};
-use crate::platform::Platform;
+use crate::platform::{Platform, build};
 use crate::{files, godot, package, process, workspace};
 
 /// Scripts that name the engine's classes run on OpenSSL, also with another OpenSSL in the process. The library exports
 /// only its entry point.
 pub(crate) fn in_an_empty_project(context: &Context) -> Result<()> {
     let home = tempfile::tempdir()?;
-    let archive = package::make(home.path())?;
+    let host = Platform::host()?;
+    workspace::step("Building the addon (release)");
+    let library = fs::read(build::plain(&["--release"])?)?;
+    let archive = package::make(home.path(), &[(host, library)])?;
     let project = home.path().join("project");
     let source = workspace::godot_project();
     files::copy_folder(&source.join("fixtures/every_kind"), &project, &|name| {
@@ -28,7 +31,7 @@ pub(crate) fn in_an_empty_project(context: &Context) -> Result<()> {
         fs::copy(source.join(file), project.join(file))?;
     }
     let mut archive = ZipArchive::new(fs::File::open(archive)?)?;
-    let library = format!("bin/{}", Platform::host()?.file_name());
+    let library = format!("bin/{}", host.file_name());
     let expected = [
         "LICENSE",
         "README.md",

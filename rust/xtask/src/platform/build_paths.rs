@@ -5,19 +5,17 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
-
-use anyhow::{Context, Result, ensure};
 
 use crate::workspace;
 
 /// Where OpenSSL looks for modules, which it is built without. The default is a folder of the build.
 const MODULES: &str = "MODULESDIR=/usr/local/lib/ossl-modules";
 
-/// Sets up a build to replace this machine's paths with other names.
-pub(super) fn keep_out(command: &mut Command) {
-    let mut flags = rust_flags();
+/// Sets up a build to replace this machine's paths with other names, and gives rustc `flags` besides.
+pub(super) fn keep_out(command: &mut Command, flags: Vec<OsString>) {
+    let mut flags = [rust_flags(), flags].concat();
     flags.extend(renamed().into_iter().map(|(path, name)| {
         let mut flag = OsString::from("--remap-path-prefix=");
         flag.push(path);
@@ -78,20 +76,11 @@ fn target() -> Option<PathBuf> {
     std::path::absolute(set).ok()
 }
 
-/// Fails if a built library names a path of this machine.
-pub(super) fn check(library: &Path) -> Result<()> {
-    let bytes =
-        fs::read(library).with_context(|| format!("{} cannot be read", library.display()))?;
-    let paths: Vec<_> = renamed().into_iter().map(|(path, _)| path).collect();
-    let found = named_in(&bytes, &paths);
-    ensure!(
-        found.is_empty(),
-        "{} names paths of this machine (if OpenSSL was built before they were kept out: \
-         cargo clean --release --package openssl-sys):\n{}",
-        library.display(),
-        found.join("\n")
-    );
-    Ok(())
+/// The paths of this machine that a library names, and those below `folders`.
+pub(super) fn found_in(library: &[u8], folders: &[PathBuf]) -> Vec<String> {
+    let mut paths: Vec<_> = renamed().into_iter().map(|(path, _)| path).collect();
+    paths.extend_from_slice(folders);
+    named_in(library, &paths)
 }
 
 /// The texts of a program that begin with one of these paths, each once.
@@ -134,7 +123,7 @@ mod tests {
     #[test]
     fn the_workspace_and_the_registry_get_other_names() {
         let mut command = Command::new("cargo");
-        keep_out(&mut command);
+        keep_out(&mut command, vec!["-Copt".into()]);
         let flags = command
             .get_envs()
             .find_map(|(name, value)| (name == "CARGO_ENCODED_RUSTFLAGS").then_some(value?))
@@ -146,5 +135,6 @@ mod tests {
             root.display()
         )));
         assert!(flags.contains("=crates"), "{flags}");
+        assert!(flags.contains("-Copt"), "{flags}");
     }
 }

@@ -1,0 +1,162 @@
+//! What the library of each platform may export and need.
+
+use super::super::{Platform, toolchain};
+use super::{Facts, Format, Processor, Signature, Version};
+
+/// What Godot calls, and nothing else is visible: another OpenSSL in the process must not meet ours.
+const ENTRY: &str = "openssl_dtls_init";
+
+/// The size of a page on devices with Android 15 and newer.
+const ANDROID_PAGE: u64 = 16 * 1024;
+
+/// The libraries that are part of each system.
+const LINUX: &[&str] = &[
+    "ld-linux-aarch64.so.1",
+    "ld-linux-x86-64.so.2",
+    "libc.so.6",
+    "libdl.so.2",
+    "libm.so.6",
+    "libpthread.so.0",
+    "librt.so.1",
+];
+const ANDROID: &[&str] = &["libc.so", "libdl.so", "liblog.so", "libm.so"];
+const WINDOWS: &[&str] = &[
+    "advapi32.dll",
+    "bcrypt.dll",
+    "bcryptprimitives.dll",
+    "crypt32.dll",
+    "iphlpapi.dll",
+    "kernel32.dll",
+    "msvcrt.dll",
+    "ntdll.dll",
+    "user32.dll",
+    "userenv.dll",
+    "ws2_32.dll",
+];
+/// The C library of Windows 10 and newer, in parts.
+const WINDOWS_SETS: &str = "api-ms-win-";
+const MACOS: &[&str] = &["/usr/lib/libSystem.B.dylib"];
+
+pub(super) fn problems(platform: Platform, parts: &[Facts]) -> Vec<String> {
+    let (format, processors, libraries) = match platform {
+        Platform::LinuxX86_64 => (Format::Elf, &[Processor::X86_64][..], LINUX),
+        Platform::LinuxArm64 => (Format::Elf, &[Processor::Arm64][..], LINUX),
+        Platform::WindowsX86_64 => (Format::Pe, &[Processor::X86_64][..], WINDOWS),
+        Platform::WindowsArm64 => (Format::Pe, &[Processor::Arm64][..], WINDOWS),
+        Platform::Macos => (
+            Format::MachO,
+            &[Processor::X86_64, Processor::Arm64][..],
+            MACOS,
+        ),
+        Platform::AndroidArm64 => (Format::Elf, &[Processor::Arm64][..], ANDROID),
+        Platform::AndroidX86_64 => (Format::Elf, &[Processor::X86_64][..], ANDROID),
+    };
+    let mut problems = Vec::new();
+    let mut found: Vec<Processor> = parts.iter().map(|part| part.processor).collect();
+    found.sort();
+    if found != processors || parts.iter().any(|part| part.format != format) {
+        problems.push(format!("it is for {found:?}, not for {platform}"));
+    }
+    for part in parts {
+        let mut add = |problem: String| problems.push(format!("{problem} ({:?})", part.processor));
+        if part
+            .exports
+            .iter()
+            .map(|name| name.trim_start_matches('_'))
+            .ne([ENTRY])
+        {
+            let some = part.exports.iter().take(5).cloned().collect::<Vec<_>>();
+            let count = part.exports.len();
+            add(format!(
+                "it exports {count} names, not {ENTRY} alone: {}",
+                some.join(", ")
+            ));
+        }
+        for library in &part.libraries {
+            let is_set = format == Format::Pe && library.starts_with(WINDOWS_SETS);
+            if !libraries.contains(&&**library) && !is_set {
+                add(format!(
+                    "it needs {library}, which is no part of the system"
+                ));
+            }
+        }
+        match platform {
+            Platform::LinuxX86_64 | Platform::LinuxArm64 => {
+                let newest = version(toolchain::GLIBC);
+                if let Some(glibc) = part.glibc.filter(|glibc| *glibc > newest) {
+                    add(format!(
+                        "it needs glibc {}, not {}",
+                        text(glibc),
+                        toolchain::GLIBC
+                    ));
+                }
+            }
+            Platform::AndroidArm64 | Platform::AndroidX86_64 => {
+                if part
+                    .alignment
+                    .is_none_or(|alignment| alignment < ANDROID_PAGE)
+                {
+                    let found = part.alignment;
+                    add(format!(
+                        "its segments are aligned to {found:?}, not {ANDROID_PAGE}"
+                    ));
+                }
+            }
+            Platform::Macos => {
+                let allowed = minimum_macos(part.processor);
+                if part.macos.is_none_or(|needed| needed > allowed) {
+                    let needed = part.macos.map_or("an unknown version".to_owned(), text);
+                    add(format!("it needs macOS {needed}, not {}", text(allowed)));
+                }
+                match part.signature {
+                    Signature::Valid => {}
+                    Signature::Missing => add("it is not signed".to_owned()),
+                    Signature::Invalid => add("its signature is not valid".to_owned()),
+                }
+            }
+            Platform::WindowsX86_64 | Platform::WindowsArm64 => {}
+        }
+    }
+    problems
+}
+
+/// What the parts need, for people.
+pub(super) fn needs(parts: &[Facts]) -> String {
+    let part = |part: &Facts| match part.format {
+        Format::Elf => match part.glibc {
+            Some(glibc) => format!("glibc {}", text(glibc)),
+            None => "Android 5.0".to_owned(),
+        },
+        Format::Pe
+            if part
+                .libraries
+                .iter()
+                .any(|name| name.starts_with(WINDOWS_SETS)) =>
+        {
+            "Windows 10".to_owned()
+        }
+        Format::Pe => "Windows".to_owned(),
+        Format::MachO => {
+            let version = part.macos.map(text).unwrap_or_default();
+            format!("macOS {version} on {:?}", part.processor)
+        }
+    };
+    parts.iter().map(part).collect::<Vec<_>>().join(", ")
+}
+
+fn minimum_macos(processor: Processor) -> Version {
+    version(toolchain::minimum_macos(match processor {
+        Processor::Arm64 => "aarch64",
+        Processor::X86_64 => "x86_64",
+    }))
+}
+
+/// Reads `2.28`.
+fn version(text: &str) -> Version {
+    let (major, minor) = text.split_once('.').unwrap_or((text, "0"));
+    (major.parse().unwrap_or(0), minor.parse().unwrap_or(0))
+}
+
+fn text((major, minor): Version) -> String {
+    format!("{major}.{minor}")
+}
