@@ -1,5 +1,5 @@
-//! What cross-compiles for a target: zig as C compiler and linker, called by cargo-zigbuild, in a folder of the cache; for
-//! macOS the linker that comes with Rust; for Android the NDK.
+//! What cross-compiles for a target: zig as C compiler and linker, in a folder of the cache; for macOS the linker that
+//! comes with Rust; for Android the NDK.
 
 use std::ffi::OsString;
 use std::fs;
@@ -72,15 +72,14 @@ impl Toolchain {
     /// # Errors
     /// When a file of the cache cannot be written.
     pub(crate) fn cargo(&self, subcommand: &str) -> Result<Command> {
-        let mut command = match &self.tools {
-            Tools::Zig(zig) => zig.cargo(subcommand, self.target),
-            _ => library::cargo(),
-        };
-        if !matches!(self.tools, Tools::Zig(_)) {
-            command.args([subcommand, "--target", self.target]);
-        }
+        let mut command = library::cargo();
+        command.args([subcommand, "--target", self.target]);
         match &self.tools {
-            Tools::Zig(zig) => zig.compile_c(&mut command, self.target)?,
+            Tools::Zig(zig) => {
+                zig.compile_c(&mut command, self.target)?;
+                let linker = zig.linker(self.target)?;
+                command.env(cargo_variable(self.target, "LINKER"), linker);
+            }
             Tools::ZigAndLld(zig) => {
                 zig.compile_c(&mut command, self.target)?;
                 zig.set_sdk(&mut command)?;
@@ -172,23 +171,22 @@ impl Zig {
         self.folder.with_file_name("macos")
     }
 
-    /// cargo-zigbuild, which links with zig.
-    fn cargo(&self, subcommand: &str, target: &str) -> Command {
-        let mut command = Command::new(self.zigbuild());
-        command.current_dir(workspace::root());
-        command.arg(if subcommand == "build" {
-            "zigbuild"
-        } else {
-            subcommand
-        });
-        command.arg("--target");
-        command.arg(if target.contains("linux-gnu") {
-            format!("{target}.{GLIBC}")
-        } else {
-            target.to_owned()
-        });
-        command.env("CARGO", library::cargo().get_program());
-        command
+    /// A linker for rustc: zig, called by cargo-zigbuild, which leaves out the arguments that zig does not know.
+    ///
+    /// It also leaves out the list of a Windows library's exports where that is an option and no file; without the list,
+    /// all names are exported.
+    fn linker(&self, target: &str) -> Result<PathBuf> {
+        let script = format!(
+            "#!/bin/sh\nfor argument do\n  shift\n  case $argument in\n    \
+             -Wl,*/list.def) set -- \"$@\" \"${{argument#-Wl,}}\" ;;\n    \
+             *) set -- \"$@\" \"$argument\" ;;\n  esac\ndone\n\
+             exec '{}' zig cc -- -target {} -fno-sanitize=all \"$@\"\n",
+            self.zigbuild().display(),
+            zig_target(target)
+        );
+        let linker = self.wrappers().join(format!("zig-link-{target}"));
+        files::write(&linker, script.as_bytes(), Access::Program)?;
+        Ok(linker)
     }
 
     /// Has C code compiled by zig.
@@ -196,16 +194,21 @@ impl Zig {
     /// OpenSSL keeps its compiler's name in the library, so that is one on PATH, not a path of this machine.
     fn compile_c(&self, command: &mut Command, target: &str) -> Result<()> {
         let name = format!("zig-cc-{target}");
-        for (name, call) in [
-            (&*name, format!("cc -- -target {}", zig_target(target))),
-            ("zig-ar", "ar --".to_owned()),
-            ("zig-ranlib", "ranlib --".to_owned()),
+        // Rust's name of the target means nothing to zig. Without the other option, its debug mode's checks are compiled in.
+        let compile = format!(
+            "for argument do\n  shift\n  case $argument in\n    --target=*) ;;\n    \
+             *) set -- \"$@\" \"$argument\" ;;\n  esac\ndone\n\
+             exec '{}' cc -target {} -fno-sanitize=all \"$@\"",
+            self.zig().display(),
+            zig_target(target)
+        );
+        let call = |tool| format!("exec '{}' {tool} \"$@\"", self.zig().display());
+        for (name, script) in [
+            (&*name, compile),
+            ("zig-ar", call("ar")),
+            ("zig-ranlib", call("ranlib")),
         ] {
-            let zigbuild = self.zigbuild();
-            let script = format!(
-                "#!/bin/sh\nexec '{}' zig {call} \"$@\"\n",
-                zigbuild.display()
-            );
+            let script = format!("#!/bin/sh\n{script}\n");
             files::write(
                 &self.wrappers().join(name),
                 script.as_bytes(),
@@ -234,11 +237,15 @@ impl Zig {
     /// Gives the linker zig's description of macOS' libSystem, under all the names that it is linked by.
     fn set_sdk(&self, command: &mut Command) -> Result<()> {
         let darwin = self.folder.join("ziglang/lib/libc/darwin");
-        let system = fs::read(darwin.join("libSystem.tbd"))
+        let system = fs::read_to_string(darwin.join("libSystem.tbd"))
             .with_context(|| format!("{} has no libSystem.tbd", darwin.display()))?;
+        // It names the processors that macOS itself is compiled for, one of which LLD does not know.
+        let system = system
+            .replace("arm64e-", "arm64-")
+            .replace("arm64e.x1-", "arm64e-");
         for name in ["System", "c", "m"] {
             let stub = self.sdk().join(format!("lib{name}.tbd"));
-            files::write(&stub, &system, Access::Usual)?;
+            files::write(&stub, system.as_bytes(), Access::Usual)?;
         }
         // Rust's standard library asks for it and uses nothing of it.
         let iconv = "--- !tapi-tbd\ntbd-version: 4\ntargets: [ x86_64-macos, arm64-macos ]\n\

@@ -21,7 +21,9 @@ pub(super) fn read(file: &MachO<'_>, bytes: &[u8]) -> Result<Facts> {
         .into_iter()
         .map(|export| export.name)
         .collect();
-    let libraries = file.libs.iter().filter(|name| **name != "self");
+    // The parser counts the library itself, by both of its names.
+    let is_own = |name: &str| name == "self" || file.name == Some(name);
+    let libraries = file.libs.iter().filter(|name| !is_own(name));
     facts.libraries = libraries.map(ToString::to_string).collect();
     for command in &file.load_commands {
         match &command.command {

@@ -160,3 +160,152 @@ fn version(text: &str) -> Version {
 fn text((major, minor): Version) -> String {
     format!("{major}.{minor}")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A part that may be given to users.
+    fn good(platform: Platform, processor: Processor) -> Facts {
+        let mut facts = Facts::new(Format::Elf, processor);
+        facts.exports = vec![ENTRY.to_owned()];
+        let library = match platform {
+            Platform::LinuxX86_64 | Platform::LinuxArm64 => {
+                facts.glibc = Some((2, 28));
+                facts.alignment = Some(4096);
+                "libc.so.6"
+            }
+            Platform::AndroidArm64 | Platform::AndroidX86_64 => {
+                facts.alignment = Some(ANDROID_PAGE);
+                "libc.so"
+            }
+            Platform::WindowsX86_64 | Platform::WindowsArm64 => {
+                facts.format = Format::Pe;
+                "api-ms-win-crt-heap-l1-1-0.dll"
+            }
+            Platform::Macos => {
+                facts.format = Format::MachO;
+                facts.exports = vec![format!("_{ENTRY}")];
+                facts.macos = Some(minimum_macos(processor));
+                facts.signature = Signature::Valid;
+                "/usr/lib/libSystem.B.dylib"
+            }
+        };
+        facts.libraries.insert(library.to_owned());
+        facts
+    }
+
+    fn parts(platform: Platform) -> Vec<Facts> {
+        let processors: &[Processor] = match platform {
+            Platform::LinuxX86_64 | Platform::WindowsX86_64 | Platform::AndroidX86_64 => {
+                &[Processor::X86_64]
+            }
+            Platform::LinuxArm64 | Platform::WindowsArm64 | Platform::AndroidArm64 => {
+                &[Processor::Arm64]
+            }
+            Platform::Macos => &[Processor::Arm64, Processor::X86_64],
+        };
+        let part = |processor: &Processor| good(platform, *processor);
+        processors.iter().map(part).collect()
+    }
+
+    /// The problems of a library whose first part is changed.
+    fn changed(platform: Platform, change: impl FnOnce(&mut Facts)) -> Vec<String> {
+        let mut parts = parts(platform);
+        change(&mut parts[0]);
+        problems(platform, &parts)
+    }
+
+    #[test]
+    fn a_library_that_needs_only_its_system_may_be_given_to_users() {
+        for platform in Platform::ALL {
+            assert!(changed(platform, |_| {}).is_empty(), "{platform}");
+        }
+    }
+
+    #[test]
+    fn on_every_platform_the_entry_is_the_only_name_to_be_seen() {
+        for platform in Platform::ALL {
+            let more = changed(platform, |part| part.exports.push("SSL_new".to_owned()));
+            assert_eq!(more.len(), 1, "{platform}");
+            assert!(more[0].contains("exports 2 names"), "{}", more[0]);
+            let none = changed(platform, |part| part.exports.clear());
+            assert!(none[0].contains("exports 0 names"), "{}", none[0]);
+        }
+    }
+
+    #[test]
+    fn a_library_that_is_no_part_of_the_system_is_named() {
+        for (platform, library) in [
+            (Platform::LinuxX86_64, "libssl.so.3"),
+            (Platform::LinuxArm64, "libgcc_s.so.1"),
+            (Platform::WindowsX86_64, "libwinpthread-1.dll"),
+            (Platform::WindowsX86_64, "libgcc_s_seh-1.dll"),
+            (Platform::WindowsArm64, "vcruntime140.dll"),
+            (Platform::Macos, "/opt/homebrew/lib/libssl.3.dylib"),
+            (Platform::AndroidArm64, "libc++_shared.so"),
+            (Platform::AndroidX86_64, "libc.so.6"),
+        ] {
+            let found = changed(platform, |part| {
+                part.libraries.insert(library.to_owned());
+            });
+            assert_eq!(found.len(), 1, "{platform}: {found:?}");
+            assert!(
+                found[0].contains(&format!("needs {library},")),
+                "{}",
+                found[0]
+            );
+        }
+    }
+
+    #[test]
+    fn a_newer_glibc_is_refused() {
+        for platform in [Platform::LinuxX86_64, Platform::LinuxArm64] {
+            let found = changed(platform, |part| part.glibc = Some((2, 34)));
+            assert_eq!(found.len(), 1);
+            assert!(
+                found[0].contains("needs glibc 2.34, not 2.28"),
+                "{}",
+                found[0]
+            );
+        }
+    }
+
+    #[test]
+    fn android_needs_segments_at_pages_of_16_kb() {
+        for alignment in [None, Some(4096)] {
+            let found = changed(Platform::AndroidArm64, |part| part.alignment = alignment);
+            assert_eq!(found.len(), 1);
+            assert!(found[0].contains("not 16384"), "{}", found[0]);
+        }
+    }
+
+    #[test]
+    fn macos_needs_both_processors_an_old_minimum_and_valid_signatures() {
+        let one = problems(Platform::Macos, &parts(Platform::Macos)[..1]);
+        assert!(
+            one[0].contains("it is for [Arm64], not for macos"),
+            "{}",
+            one[0]
+        );
+        for version in [None, Some((12, 0))] {
+            let found = changed(Platform::Macos, |part| part.macos = version);
+            assert_eq!(found.len(), 1);
+            assert!(found[0].ends_with("not 11.0 (Arm64)"), "{}", found[0]);
+        }
+        for signature in [Signature::Missing, Signature::Invalid] {
+            let found = changed(Platform::Macos, |part| part.signature = signature);
+            assert_eq!(found.len(), 1, "{found:?}");
+        }
+    }
+
+    #[test]
+    fn another_platforms_library_is_refused() {
+        for platform in Platform::ALL {
+            for other in Platform::ALL {
+                let is_own = problems(platform, &parts(other)).is_empty();
+                assert_eq!(is_own, platform == other, "{other} as {platform}");
+            }
+        }
+    }
+}
