@@ -23,7 +23,13 @@ mod notices;
 const FOLDER: &str = "addons/openssl_dtls";
 
 /// The files of `addons/openssl_dtls` that are packed as they are.
-const OWN_FILES: &[&str] = &["LICENSE", "README.md", "convert.gd"];
+const OWN_FILES: &[&str] = &[
+    "LICENSE",
+    "README.md",
+    "convert.gd",
+    "icon/.gdignore",
+    "icon/icon.svg",
+];
 
 /// What tells Godot where the libraries are.
 const EXTENSION: &str = "openssl_dtls.gdextension";

@@ -38,6 +38,8 @@ pub(crate) fn in_an_empty_project(context: &Context) -> Result<()> {
         "THIRD_PARTY.txt",
         &library,
         "convert.gd",
+        "icon/.gdignore",
+        "icon/icon.svg",
         "openssl_dtls.gdextension",
     ];
     let expected: BTreeSet<String> = expected
