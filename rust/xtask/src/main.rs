@@ -1,6 +1,7 @@
 //! The project's own commands: `cargo xtask COMMAND`.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -36,9 +37,12 @@ mod workspace;
 #[command(
     name = "cargo xtask",
     bin_name = "cargo xtask",
-    after_help = "GODOT4_BIN names a Godot 4.4 or newer to use instead of the one on PATH."
+    after_help = "GODOT4_BIN names a Godot 4.4 or newer, too; --godot comes first."
 )]
 struct Cli {
+    /// Use this Godot, 4.4 or newer, and not the one that is found
+    #[arg(long, global = true, value_name = "PROGRAM")]
+    godot: Option<PathBuf>,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -119,11 +123,13 @@ impl BuildOptions {
 }
 
 fn main() -> ExitCode {
-    let Some(command) = Cli::parse().command else {
+    let cli = Cli::parse();
+    let Some(command) = cli.command else {
         println!("{}", Cli::command().render_help());
         return ExitCode::SUCCESS;
     };
-    run(command).unwrap_or_else(|error| {
+    let chosen = cli.godot.as_deref().map_or(Ok(()), godot::choose);
+    chosen.and_then(|()| run(command)).unwrap_or_else(|error| {
         eprintln!("error: {error:#}");
         ExitCode::FAILURE
     })
@@ -189,6 +195,18 @@ mod tests {
     }
 
     #[test]
+    fn a_godot_is_named_before_or_after_the_command() {
+        for line in ["test --godot /g typed", "--godot /g test typed"] {
+            let words = std::iter::once("xtask").chain(line.split(' '));
+            let cli = Cli::try_parse_from(words).expect(line);
+            assert_eq!(cli.godot, Some(PathBuf::from("/g")), "{line}");
+            assert!(
+                matches!(cli.command, Some(Command::Test { filters, .. }) if filters == ["typed"])
+            );
+        }
+    }
+
+    #[test]
     fn options_are_read_in_any_order() {
         assert!(matches!(
             read("soak --seed 7 --minutes 2"),
@@ -231,6 +249,7 @@ mod tests {
             "soak --minutes x",
             "soak 2",
             "flood --hellos 0",
+            "test --godot",
             "package --fast",
             "package --only amiga",
             "package --only",

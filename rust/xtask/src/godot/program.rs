@@ -66,6 +66,12 @@ impl Version {
             let mut parts = text.split('.');
             let major = parts.next()?.parse().ok()?;
             let minor = parts.next()?.parse().ok()?;
+            // Other programs print numbers alone.
+            let is_status =
+                |part: &str| part.starts_with(|first: char| first.is_ascii_alphabetic());
+            if !parts.any(is_status) {
+                return None;
+            }
             Some(Self {
                 major,
                 minor,
@@ -122,5 +128,6 @@ mod tests {
             "4.5.stable"
         );
         assert_eq!(parse("command not found"), None);
+        assert_eq!(parse("4.9.0"), None);
     }
 }
