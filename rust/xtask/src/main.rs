@@ -26,6 +26,7 @@ mod package;
 mod platform;
 mod process;
 mod project;
+mod release_notes;
 mod sanitize;
 mod soak;
 mod test;
@@ -99,6 +100,11 @@ enum Command {
     Sanitize,
     /// Check the licences, sources and known vulnerabilities of the crates we depend on
     Deny,
+    /// Print what CHANGELOG.md says of this version
+    ReleaseNotes {
+        /// The release's tag, which must be this version's
+        tag: String,
+    },
     /// Print which OpenSSL is compiled in, and whether the registry has a newer one
     Openssl,
     /// Pack the addon as users get it into dist/
@@ -163,6 +169,7 @@ fn run(command: Command) -> Result<ExitCode> {
         } => flood::run(hellos, addresses, rate),
         Command::Sanitize => sanitize::run(),
         Command::Deny => deny::run(),
+        Command::ReleaseNotes { tag } => release_notes::run(&tag),
         Command::Openssl => openssl::run(),
         Command::Package(options) => package::run(&options),
     }
