@@ -43,6 +43,9 @@ pub(crate) struct Options {
     /// Build and pack the libraries of these platforms
     #[arg(long, value_name = "PLATFORM", value_delimiter = ',')]
     pub(crate) only: Vec<Platform>,
+    /// Pack the libraries in this folder, which other packages brought, and build none
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["all", "only"])]
+    libraries: Option<PathBuf>,
 }
 
 impl Options {
@@ -72,10 +75,10 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
             "Without {platform}: {NDK} does not name an Android NDK"
         ));
     }
-    let mut libraries = Vec::new();
-    for platform in platforms {
-        libraries.push((platform, build::release(platform)?));
-    }
+    let libraries = match &options.libraries {
+        Some(folder) => read_libraries(folder)?,
+        None => build_libraries(&platforms)?,
+    };
     let archive = make(&workspace::root().join("dist"), &libraries)?;
     println!("{:<16} {:>9}  needs", "platform", "bytes");
     for (platform, library) in &libraries {
@@ -91,6 +94,39 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     }
     println!("{}", archive.display());
     Ok(ExitCode::SUCCESS)
+}
+
+fn build_libraries(platforms: &[Platform]) -> Result<Vec<(Platform, Vec<u8>)>> {
+    let libraries = platforms.iter();
+    libraries
+        .map(|platform| Ok((*platform, build::release(*platform)?)))
+        .collect()
+}
+
+/// The libraries in a folder by their names, each checked as one that is built here.
+fn read_libraries(folder: &Path) -> Result<Vec<(Platform, Vec<u8>)>> {
+    let mut libraries = Vec::new();
+    let entries = fs::read_dir(folder);
+    for entry in entries.with_context(|| format!("{} cannot be read", folder.display()))? {
+        let path = entry?.path();
+        let mut platforms = Platform::ALL.into_iter();
+        let platform = platforms
+            .find(|platform| path.file_name() == Some(platform.file_name().as_ref()))
+            .with_context(|| format!("{} is no platform's library", path.display()))?;
+        let library = fs::read(&path)?;
+        let problems = inspect::problems(platform, &library)
+            .with_context(|| format!("{} cannot be read", path.display()))?;
+        ensure!(
+            problems.is_empty(),
+            "{} cannot be given to users:\n{}",
+            path.display(),
+            problems.join("\n")
+        );
+        libraries.push((platform, library));
+    }
+    ensure!(!libraries.is_empty(), "{} is empty", folder.display());
+    libraries.sort();
+    Ok(libraries)
 }
 
 /// Packs the addon with these libraries; the result is the archive's path.
@@ -137,4 +173,25 @@ fn pack(contents: &[(String, Vec<u8>)]) -> Result<Vec<u8>> {
         writer.write_all(bytes)?;
     }
     Ok(writer.finish()?.into_inner())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_libraries_that_users_may_get_are_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = || format!("{:#}", read_libraries(folder.path()).unwrap_err());
+        assert!(error().ends_with("is empty"));
+        let library = folder.path().join(Platform::WindowsX86_64.file_name());
+        fs::write(&library, "MZ and no more").unwrap();
+        assert!(
+            error().contains("openssl_dtls.windows.x86_64.dll"),
+            "{}",
+            error()
+        );
+        fs::rename(&library, folder.path().join("notes.txt")).unwrap();
+        assert!(error().ends_with("notes.txt is no platform's library"));
+    }
 }

@@ -80,7 +80,7 @@ impl Facts {
 ///
 /// # Errors
 /// When it is no library.
-pub(super) fn problems(platform: Platform, library: &[u8]) -> Result<Vec<String>> {
+pub(crate) fn problems(platform: Platform, library: &[u8]) -> Result<Vec<String>> {
     Ok(rules::problems(platform, &read(library)?))
 }
 
