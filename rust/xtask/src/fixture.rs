@@ -57,6 +57,23 @@ impl Fixture {
         Ok(Self { folder })
     }
 
+    /// A project with that main script, and that many others of 5 KB without DTLS.
+    pub(crate) fn of_scripts(count: usize, main: &str) -> Result<Self> {
+        const SIZE: usize = 5_000;
+        let line = "\tvar table := { \"one\": 1, 'two': [1, 2, 3] } # and so on\n";
+        let script = format!(
+            "extends Node\n\n\nfunc step(delta: float) -> void:\n\tprint(delta)\n{}",
+            line.repeat(SIZE / line.len())
+        );
+        let project = Self::empty()?;
+        for number in 0..count {
+            let folder = project.path().join(format!("part_{}", number / 50));
+            fs::create_dir_all(&folder)?;
+            fs::write(folder.join(format!("script_{number}.gd")), &script)?;
+        }
+        project.with_main_script("Scripts", main)
+    }
+
     /// Makes the folder a project of that name whose main scene is one node with this script.
     pub(crate) fn with_main_script(self, name: &str, script: &str) -> Result<Self> {
         let write = |file: &str, text: &str| fs::write(self.path().join(file), text);

@@ -15,6 +15,7 @@ use crate::{certificates, check, library, process, workspace};
 mod baseline;
 mod plot;
 mod row;
+mod start_up;
 
 use baseline::Baseline;
 use row::Row;
@@ -34,10 +35,16 @@ pub(crate) struct Options {
     /// Also draw docs/charts
     #[arg(long)]
     plot: bool,
+    /// Measure what the addon costs a project without DTLS when it starts, and nothing else (Linux)
+    #[arg(long, conflicts_with_all = ["json", "full", "plot"])]
+    start_up: bool,
 }
 
 /// Builds the release library, measures, and prints a table; fails if a sample could not be taken.
 pub(crate) fn run(options: &Options) -> Result<ExitCode> {
+    if options.start_up {
+        return start_up::run();
+    }
     build::for_this_machine(library::Profile::Release)?;
     let mut baseline = Baseline::build()?;
     let godot = Headless::new()?;

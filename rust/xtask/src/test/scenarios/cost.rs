@@ -4,6 +4,7 @@
 //! quadratic time, not small regressions.
 
 use std::fs;
+use std::io::Write;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
@@ -12,9 +13,8 @@ use super::drop_in::turn_off;
 use super::{Context, kinds};
 use crate::fixture::Fixture;
 
+/// 10 MB in all.
 const SCRIPTS: usize = 2000;
-/// Bytes of each script: 10 MB in all.
-const SIZE: usize = 5_000;
 const ADDED_WITHOUT_DTLS: Duration = Duration::from_millis(1_500);
 const ADDED_WITH_DTLS: Duration = Duration::from_millis(3_000);
 
@@ -66,28 +66,16 @@ fn started(context: &Context, project: &Fixture) -> Result<Duration> {
 
 /// A project of many scripts, some of which use DTLS.
 fn project(users: usize) -> Result<Fixture> {
-    let project = Fixture::empty()?;
-    let line = "\tvar table := { \"one\": 1, 'two': [1, 2, 3] } # and so on\n";
-    let plain = format!(
-        "extends Node\n\n\nfunc step(delta: float) -> void:\n\tprint(delta)\n{}",
-        line.repeat(SIZE / line.len())
-    );
-    for number in 0..SCRIPTS {
-        let folder = project.path().join(format!("part_{}", number / 50));
-        fs::create_dir_all(&folder)?;
-        let uses = number % (SCRIPTS / 50) == 0 && number / (SCRIPTS / 50) < users;
-        let more = if uses {
-            "\n\nvar dtls := PacketPeerDTLS.new()\nvar udp: PacketPeerUDP\n"
-        } else {
-            ""
-        };
-        fs::write(
-            folder.join(format!("script_{number}.gd")),
-            format!("{plain}{more}"),
-        )?;
-    }
-    project.with_main_script(
-        "Big",
+    let project = Fixture::of_scripts(
+        SCRIPTS,
         "extends Node\nfunc _ready() -> void:\n\tprint(\"up\")\n\tget_tree().quit()\n",
-    )
+    )?;
+    for number in (0..SCRIPTS).step_by(SCRIPTS / 50).take(users) {
+        let folder = project.path().join(format!("part_{}", number / 50));
+        let mut script = fs::OpenOptions::new()
+            .append(true)
+            .open(folder.join(format!("script_{number}.gd")))?;
+        script.write_all(b"\n\nvar dtls := PacketPeerDTLS.new()\nvar udp: PacketPeerUDP\n")?;
+    }
+    Ok(project)
 }
