@@ -42,6 +42,7 @@ mod server;
 mod shared_connection;
 mod timeouts;
 mod transport;
+mod udp_peer;
 mod udp_transport;
 
 pub use acceptor::Acceptor;
@@ -60,3 +61,4 @@ pub use server::{Server, SetUpError};
 pub use shared_connection::{ConnectError, SharedConnection};
 pub use timeouts::{TimeoutError, Timeouts};
 pub use transport::{Break, ClientAddress, Received, Transport};
+pub use udp_peer::UdpPeer;
