@@ -122,7 +122,7 @@ impl OpenSslDtlsServer {
                         Error::ERR_ALREADY_IN_USE,
                         "the server is set up already: make a new DTLSServer for other options",
                     ),
-                    SetUpError::Config(error) => Refusal::parameter(error),
+                    SetUpError::Config(error) => error.into(),
                 })
             });
             let has_failed = set_up.is_err();

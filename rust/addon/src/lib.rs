@@ -3,12 +3,10 @@
 //! No OpenSSL type and no protocol here: connections and servers are `endpoint`'s, sessions `dtls`'s, sockets `udp`'s.
 
 mod address;
-mod class_reference;
 mod drop_in;
 mod dtls_server;
 mod ffi;
 mod is_class;
-mod logger;
 mod packet_peer_dtls;
 mod packet_peer_udp;
 mod refusal;
@@ -63,12 +61,12 @@ unsafe impl ExtensionLibrary for OpenSslDtls {
         match stage {
             InitStage::Scene => {
                 ffi::catch_panic::install_hook();
-                logger::install();
+                report::install_logger();
                 packet_peer_dtls::register_status();
                 drop_in::start();
             }
             InitStage::Editor => {
-                class_reference::complete();
+                status::add_to_class_reference();
                 drop_in::enter_editor();
             }
             _ => {}
@@ -79,7 +77,7 @@ unsafe impl ExtensionLibrary for OpenSslDtls {
         if stage == InitStage::Scene {
             drop_in::end();
             dtls_server::end_threads();
-            logger::print_waiting();
+            report::logged();
             tls::contexts::forget_all();
         }
     }

@@ -1,14 +1,13 @@
 //! The class `OpenSSLPacketPeerUDP`.
 
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::Arc;
 
-use endpoint::packet_memory;
+use endpoint::{UdpPeer, packet_memory};
 use godot::classes::{IPacketPeerExtension, PacketPeerExtension};
 use godot::global::Error;
 use godot::meta::conv::RawPtr;
 use godot::prelude::*;
-use once_cell::sync::OnceCell;
 
 use crate::address;
 use crate::ffi::catch_panic::catch_panic;
@@ -29,47 +28,6 @@ pub(crate) struct OpenSslPacketPeerUdp {
     base: Base<PacketPeerExtension>,
 }
 
-/// A UDP peer as its object's methods use it.
-#[derive(Default)]
-pub(crate) struct UdpPeer {
-    peer: OnceCell<Arc<udp::DatagramSocket>>,
-    /// Of a peer that a server has accepted: the server.
-    listener: OnceCell<Weak<udp::Listener>>,
-    /// What `connect_to_host` was given, for a certificate to be checked against.
-    host: Mutex<String>,
-}
-
-impl UdpPeer {
-    pub(crate) fn peer(&self) -> &Arc<udp::DatagramSocket> {
-        self.peer
-            .get_or_init(|| Arc::new(udp::DatagramSocket::new()))
-    }
-
-    /// The server that has accepted the peer.
-    pub(crate) fn listener(&self) -> Option<Weak<udp::Listener>> {
-        self.listener.get().cloned()
-    }
-
-    /// The host that the peer was connected to, as the script wrote it.
-    pub(crate) fn host(&self) -> String {
-        self.host
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
-    }
-
-    /// The engine looks at this before it looks at any argument.
-    fn not_accepted(&self) -> Result<(), Refusal> {
-        if self.peer().is_accepted() {
-            return Err(Refusal::new(
-                Error::ERR_LOCKED,
-                "a server's peer cannot do this",
-            ));
-        }
-        Ok(())
-    }
-}
-
 state::stateful!(OpenSslPacketPeerUdp: UdpPeer);
 
 impl OpenSslPacketPeerUdp {
@@ -79,14 +37,22 @@ impl OpenSslPacketPeerUdp {
         listener: &Arc<udp::Listener>,
     ) -> Gd<Self> {
         let this = Self::new_gd();
-        // It has no others yet.
-        let _ = state::of(&this).peer.set(peer);
-        let _ = state::of(&this).listener.set(Arc::downgrade(listener));
+        state::of(&this).set_accepted(peer, listener);
         this
     }
 
     fn peer(this: &Gd<Self>) -> Arc<udp::DatagramSocket> {
-        Arc::clone(state::of(this).peer())
+        Arc::clone(state::of(this).socket())
+    }
+
+    /// A peer that no server has accepted. The engine looks at this before it looks at any argument.
+    fn unaccepted(this: &Gd<Self>) -> Result<Arc<udp::DatagramSocket>, Refusal> {
+        let peer = Self::peer(this);
+        if peer.is_accepted() {
+            let why = "a server's peer cannot do this";
+            return Err(Refusal::new(Error::ERR_LOCKED, why));
+        }
+        Ok(peer)
     }
 
     /// Joins or leaves a multicast group.
@@ -97,10 +63,10 @@ impl OpenSslPacketPeerUdp {
         change: impl FnOnce(&udp::DatagramSocket, IpAddr) -> Result<(), udp::Error>,
     ) -> Error {
         answer(what, || {
-            state::of(this).not_accepted()?;
+            let peer = Self::unaccepted(this)?;
             let group = group.to_string().parse();
             let group = group.map_err(|_| Error::ERR_INVALID_PARAMETER)?;
-            Ok(change(&Self::peer(this), group)?)
+            Ok(change(&peer, group)?)
         })
     }
 }
@@ -124,15 +90,12 @@ impl OpenSslPacketPeerUdp {
         answer("PacketPeerUDP.bind()", || {
             let peer = Self::peer(&this);
             if peer.is_bound() {
-                return Err(Refusal::new(
-                    Error::ERR_ALREADY_IN_USE,
-                    "the socket is open already: close() it first",
-                ));
+                let why = "the socket is open already: close() it first";
+                return Err(Refusal::new(Error::ERR_ALREADY_IN_USE, why));
             }
             let size = usize::try_from(recv_buf_size).unwrap_or(0);
-            address::bind(port, &bind_address, |port, address| {
-                peer.bind(port, address, size)
-            })
+            let bind = |port, address| peer.bind(port, address, size);
+            address::bind(port, &bind_address, bind)
         })
     }
 
@@ -173,25 +136,19 @@ impl OpenSslPacketPeerUdp {
     #[func(gd_self)]
     fn connect_to_host(this: Gd<Self>, host: GString, port: i64) -> Error {
         answer("PacketPeerUDP.connect_to_host()", || {
-            let state = state::of(&this);
-            state.not_accepted()?;
+            Self::unaccepted(&this)?;
             let port = address::port_in(1..=65535, port)?;
             let host = host.to_string();
             let ip = address::literal_or_name(&host)?;
-            match state.peer().connect(ip, port) {
-                Ok(()) => {
-                    // A certificate has no interfaces in it.
-                    let host = host.split('%').next().unwrap_or_default();
-                    *state.host.lock().unwrap_or_else(PoisonError::into_inner) = host.to_owned();
-                    Ok(())
-                }
-                Err(error) if ip.lacks_interface() => Err(Refusal::new(
+            let connected = state::of(&this).connect(&host, ip, port);
+            connected.map_err(|error| match ip.lacks_interface() {
+                true => Refusal::new(
                     error_code(error),
                     "a link-local address is followed by the interface that it is on, as in fe80::1%eth0 \
                      (IP.get_local_interfaces() has their names)",
-                )),
-                Err(error) => Err(error.into()),
-            }
+                ),
+                false => error.into(),
+            })
         })
     }
 
@@ -283,7 +240,7 @@ impl OpenSslPacketPeerUdp {
 impl IPacketPeerExtension for OpenSslPacketPeerUdp {
     fn get_available_packet_count(&self) -> i32 {
         catch_panic("PacketPeerUDP.get_available_packet_count()", || {
-            let available = state::of_value(self).peer().available();
+            let available = state::of_value(self).socket().available();
             available.map_or(-1, |count| i32::try_from(count).unwrap_or(i32::MAX))
         })
     }

@@ -34,6 +34,12 @@ impl From<Error> for Refusal {
     }
 }
 
+impl From<&str> for Refusal {
+    fn from(why: &str) -> Self {
+        Self::parameter(why)
+    }
+}
+
 impl From<dtls::ConfigError> for Refusal {
     fn from(error: dtls::ConfigError) -> Self {
         Self::parameter(error)

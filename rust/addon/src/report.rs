@@ -1,17 +1,25 @@
-//! What the addon prints: one readable line for each mistake, and a limited number for what remote peers cause. All of it
-//! while nothing is locked: a printed line can call a script's logger.
+//! What the addon prints: one readable line for each mistake, a limited number for what remote peers cause, and `log` events
+//! if the environment variable `OPENSSL_DTLS_LOG` asks for them.
+//!
+//! A printed line runs scripts' `Logger`s, which may call any object. So everything here is called while nothing is locked
+//! and gdext has nothing borrowed; logged lines wait until the end of a method.
 
+use std::cell::Cell;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-use endpoint::{Event, LineLimiter, Side};
+use endpoint::{Event, LineLimiter, LogLines, Side};
 use godot::global::{godot_error, godot_print, godot_warn};
-use log::Level;
+use log::LevelFilter;
 use once_cell::sync::Lazy;
 
-use crate::logger;
-
 static LIMITER: Lazy<Mutex<LineLimiter>> = Lazy::new(Mutex::default);
+static LOGGED: LogLines = LogLines::new(&["drop_in", "dtls", "endpoint", "udp"]);
+
+thread_local! {
+    /// Whether this thread prints logged lines. What a script's `Logger` causes meanwhile waits for the next call.
+    static IS_PRINTING: Cell<bool> = const { Cell::new(false) };
+}
 
 /// Prints a mistake of the script's: what was called, and what is wrong with it. From a `#[func]` that takes `&self`, by
 /// way of [`calls::after`](crate::ffi::calls::after).
@@ -19,14 +27,9 @@ pub(crate) fn mistake(what: &str, why: impl std::fmt::Display) {
     godot_error!("{what}: {why}.");
 }
 
-/// Prints what may be a mistake.
-pub(crate) fn warning(what: &str, why: impl std::fmt::Display) {
-    godot_warn!("{what}: {why}.");
-}
-
 /// Prints what happened to connections, and what was logged before.
 pub(crate) fn events(events: impl IntoIterator<Item = Event>) {
-    logger::print_waiting();
+    logged();
     for event in events {
         match event.side() {
             _ if matches!(event, Event::Established { .. }) => info(|| event.to_string()),
@@ -36,30 +39,43 @@ pub(crate) fn events(events: impl IntoIterator<Item = Event>) {
     }
 }
 
-/// Prints that keys, certificates and roots were read for a client's or a server's options: this costs milliseconds, and
-/// is done once for many connections.
-pub(crate) fn made_context(side: &str) {
-    info(|| format!("context made for a {side}"));
-}
-
-/// Prints a line if `OPENSSL_DTLS_LOG` asks for `info`.
-fn info(what: impl FnOnce() -> String) {
-    if logger::is_enabled(Level::Info) {
-        godot_print!("OpenSSL DTLS: {}", what());
-    }
-}
-
 /// Prints what a remote peer caused, unless such lines were many lately.
 fn limited(event: &Event) {
-    let admitted = LIMITER
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .admit(Instant::now());
+    let mut limiter = LIMITER.lock().unwrap_or_else(PoisonError::into_inner);
+    let admitted = limiter.admit(Instant::now());
+    drop(limiter);
     match admitted {
         Some(0) => godot_warn!("DTLSServer: {event}."),
         Some(others) => {
             godot_warn!("DTLSServer: {event}. ({others} more like it were not shown.)");
         }
         None => {}
+    }
+}
+
+/// Prints a line if `OPENSSL_DTLS_LOG` asks for `info`.
+pub(crate) fn info(what: impl FnOnce() -> String) {
+    if LevelFilter::Info <= log::max_level() {
+        godot_print!("OpenSSL DTLS: {}", what());
+    }
+}
+
+/// Begins to keep logged lines, if they are asked for.
+pub(crate) fn install_logger() {
+    let level = LogLines::level_of(&std::env::var("OPENSSL_DTLS_LOG").unwrap_or_default());
+    if level != LevelFilter::Off {
+        // It fails after a reload of the extension, when this logger is set already.
+        let _ = log::set_logger(&LOGGED);
+        log::set_max_level(level);
+    }
+}
+
+/// Prints the lines that were logged.
+pub(crate) fn logged() {
+    if LOGGED.has_waiting() && !IS_PRINTING.replace(true) {
+        for line in LOGGED.take() {
+            godot_print!("OpenSSL DTLS: {line}");
+        }
+        IS_PRINTING.set(false);
     }
 }

@@ -4,9 +4,11 @@ use std::borrow::Cow;
 
 pub(crate) use endpoint::Status;
 use godot::builtin::VariantType;
+use godot::docs::__gather_xml_docs as reference_of_every_class;
 use godot::meta::conv::ByValue;
 use godot::meta::shape::{EnumeratorShape, GodotShape};
 use godot::meta::{GodotConvert, ToGodot};
+use godot::sys;
 
 /// The enum's name in scripts.
 pub(crate) const CLASS: &str = "OpenSSLPacketPeerDTLS.Status";
@@ -64,5 +66,33 @@ impl ToGodot for StatusCode {
 
     fn to_godot(&self) -> i64 {
         self.0 as i64
+    }
+}
+
+/// Adds the enum to its class in the editor's reference, which gdext's `register-docs` does not do. To be called after gdext
+/// has loaded its own.
+pub(crate) fn add_to_class_reference() {
+    let constants = ALL.map(|(name, status, description)| {
+        let value = status as i64;
+        format!(
+            "<constant name=\"{name}\" value=\"{value}\" enum=\"Status\">{description}</constant>"
+        )
+    });
+    let end = format!("<constants>{}</constants></class>", constants.concat());
+    for reference in reference_of_every_class() {
+        if reference.contains("<class name=\"OpenSSLPacketPeerDTLS\"") {
+            load(&reference.replacen("</class>", &end, 1));
+        }
+    }
+}
+
+fn load(reference: &str) {
+    // SAFETY: gdext initializes the interface before it calls `on_stage_init`, from which `add_to_class_reference` is
+    // called on the main thread. The pointer and the length are those of `reference`, which outlives the call.
+    unsafe {
+        sys::interface_fn!(editor_help_load_xml_from_utf8_chars_and_len)(
+            reference.as_ptr().cast(),
+            i64::try_from(reference.len()).unwrap_or(0),
+        );
     }
 }

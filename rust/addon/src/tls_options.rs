@@ -1,6 +1,5 @@
 //! The class `OpenSSLTLSOptions`.
 
-use dtls::pem_text;
 use godot::classes::{CryptoKey, X509Certificate};
 use godot::prelude::*;
 
@@ -8,7 +7,7 @@ use crate::ffi::optional::Optional;
 use crate::is_class::is_class;
 use crate::report::mistake;
 use crate::tls::contexts::Options;
-use crate::tls::credential::{Credential, pem_of_file};
+use crate::tls::credential::{Credential, pem_of};
 
 /// The keys and certificates of a client or a server. Mirrors the engine's [TLSOptions].
 ///
@@ -133,22 +132,16 @@ where
     if let Ok(object) = value.try_to::<Gd<T>>() {
         return Some(Credential::Object(object));
     }
-    let Ok(text) = value.try_to::<GString>() else {
-        let class = T::class_id();
-        let why =
-            format_args!("{parameter} must be a {class}, PEM text, or the path of a PEM file");
-        mistake(what, why);
-        return None;
+    let why = match value.try_to::<GString>() {
+        Ok(text) => match pem_of(&text) {
+            Some(pem) => return Some(Credential::Pem(pem)),
+            None => format!("is \"{text}\", which is no PEM text and no file that can be read"),
+        },
+        Err(_) => {
+            let class = T::class_id();
+            format!("must be a {class}, PEM text, or the path of a PEM file")
+        }
     };
-    let pem = match text.to_string() {
-        pem if pem.contains("-----BEGIN") => Some(pem_text::readable(&pem)),
-        _ => pem_of_file(&text),
-    };
-    if pem.is_none() {
-        let why = format_args!(
-            "{parameter} is \"{text}\", which is no PEM text and no file that can be read"
-        );
-        mistake(what, why);
-    }
-    pem.map(Credential::Pem)
+    mistake(what, format_args!("{parameter} {why}"));
+    None
 }

@@ -25,7 +25,7 @@ impl UdpTransport {
         if let Ok(ours) = peer.try_to::<Gd<OpenSslPacketPeerUdp>>() {
             let state = state::of(&ours);
             return Some(Self {
-                transport: Arc::clone(state.peer()) as _,
+                transport: Arc::clone(state.socket()) as _,
                 listener: state.listener(),
                 host: state.host(),
             });

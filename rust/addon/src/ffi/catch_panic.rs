@@ -9,8 +9,7 @@ use godot::global::{Error, godot_error};
 use godot::meta::Element;
 use godot::obj::{Gd, GodotClass};
 
-use crate::logger;
-use crate::report::mistake;
+use crate::report::{self, mistake};
 use crate::status::{Status, StatusCode};
 
 /// To be called once gdext has set its own hook, which gets the panics outside of methods.
@@ -35,7 +34,7 @@ pub(crate) fn catch_panic<R: AfterPanic>(what: &str, body: impl FnOnce() -> R) -
 pub(crate) fn print_after(method: impl FnOnce()) {
     panics::within(method);
     print_messages();
-    logger::print_waiting();
+    report::logged();
 }
 
 fn print_messages() {

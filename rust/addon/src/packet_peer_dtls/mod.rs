@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use dtls::Trust;
 use endpoint::{
     ConnectError, Receive, SendError, SharedConnection, TimeoutError, Timeouts, packet_memory,
 };
@@ -176,37 +177,33 @@ fn connect(
 ) -> Result<(), Refusal> {
     let udp = UdpTransport::from_variant(packet_peer)
         .filter(|udp| udp.transport.is_connected())
-        .ok_or_else(|| {
-            Refusal::parameter(
-                "the first argument must be a PacketPeerUDP on which connect_to_host() succeeded",
-            )
-        })?;
-    let (side, host) = if let Ok(host) = hostname.try_to::<GString>() {
+        .ok_or("the first argument must be a PacketPeerUDP on which connect_to_host() succeeded")?;
+    let ((context, name), host) = if let Ok(host) = hostname.try_to::<GString>() {
         (contexts::client(third)?, host.to_string())
     } else if let Ok(validate) = hostname.try_to::<bool>() {
         // Godot 3's arguments, `validate_certs` and `for_hostname`; the third may be options of today as well.
-        let name = third.try_to::<GString>();
-        let side = match (validate, &name) {
-            (false, _) => contexts::unverified_client()?,
-            (true, Ok(_)) => contexts::client(&Variant::nil())?,
+        let host = third.try_to::<GString>();
+        let side = match (validate, &host) {
+            (false, _) => (contexts::of_trust(Trust::DangerousNone)?, None),
+            (true, Ok(_)) => (contexts::of_trust(Trust::Default)?, None),
             (true, Err(_)) => contexts::client(third)?,
         };
-        let name = name.unwrap_or_default().to_string();
-        (side, if name.is_empty() { udp.host } else { name })
+        let host = host.ok().filter(|host| !host.is_empty());
+        (side, host.map_or(udp.host, |host| host.to_string()))
     } else {
-        return Err(Refusal::parameter(
-            "the second argument must be the server's host name, or true or false as in Godot 3",
-        ));
+        let why =
+            "the second argument must be the server's host name, or true or false as in Godot 3";
+        return Err(why.into());
     };
-    let host = side.name_override.as_deref().unwrap_or(&host);
+    let host = name.unwrap_or(host);
     let connection = Arc::clone(&state::of(this));
-    let connected = connection.connect(udp.transport, &side.context, host, Instant::now());
+    let connected = connection.connect(udp.transport, &context, &host, Instant::now());
     connected.map_err(|error| match error {
         ConnectError::InUse => Refusal::new(
             Error::ERR_ALREADY_IN_USE,
             "this peer has a connection: call disconnect_from_peer() first",
         ),
-        ConnectError::Config(error) => Refusal::parameter(error),
+        ConnectError::Config(error) => error.into(),
     })
 }
 

@@ -3,13 +3,14 @@
 use std::sync::{Mutex, PoisonError};
 
 use dtls::pem_text::Chain;
-use dtls::{ClientContext, ClientContexts, Identity, ServerContext, Trust};
+use dtls::{ClientContext, ClientContexts, Identity, Roots, ServerContext, Trust};
 use godot::builtin::{GString, Variant};
-use godot::classes::{CryptoKey, TlsOptions, X509Certificate};
-use godot::obj::Gd;
+use godot::classes::{CryptoKey, Os, ProjectSettings, TlsOptions, X509Certificate};
+use godot::global::{Error, godot_warn};
+use godot::obj::{Gd, Singleton};
+use once_cell::sync::OnceCell;
 
-use super::credential::{Credential, Key};
-use super::roots;
+use super::credential::{Credential, pem_of_file};
 use crate::refusal::Refusal;
 use crate::report;
 use crate::tls_options::OpenSslTlsOptions;
@@ -26,13 +27,6 @@ pub(crate) struct Options {
     pub(crate) key: Option<Credential<CryptoKey>>,
     pub(crate) certificate: Option<Credential<X509Certificate>>,
     pub(crate) password: String,
-}
-
-/// What a client needs to verify its server.
-pub(crate) struct ClientSide {
-    pub(crate) context: ClientContext,
-    /// The name that the certificate must be for, where it is not the host connected to.
-    pub(crate) name_override: Option<String>,
 }
 
 /// Reads options of either class.
@@ -56,32 +50,19 @@ fn read(value: &Variant) -> Option<Options> {
 pub(crate) fn server(options: &Variant) -> Result<ServerContext, Refusal> {
     let options = read(options)
         .filter(|options| options.is_server)
-        .ok_or_else(|| {
-            Refusal::parameter(
-                "it takes a server's options, from TLSOptions.server(key, certificate)",
-            )
-        })?;
-    let key = options.key.ok_or_else(|| {
-        Refusal::parameter(
-            "the options hold no private key: check that load() found the key's file",
-        )
-    })?;
-    let certificate = options.certificate.ok_or_else(|| {
-        Refusal::parameter(
-            "the options hold no certificate: check that load() found the certificate's file",
-        )
-    })?;
-    let key = match key.pem() {
-        Key::Private(pem) => Ok(pem),
-        Key::PublicOnly => Err("the options hold a public key where the private key is needed"),
-        Key::Empty => Err("the private key is empty: its file is missing, broken, or encrypted"),
-    };
-    let key = key.map_err(Refusal::parameter)?;
+        .ok_or("it takes a server's options, from TLSOptions.server(key, certificate)")?;
+    let key = options
+        .key
+        .ok_or("the options hold no private key: check that load() found the key's file")?;
+    let certificate = options
+        .certificate
+        .ok_or("the options hold no certificate: check that load() found the certificate's file")?;
+    let key = key.pem()?;
     let certificates = whole_chain(&certificate, "the certificate")?;
     let password = Some(options.password.as_str()).filter(|it| !it.is_empty());
     let identity = Identity::from_pem(key.as_bytes(), certificates.as_bytes(), password)?;
     let context = ServerContext::new(&identity)?;
-    report::made_context("server");
+    report::info(|| "context made for a server".to_owned());
     if let Some(issuer) = identity.missing_issuer() {
         hint_at_issuer(certificates, &issuer);
     }
@@ -99,14 +80,10 @@ fn hint_at_issuer(certificates: String, issuer: &str) {
         }
         hinted.push(certificates);
     }
-    report::warning(
-        "DTLSServer.setup()",
-        format_args!(
-            "the certificate's issuer ({issuer}) is not in the chain behind it: clients that trust only a root \
-             above it refuse the server. If the issuer is an intermediate authority, append its certificate \
-             (Let's Encrypt: fullchain.pem in place of cert.pem); if clients trust the issuer itself, nothing \
-             is missing"
-        ),
+    godot_warn!(
+        "DTLSServer.setup(): the certificate's issuer ({issuer}) is not in the chain behind it: clients that trust only a \
+         root above it refuse the server. If the issuer is an intermediate authority, append its certificate (Let's \
+         Encrypt: fullchain.pem in place of cert.pem); if clients trust the issuer itself, nothing is missing."
     );
 }
 
@@ -124,47 +101,62 @@ fn whole_chain(certificate: &Credential<X509Certificate>, what: &str) -> Result<
     }
 }
 
-/// Makes a context of a client's options, or one that verifies everything against the default authorities of null.
-pub(crate) fn client(options: &Variant) -> Result<ClientSide, Refusal> {
+/// Makes a context of a client's options; null verifies everything against the default authorities. With it comes the name
+/// that the certificate must be for, where that is not the host connected to.
+pub(crate) fn client(options: &Variant) -> Result<(ClientContext, Option<String>), Refusal> {
     if options.is_nil() {
-        return of_trust(Trust::Default, None);
+        return Ok((of_trust(Trust::Default)?, None));
     }
-    let options = read(options)
-        .filter(|options| !options.is_server)
-        .ok_or_else(|| {
-            Refusal::parameter("it takes a client's options, from TLSOptions.client() or TLSOptions.client_unsafe()")
-        })?;
-    let trusted = options
-        .trusted
-        .map(|chain| whole_chain(&chain, "the trusted chain"))
-        .transpose()?;
-    let trust = match (options.is_unsafe, trusted) {
+    let options = read(options).filter(|options| !options.is_server).ok_or(
+        "it takes a client's options, from TLSOptions.client() or TLSOptions.client_unsafe()",
+    )?;
+    let trusted = options.trusted;
+    let trusted = trusted.map(|chain| whole_chain(&chain, "the trusted chain"));
+    let trust = match (options.is_unsafe, trusted.transpose()?) {
         (true, None) => Trust::DangerousNone,
         (true, Some(pem)) => Trust::DangerousAnyName(pem),
         (false, None) => Trust::Default,
         (false, Some(pem)) => Trust::Full(pem),
     };
     let name = options.common_name.to_string();
-    of_trust(trust, Some(name).filter(|name| !name.is_empty()))
+    Ok((of_trust(trust)?, Some(name).filter(|name| !name.is_empty())))
 }
 
-/// A client that verifies nothing.
-pub(crate) fn unverified_client() -> Result<ClientSide, Refusal> {
-    of_trust(Trust::DangerousNone, None)
+/// The context of clients that trust this, made at the first call.
+pub(crate) fn of_trust(trust: Trust) -> Result<ClientContext, Refusal> {
+    if let Some(known) = CLIENT_CONTEXTS.find(&trust) {
+        return Ok(known);
+    }
+    let context = CLIENT_CONTEXTS.make(trust, default_roots)?;
+    report::info(|| "context made for a client".to_owned());
+    Ok(context)
 }
 
-fn of_trust(trust: Trust, name_override: Option<String>) -> Result<ClientSide, Refusal> {
-    let context = match CLIENT_CONTEXTS.find(&trust) {
-        Some(known) => known,
-        None => {
-            let context = CLIENT_CONTEXTS.make(trust, roots::default)?;
-            report::made_context("client");
-            context
-        }
+/// The engine's project setting for a certificate bundle, which replaces the system's.
+const OVERRIDE: &str = "network/tls/certificate_bundle_override";
+
+/// The authorities that are trusted where the options name none: the project's bundle, else the system's, else Mozilla's as of the addon's build; read and parsed once.
+fn default_roots() -> Result<Roots, Refusal> {
+    static DEFAULT: OnceCell<Roots> = OnceCell::new();
+    DEFAULT.get_or_try_init(load_roots).cloned()
+}
+
+fn load_roots() -> Result<Roots, Refusal> {
+    let settings = ProjectSettings::singleton();
+    let path = settings.get_setting(OVERRIDE).to_string();
+    let roots = if path.is_empty() {
+        let system = Os::singleton().get_system_ca_certificates().to_string();
+        Roots::from_bundle(system.as_bytes()).or_else(|_| Roots::mozilla())
+    } else {
+        let bundle = pem_of_file(&path.as_str().into()).unwrap_or_default();
+        Roots::from_bundle(bundle.as_bytes())
     };
-    Ok(ClientSide {
-        context,
-        name_override,
+    roots.map_err(|error| {
+        let why = format_args!(
+            "no server can be verified: {error}; the project setting {OVERRIDE} is \"{path}\", and \
+             the certificates to trust can also be given to TLSOptions.client()"
+        );
+        Refusal::new(Error::ERR_UNCONFIGURED, why)
     })
 }
 

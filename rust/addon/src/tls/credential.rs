@@ -27,34 +27,25 @@ impl<T: GodotClass> Clone for Credential<T> {
     }
 }
 
-/// What a key object holds.
-pub(crate) enum Key {
-    /// PEM of a private key, as far as can be told without reading it.
-    Private(String),
-    PublicOnly,
-    Empty,
-}
-
 impl Credential<CryptoKey> {
-    /// The key's PEM: the object's, or its file's.
-    pub(crate) fn pem(&self) -> Key {
+    /// PEM of the private key, as far as can be told without reading it: the object's, or its file's. The error says why
+    /// there is none.
+    pub(crate) fn pem(&self) -> Result<String, &'static str> {
         let mut key = match self {
             Self::Object(key) => key.clone(),
-            Self::Pem(pem) => return Key::Private(pem.clone()),
+            Self::Pem(pem) => return Ok(pem.clone()),
         };
         let own = pem_text::readable(&quietly(|| key.save_to_string().to_string()));
         if !own.is_empty() {
-            return Key::Private(own);
+            return Ok(own);
         }
         // `is_public_only()` is true for an empty object as well, so the text is read instead.
         let public = quietly(|| key.save_to_string_ex().public_only(true).done());
         if !public.is_empty() {
-            return Key::PublicOnly;
+            return Err("the options hold a public key where the private key is needed");
         }
-        match pem_of_resource(&key) {
-            file if file.is_empty() => Key::Empty,
-            file => Key::Private(file),
-        }
+        let file = Some(pem_of_resource(&key)).filter(|file| !file.is_empty());
+        file.ok_or("the private key is empty: its file is missing, broken, or encrypted")
     }
 
     /// The key as the engine's object, if the engine can hold it.
@@ -116,6 +107,14 @@ fn quietly<R>(run: impl FnOnce() -> R) -> R {
 fn pem_of_resource<T: Inherits<Resource>>(resource: &Gd<T>) -> String {
     let path = resource.clone().upcast::<Resource>().get_path();
     pem_of_file(&path).unwrap_or_default()
+}
+
+/// What a text is: PEM, or the path of a file with it.
+pub(crate) fn pem_of(text: &GString) -> Option<String> {
+    match text.to_string() {
+        pem if pem.contains("-----BEGIN") => Some(pem_text::readable(&pem)),
+        _ => pem_of_file(text),
+    }
 }
 
 /// The text of a file at a path of the engine's; `None` if it is not there or is no text.

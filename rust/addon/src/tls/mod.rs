@@ -2,4 +2,3 @@
 
 pub(crate) mod contexts;
 pub(crate) mod credential;
-mod roots;

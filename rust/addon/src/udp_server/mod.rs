@@ -45,14 +45,11 @@ impl OpenSslUdpServer {
         answer("UDPServer.listen()", || {
             let listener = state::of(&this);
             if listener.is_listening() {
-                return Err(Refusal::new(
-                    Error::ERR_ALREADY_IN_USE,
-                    "the server listens already: stop() it first",
-                ));
+                let why = "the server listens already: stop() it first";
+                return Err(Refusal::new(Error::ERR_ALREADY_IN_USE, why));
             }
-            address::bind(port, &bind_address, |port, address| {
-                listener.listen(port, address)
-            })
+            let listen = |port, address| listener.listen(port, address);
+            address::bind(port, &bind_address, listen)
         })
     }
 
