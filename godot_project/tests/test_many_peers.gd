@@ -121,56 +121,6 @@ func test_unfinished_handshakes_are_bounded_and_the_oldest_is_dropped_first() ->
 	_served[0].get_packet()
 
 
-## Begins handshakes that are not continued; returns the statuses of the server's peers.
-func _statuses_of_stuck(clients: int) -> Array:
-	var stuck: Array[OpenSSLPacketPeerDTLS] = []
-	for i in clients:
-		var client := _client()
-		stuck.append(client)
-		var before := _served.size()
-		check(await until(func() -> bool:
-			if _served.size() == before:
-				client.poll()
-			_step()
-			return _served.size() > before), "client %d has begun" % i)
-	return _served.map(func(peer: OpenSSLPacketPeerDTLS) -> int: return peer.get_status())
-
-
-func test_unfinished_handshakes_of_one_address_are_bounded_and_its_oldest_is_dropped_first() -> void:
-	_start_server()
-	_dtls_server.max_handshakes_per_address = 3
-	equal(await _statuses_of_stuck(5), [3, 3, 1, 1, 1], "the two that took longest were dropped")
-	_start_server()
-	_dtls_server.max_handshakes_per_address = 0
-	equal(await _statuses_of_stuck(5), [1, 1, 1, 1, 1], "no limit")
-
-
-func test_a_client_that_is_connected_does_not_count_for_its_address() -> void:
-	var clients: Array[OpenSSLPacketPeerDTLS] = await _connected(4)
-	equal(clients.size(), 4, "connected")
-	_dtls_server.max_handshakes_per_address = 2
-	equal(await _statuses_of_stuck(2), [2, 2, 2, 2, 1, 1], "none is dropped")
-
-
-func test_handshakes_of_one_address_begin_at_the_rate_that_is_set_and_all_connect() -> void:
-	_start_server()
-	_dtls_server.max_handshake_rate_per_address = 4
-	var clients: Array[OpenSSLPacketPeerDTLS] = []
-	for i in 8:
-		clients.append(_client())
-	var begin := Time.get_ticks_msec()
-	var limit := TimeLimit.deadline(300)
-	while Time.get_ticks_msec() < (begin + 300 if _served.size() >= 4 else limit):
-		for client in clients:
-			client.poll()
-		_step()
-		await get_tree().process_frame
-	var spent := Time.get_ticks_msec() - begin
-	var most := 5 + int(spent * 0.004)
-	check(_served.size() >= 4 and _served.size() <= most, "%d in the first %d ms" % [_served.size(), spent])
-	check(await _until_connected(clients), "the others connect when they try again")
-
-
 func test_the_limits_of_an_address_as_properties() -> void:
 	var server := OpenSSLDTLSServer.new()
 	equal(server.max_handshakes_per_address, 256, "default")

@@ -103,14 +103,6 @@ func test_idle_timeout_ends_a_silent_peer() -> void:
 	check(await until(func() -> bool: pair.client.poll(); return pair.client.get_status() != CONNECTED), "and closed the connection")
 
 
-func test_a_silent_peer_stays_by_default() -> void:
-	var pair := Pair.new(_impl)
-	check(pair.establish(), "connected")
-	await get_tree().create_timer(1.5).timeout
-	pair.steps()
-	equal(pair.statuses(), [CONNECTED, CONNECTED], "still")
-
-
 func test_a_client_ends_when_its_server_is_silent() -> void:
 	expect_error("nothing came from the server")
 	var pair := Pair.new(_impl)

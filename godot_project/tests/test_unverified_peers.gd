@@ -131,17 +131,3 @@ func test_garbage_from_the_clients_own_address_during_the_handshake_is_dropped()
 	if check(await _connect(dtls), "the client connects"):
 		udp.put_packet("nor this, later".to_utf8_buffer())
 		await _echo(dtls, _peers[-1], "hello")
-
-
-func test_a_hundred_clients_connect_at_once() -> void:
-	var clients: Array[PacketPeerDTLS] = []
-	for i in 100:
-		clients.append(_client())
-	var all_connected := await until(func() -> bool:
-		_serve()
-		for client in clients:
-			client.poll()
-		return clients.all(func(client: PacketPeerDTLS) -> bool:
-			return client.get_status() == PacketPeerDTLS.STATUS_CONNECTED), 20.0)
-	check(all_connected, "all connect")
-	equal(_peers.size(), 100, "sessions")
