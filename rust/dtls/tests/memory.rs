@@ -22,8 +22,9 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use dtls::{RESTART_SILENCE, Session, Status};
+use testkit::forged::plain_record;
 
-use crate::hostile::{Hostile, plain};
+use crate::hostile::Hostile;
 use crate::simulation::{server_context, taken};
 
 /// Bytes that this program and OpenSSL hold, and the most that they held.
@@ -149,7 +150,7 @@ fn greedy() -> impl Iterator<Item = Vec<u8>> {
             let mut message = vec![kind];
             message.extend(length);
             message.extend([0, after_hello + 1, 0, 0, 0, 0, 0, 1, 7]);
-            (1..4).map(move |number| plain(22, number, &message))
+            (1..4).map(move |number| plain_record(22, number, &message))
         })
 }
 

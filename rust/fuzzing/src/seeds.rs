@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use dtls::{RESTART_SILENCE, Status};
-use testkit::To;
 use testkit::certificates::{self, Authority, KeyKind, Leaf};
+use testkit::{To, forged};
 
 use crate::credentials::{CERTIFICATE, KEY};
 use crate::steps::Step;
@@ -161,17 +161,11 @@ fn connections(seeds: &mut Vec<Seed>) -> Result<()> {
     Ok(())
 }
 
-/// Cuts a datagram with one whole message into datagrams with fragments of it.
+/// Cuts a datagram with one whole message; all fragments have its record number, so that the datagrams captured after it
+/// keep theirs.
 fn cut(datagram: &[u8], size: usize) -> Vec<Vec<u8>> {
-    let (record, message) = datagram.split_at(13);
-    let (header, body) = message.split_at(12);
-    let number = |value: usize| value.to_be_bytes()[size_of::<usize>() - 3..].to_vec();
-    let pieces = body.chunks(size).enumerate().map(|(at, piece)| {
-        let length = ((12 + piece.len()) as u16).to_be_bytes();
-        let place = [number(at * size), number(piece.len())].concat();
-        [&record[..11], &length, &header[..6], &place, piece].concat()
-    });
-    pieces.collect()
+    let numbers = std::iter::repeat(forged::record_number(datagram));
+    forged::cut_with_numbers(datagram, size, numbers)
 }
 
 /// So many records that each begin a message of 102,400 bytes.

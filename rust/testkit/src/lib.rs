@@ -3,6 +3,7 @@
 pub mod certificates;
 mod clock;
 mod faults;
+pub mod forged;
 pub mod openssl_rng;
 pub mod relay;
 mod seeded_rng;

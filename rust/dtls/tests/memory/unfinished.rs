@@ -5,10 +5,10 @@ use std::time::Instant;
 
 use dtls::{CookieJar, ServerContext, Session, Status};
 use testkit::certificates::{KeyKind, Leaf};
+use testkit::forged::{cut, handshake_message, plain_record};
 
 use crate::HELD;
-use crate::hellos::{Hello, cut, message};
-use crate::hostile::plain;
+use crate::hellos::Hello;
 use crate::simulation::{authority, identity};
 
 /// A first datagram, and what follows it.
@@ -20,11 +20,15 @@ fn beginnings(bytes: usize) -> Vec<u8> {
     let fragment = vec![7; bytes];
     let long = (2..12).flat_map(|number| {
         let kind = if number == 2 { 16 } else { 11 };
-        let beginning = message(kind, 102_400, number, 0, &fragment);
-        plain(22, number.into(), &beginning)
+        let beginning = handshake_message(kind, 102_400, number, 0, &fragment);
+        plain_record(22, number.into(), &beginning)
     });
-    long.chain(plain(22, 20, &message(16, 256, 2, 0, &[7; 4])))
-        .collect()
+    long.chain(plain_record(
+        22,
+        20,
+        &handshake_message(16, 256, 2, 0, &[7; 4]),
+    ))
+    .collect()
 }
 
 /// Sealed records of the next epoch, more than are kept anywhere (CVE-2026-54874).
@@ -49,11 +53,11 @@ fn key_exchange() -> Vec<Vec<u8>> {
         record
     };
     let key = [&[32, 9][..], &[0; 31]].concat();
-    let part = message(16, key.len(), 2, 1, &key[1..]);
+    let part = handshake_message(16, key.len(), 2, 1, &key[1..]);
     let mut all = vec![
-        plain(22, 1, &part.repeat(usize::from(TOO_LONG) / part.len())),
-        plain(22, 2, &message(16, key.len(), 2, 0, &key)),
-        plain(20, 3, &[1]),
+        plain_record(22, 1, &part.repeat(usize::from(TOO_LONG) / part.len())),
+        plain_record(22, 2, &handshake_message(16, key.len(), 2, 0, &key)),
+        plain_record(20, 3, &[1]),
         sealed(22, TOO_LONG),
     ];
     all.extend((0..12).map(|_| sealed(23, 100)));

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use dtls::{CookieCheck, ServerContext, Session, Settings, Status};
 use testkit::certificates::{KeyKind, Leaf};
+use testkit::forged::{cut, handshake_message, plain_record};
 use testkit::{SeededRng, To};
 
-use crate::hellos::{Hello, cut, message};
-use crate::hostile::plain;
+use crate::hellos::Hello;
 use crate::simulation::{
     self, CLIENT_ADDRESS, SERVER_NAME, Simulation, authority, client_context, identity,
     server_context, taken,
@@ -219,12 +219,12 @@ fn a_hello_longer_than_4_kilobytes_is_noise() {
     let now = simulation.now();
     for (length, expected) in [(4096, true), (4097, false), (0xff_ffff, false)] {
         let hello = Hello::first().datagram();
-        let beginning = message(1, length, 0, 0, &hello[25..]);
-        let check =
-            simulation
-                .server
-                .jar
-                .verify_cookie(&plain(22, 0, &beginning), CLIENT_ADDRESS, now);
+        let beginning = handshake_message(1, length, 0, 0, &hello[25..]);
+        let check = simulation.server.jar.verify_cookie(
+            &plain_record(22, 0, &beginning),
+            CLIENT_ADDRESS,
+            now,
+        );
         assert_eq!(
             check != Ok(CookieCheck::NotClientHello),
             expected,

@@ -1,14 +1,12 @@
-//! ClientHellos of any content and size, whole or cut into fragments (RFC 6347 sections 4.2.2 and 4.2.3).
+//! ClientHellos of any content and size.
 
 use std::time::Instant;
 
 use dtls::{CookieCheck, CookieJar};
+use testkit::forged::{handshake_message, plain_record};
 
-use crate::hostile::plain;
 use crate::simulation::CLIENT_ADDRESS;
 
-const RECORD_HEADER: usize = 13;
-const MESSAGE_HEADER: usize = 12;
 const CLIENT_HELLO: u8 = 1;
 
 /// A ClientHello's fields.
@@ -73,8 +71,8 @@ impl Hello {
     /// The whole hello in one datagram.
     pub(crate) fn datagram(&self) -> Vec<u8> {
         let body = self.body();
-        let whole = message(CLIENT_HELLO, body.len(), self.message_number, 0, &body);
-        plain(22, self.record_number, &whole)
+        let whole = handshake_message(CLIENT_HELLO, body.len(), self.message_number, 0, &body);
+        plain_record(22, self.record_number, &whole)
     }
 }
 
@@ -82,37 +80,4 @@ impl Hello {
 fn vector(length_bytes: usize, content: &[u8]) -> Vec<u8> {
     let length = content.len().to_be_bytes();
     [&length[length.len() - length_bytes..], content].concat()
-}
-
-/// A handshake message of that length, or the fragment of it that begins at `offset`.
-pub(crate) fn message(
-    kind: u8,
-    length: usize,
-    number: u16,
-    offset: usize,
-    fragment: &[u8],
-) -> Vec<u8> {
-    let number_of_3 = |value: usize| value.to_be_bytes()[size_of::<usize>() - 3..].to_vec();
-    let mut message = vec![kind];
-    message.extend(number_of_3(length));
-    message.extend(number.to_be_bytes());
-    message.extend(number_of_3(offset));
-    message.extend(vector(3, fragment));
-    message
-}
-
-/// Cuts a datagram that holds one whole message into datagrams with at most `size` bytes of it each.
-pub(crate) fn cut(datagram: &[u8], size: usize) -> Vec<Vec<u8>> {
-    let number = datagram[5..11]
-        .iter()
-        .fold(0, |sum, &byte| sum << 8 | u64::from(byte));
-    let (header, body) = datagram[RECORD_HEADER..].split_at(MESSAGE_HEADER);
-    let message_number = u16::from_be_bytes([header[4], header[5]]);
-    (number..)
-        .zip(body.chunks(size).enumerate())
-        .map(|(number, (at, fragment))| {
-            let fragment = message(header[0], body.len(), message_number, at * size, fragment);
-            plain(22, number, &fragment)
-        })
-        .collect()
 }

@@ -1,6 +1,7 @@
 //! Forged and invalid datagrams of every kind, for tests.
 
 use testkit::SeededRng;
+use testkit::forged::plain_record;
 
 /// Makes datagrams, the same ones for the same seed.
 pub(crate) struct Hostile {
@@ -107,7 +108,7 @@ impl Hostile {
     /// A record in plain text that is well formed but for its body.
     fn plain(&mut self, content_type: u8, body: &[u8]) -> Vec<u8> {
         let number = self.below(1 << 20);
-        plain(content_type, number, body)
+        plain_record(content_type, number, body)
     }
 
     /// A handshake message with any length, place and fragment, possible or absurd.
@@ -130,13 +131,4 @@ impl Hostile {
         message.extend(body);
         message
     }
-}
-
-/// A record of epoch 0.
-pub(crate) fn plain(content_type: u8, number: u64, body: &[u8]) -> Vec<u8> {
-    let mut record = vec![content_type, 254, 253, 0, 0];
-    record.extend(&number.to_be_bytes()[2..]);
-    record.extend((body.len() as u16).to_be_bytes());
-    record.extend(body);
-    record
 }

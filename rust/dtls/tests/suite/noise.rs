@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use dtls::{HANDSHAKE_LIMIT, Status};
+use testkit::forged::{handshake_message, plain_record};
 use testkit::{SeededRng, To};
 
-use crate::hellos::message;
-use crate::hostile::{Hostile, plain};
+use crate::hostile::Hostile;
 use crate::simulation::{self, Simulation, taken};
 
 /// Random bytes, and random bytes that look like records of every type, version and epoch.
@@ -75,7 +75,7 @@ fn a_handshake_survives_any_datagram_that_is_not_of_its_own_epoch() {
 
 /// Alerts of every level and kind, close_notify among them.
 fn alerts() -> impl Iterator<Item = Vec<u8>> {
-    (0..4).flat_map(|level| (0..=255).map(move |kind| plain(21, 50, &[level, kind])))
+    (0..4).flat_map(|level| (0..=255).map(move |kind| plain_record(21, 50, &[level, kind])))
 }
 
 #[test]
@@ -236,8 +236,8 @@ fn invalid_records(is_between: bool) -> Vec<Vec<u8>> {
         all.push(record(23, [254, 253], 1, length));
     }
     for messages in [365, 380, 400] {
-        let key_exchange = message(16, 33, 2, 0, &[7; 33]);
-        all.push(plain(22, 99, &key_exchange.repeat(messages)));
+        let key_exchange = handshake_message(16, 33, 2, 0, &[7; 33]);
+        all.push(plain_record(22, 99, &key_exchange.repeat(messages)));
     }
     all.push(record(22, [254, 253], 1, 18_000));
     if !is_between {

@@ -4,10 +4,9 @@
 use std::time::Duration;
 
 use dtls::{CookieCheck, CookieJar, Failure, HANDSHAKE_LIMIT, RESTART_SILENCE, Session, Status};
+use testkit::forged::{cut, plain_record};
 use testkit::{Faults, To};
 
-use crate::hellos;
-use crate::hostile::plain;
 use crate::simulation::{
     self, CLIENT_ADDRESS, SERVER_NAME, Simulation, client_context, server_context, taken,
 };
@@ -45,7 +44,7 @@ fn a_forged_cookie_delays_a_handshake_and_does_not_end_it() {
     let mut simulation = simulation::start();
     let mut message = vec![3, 0, 0, 35, 0, 0, 0, 0, 0, 0, 0, 35, 254, 255, 32];
     message.extend([7; 32]);
-    simulation.inject(To::Client, &plain(22, 0, &message));
+    simulation.inject(To::Client, &plain_record(22, 0, &message));
     let time = simulation.connect(HANDSHAKE_LIMIT).unwrap();
     assert!(time < SOON, "{time:?}");
 }
@@ -91,7 +90,7 @@ fn an_alert_that_comes_with_every_attempt_is_believed() {
     let mut simulation = simulation::start();
     simulation.faults.loss = 1.0;
     for _ in 0..20 {
-        simulation.inject(To::Client, &plain(21, 1 << 40, &[2, 40]));
+        simulation.inject(To::Client, &plain_record(21, 1 << 40, &[2, 40]));
         simulation.run(Duration::from_millis(500), |_| false);
     }
     let failure = simulation.client.failure();
@@ -339,7 +338,7 @@ fn a_client_that_is_started_again_and_cuts_its_hello_is_connected_within_three_s
     start_client_again(&mut simulation);
     let now = simulation.now();
     let mut restarted = RestartedClient::new(&mut simulation);
-    let pieces = hellos::cut(&restarted.hello, 80);
+    let pieces = cut(&restarted.hello, 80);
     assert!(pieces.len() > 1);
     for piece in &pieces {
         simulation.inject(To::Server, piece);

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use dtls::{ConfigError, Failure, Settings, Status};
 use testkit::To;
+use testkit::forged::plain_record;
 
 use crate::simulation::{self, SERVER_NAME, Simulation, client_context, server_context};
 
@@ -150,7 +151,7 @@ fn last_authenticated_is_the_time_of_the_last_authentic_record_and_forgeries_do_
     assert!(server.is_some() && server < client);
 
     simulation.run(Duration::from_secs(10), |_| false);
-    for datagram in [&[][..], &[23; 13], &crate::hostile::plain(21, 9, &[2, 0])] {
+    for datagram in [&[][..], &[23; 13], &plain_record(21, 9, &[2, 0])] {
         simulation.inject(To::Server, datagram);
         simulation.inject(To::Client, datagram);
     }
