@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use dtls::Failure;
 use endpoint::{Event, SetUpError, SharedConnection, Side, Status};
+use testkit::To;
 
-use crate::network::To;
 use crate::simulation::{Simulation, client_address, is_established, packets, server_context};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -92,7 +92,7 @@ fn a_lost_cookie_is_sent_again() {
     let mut is_first = true;
     simulation
         .network
-        .set_loss(move |to, _| to == To::Client && std::mem::take(&mut is_first));
+        .set_filter(move |to, _, _| to == To::Client && std::mem::take(&mut is_first));
     let mut client = simulation.client(client_address(1));
     simulation.pass(SECOND / 2, &mut [&mut client]);
     assert_eq!(client.connection.status(), Status::Handshaking);
@@ -140,7 +140,7 @@ fn a_handshake_that_is_never_finished_times_out_at_both_ends() {
     let mut simulation = Simulation::new();
     let mut datagrams = 0;
     // The server's first flight is lost, and everything after it.
-    simulation.network.set_loss(move |to, _| {
+    simulation.network.set_filter(move |to, _, _| {
         datagrams += usize::from(to == To::Client);
         datagrams > 1
     });

@@ -70,7 +70,7 @@ fn a_client_ends_when_its_server_is_silent_for_too_long() {
     let mut simulation = Simulation::new();
     let (mut client, _served) = simulation.connected(client_address(1));
     client.connection.set_timeouts(idle_limit(5 * SECOND));
-    simulation.network.set_loss(|_, _| true);
+    simulation.network.set_filter(|_, _, _| true);
     simulation.pass(4 * SECOND, &mut [&mut client]);
     assert_eq!(client.connection.status(), Status::Connected);
     simulation.pass(2 * SECOND, &mut [&mut client]);

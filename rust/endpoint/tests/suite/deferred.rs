@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use endpoint::{
     Break, ForeignSocket, ForeignSockets, Place, Received, SharedConnection, Status, Transport,
 };
+use simulated::ClientTransport;
 
-use crate::network::ClientTransport;
 use crate::simulation::{HOST, Simulation, client_address, client_context, packets};
 
 type Call = Box<dyn FnMut() + Send>;
@@ -158,7 +158,7 @@ fn a_deferred_transport_of_a_server_connects_too() {
 }
 
 /// The server's end, which sends in `flush` alone.
-struct DeferredServer(Arc<crate::network::ServerTransport>);
+struct DeferredServer(Arc<simulated::ServerTransport>);
 
 impl Transport for DeferredServer {
     fn receive(&self, into: &mut Vec<u8>) -> Received {

@@ -4,13 +4,13 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use endpoint::{DropCause, Event, MAX_HANDSHAKES, SharedConnection, Status};
+use testkit::To;
 
-use crate::network::To;
 use crate::simulation::{Simulation, client_address};
 
 /// A client's first hello.
 pub(crate) fn hello(simulation: &Simulation) -> Vec<u8> {
-    let scratch = crate::network::Network::new();
+    let scratch = simulated::Network::new();
     let connection = Arc::new(SharedConnection::default());
     let transport = scratch.client(client_address(u16::MAX));
     let context = crate::simulation::client_context();

@@ -6,7 +6,6 @@ mod deferred;
 mod flood;
 mod foreign_sockets;
 mod limits;
-mod network;
 mod restart;
 mod simulation;
 mod sockets;

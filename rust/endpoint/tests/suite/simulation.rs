@@ -6,9 +6,8 @@ use std::time::{Duration, Instant};
 
 use dtls::{ClientContext, Identity, Roots, ServerContext, Verification};
 use endpoint::{Event, HandshakePool, Receive, Server, SharedConnection, Status, Transport};
+use simulated::Network;
 use testkit::certificates::{Authority, Leaf};
-
-use crate::network::Network;
 
 pub(crate) const HOST: &str = "localhost";
 /// How often everything is polled.

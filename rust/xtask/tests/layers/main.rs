@@ -23,16 +23,17 @@ const LAYERS: &[(&str, &[&str])] = &[
         &["drop_in", "dtls", "endpoint", "guarded_memory", "udp"],
     ),
     ("testkit", &[]),
+    ("simulated", &["endpoint", "testkit"]),
     (
         "fuzzing",
-        &["drop_in", "dtls", "endpoint", "testkit", "udp"],
+        &["drop_in", "dtls", "endpoint", "simulated", "testkit", "udp"],
     ),
     ("interop", &["dtls", "testkit"]),
     ("xtask", &["dtls", "endpoint", "testkit", "udp"]),
 ];
 
 /// What the tests of any crate may use besides.
-const FOR_TESTS: &[&str] = &["testkit"];
+const FOR_TESTS: &[&str] = &["simulated", "testkit"];
 
 /// Crates from elsewhere that belong to one layer, with the crates that may be linked with them.
 const OWNED: &[(&str, &[&str])] = &[("godot", &["openssl_dtls"]), ("socket2", &["udp"])];

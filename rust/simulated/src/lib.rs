@@ -1,24 +1,25 @@
-//! A network in memory: one server port, and clients that send to it. Datagrams arrive at once and in order.
+//! A network in memory for [`endpoint`]: one server port, and clients that send to it.
+//!
+//! Datagrams arrive at once and in order. A [`Filter`] loses some, or takes them out to deliver them otherwise:
+//! altered, repeated, under another client's address.
+
+#![forbid(unsafe_code)]
 
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use endpoint::{Break, Received, Transport};
+use testkit::To;
 
-pub(crate) const SERVER: SocketAddr = SocketAddr::new(
+/// The server's address.
+pub const SERVER: SocketAddr = SocketAddr::new(
     std::net::IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1)),
     4242,
 );
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum To {
-    Client,
-    Server,
-}
-
-/// Whether the network loses a datagram.
-type Loss = Box<dyn FnMut(To, &[u8]) -> bool + Send>;
+/// Whether the network loses a datagram between the server and the client at this address.
+pub type Filter = Box<dyn FnMut(To, SocketAddr, &[u8]) -> bool + Send>;
 
 #[derive(Default)]
 struct State {
@@ -29,12 +30,13 @@ struct State {
     at_clients: HashMap<SocketAddr, VecDeque<Vec<u8>>>,
     /// How many refusals wait for each client.
     refusals: HashMap<SocketAddr, usize>,
-    loss: Option<Loss>,
+    filter: Option<Filter>,
     sent: [usize; 2],
 }
 
+/// The network. Clones are the same one.
 #[derive(Clone, Default)]
-pub(crate) struct Network(Arc<Mutex<State>>);
+pub struct Network(Arc<Mutex<State>>);
 
 struct Route {
     client: SocketAddr,
@@ -42,7 +44,8 @@ struct Route {
 }
 
 impl Network {
-    pub(crate) fn new() -> Self {
+    /// A network whose server listens.
+    pub fn new() -> Self {
         let network = Self::default();
         network.set_listening(true);
         network
@@ -53,24 +56,33 @@ impl Network {
     }
 
     /// What is sent to a port that is not listened on is refused.
-    pub(crate) fn set_listening(&self, is_listening: bool) {
+    pub fn set_listening(&self, is_listening: bool) {
         self.state().is_listening = is_listening;
     }
 
-    pub(crate) fn set_loss(&self, loss: impl FnMut(To, &[u8]) -> bool + Send + 'static) {
-        self.state().loss = Some(Box::new(loss));
+    /// Loses what this returns true for. It is called for each datagram, in place of the filter before.
+    pub fn set_filter(&self, filter: impl FnMut(To, SocketAddr, &[u8]) -> bool + Send + 'static) {
+        self.state().filter = Some(Box::new(filter));
     }
 
     /// How many bytes were sent to one end, lost ones included.
-    pub(crate) fn bytes_to(&self, to: To) -> usize {
+    pub fn bytes_to(&self, to: To) -> usize {
         self.state().sent[to as usize]
     }
 
-    /// Delivers a datagram to the server in a client's name.
-    pub(crate) fn send_to_server(&self, client: SocketAddr, datagram: &[u8]) {
+    /// Sends a datagram to the server in a client's name.
+    pub fn send_to_server(&self, client: SocketAddr, datagram: &[u8]) {
+        if !self.state().is_lost(To::Server, client, datagram) {
+            self.deliver(To::Server, client, datagram);
+        }
+    }
+
+    /// Delivers a datagram between the server and the client at this address, past the filter.
+    pub fn deliver(&self, to: To, client: SocketAddr, datagram: &[u8]) {
         let mut state = self.state();
-        if state.is_lost(To::Server, datagram) {
-            return;
+        if to == To::Client {
+            let arrived = state.at_clients.entry(client).or_default();
+            return arrived.push_back(datagram.to_vec());
         }
         if !state.is_listening {
             *state.refusals.entry(client).or_default() += 1;
@@ -89,29 +101,30 @@ impl Network {
     }
 
     /// A client's datagrams that it has not received.
-    pub(crate) fn take_at_client(&self, client: SocketAddr) -> Vec<Vec<u8>> {
+    pub fn take_at_client(&self, client: SocketAddr) -> Vec<Vec<u8>> {
         let taken = self.state().at_clients.remove(&client);
         taken.unwrap_or_default().into()
     }
 
     /// The oldest new client's transport at the server.
-    pub(crate) fn accept(&self) -> Option<Arc<ServerTransport>> {
+    pub fn accept(&self) -> Option<Arc<ServerTransport>> {
         let route = self.state().pending.pop_front()?;
         let network = self.clone();
         Some(Arc::new(ServerTransport { network, route }))
     }
 
     /// A transport that sends from this address to the server.
-    pub(crate) fn client(&self, address: SocketAddr) -> Arc<ClientTransport> {
+    pub fn client(&self, address: SocketAddr) -> Arc<ClientTransport> {
         let network = self.clone();
         Arc::new(ClientTransport { network, address })
     }
 }
 
 impl State {
-    fn is_lost(&mut self, to: To, datagram: &[u8]) -> bool {
+    fn is_lost(&mut self, to: To, client: SocketAddr, datagram: &[u8]) -> bool {
         self.sent[to as usize] += datagram.len();
-        self.loss.as_mut().is_some_and(|loss| loss(to, datagram))
+        let filter = self.filter.as_mut();
+        filter.is_some_and(|filter| filter(to, client, datagram))
     }
 }
 
@@ -124,7 +137,8 @@ impl Route {
     }
 }
 
-pub(crate) struct ClientTransport {
+/// A transport that sends from one address to the server.
+pub struct ClientTransport {
     network: Network,
     address: SocketAddr,
 }
@@ -165,7 +179,7 @@ impl Transport for ClientTransport {
 }
 
 /// A server's transport to one client; dropping it makes the network forget the client.
-pub(crate) struct ServerTransport {
+pub struct ServerTransport {
     network: Network,
     route: Arc<Route>,
 }
@@ -179,10 +193,10 @@ impl Transport for ServerTransport {
     }
 
     fn send(&self, datagram: &[u8]) -> Result<(), Break> {
-        let mut state = self.network.state();
-        if !state.is_lost(To::Client, datagram) {
-            let arrived = state.at_clients.entry(self.route.client).or_default();
-            arrived.push_back(datagram.to_vec());
+        let client = self.route.client;
+        let is_lost = self.network.state().is_lost(To::Client, client, datagram);
+        if !is_lost {
+            self.network.deliver(To::Client, client, datagram);
         }
         Ok(())
     }
