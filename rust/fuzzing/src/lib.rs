@@ -43,6 +43,10 @@ pub const TARGETS: &[Target] = &[
         run: targets::network::run,
     },
     Target {
+        name: "endpoint",
+        run: targets::endpoint::run,
+    },
+    Target {
         name: "renamer",
         run: targets::renamer::run,
     },

@@ -10,7 +10,7 @@ use testkit::{To, forged};
 use crate::credentials::{CERTIFICATE, KEY};
 use crate::steps::Step;
 use crate::targets::network::{Network, event};
-use crate::targets::{pem, renamer};
+use crate::targets::{endpoint, pem, renamer};
 
 /// A seed: the target's name, its own, and its bytes.
 pub type Seed = (&'static str, String, Vec<u8>);
@@ -41,6 +41,7 @@ pub fn make() -> Result<Vec<Seed>> {
     let mut seeds = Vec::new();
     connections(&mut seeds)?;
     networks(&mut seeds);
+    endpoints(&mut seeds);
     texts(&mut seeds);
     credentials(&mut seeds)?;
     Ok(seeds)
@@ -301,6 +302,58 @@ fn networks(seeds: &mut Vec<Seed>) {
         &[
             SEND, 0, 0, 30, FLIP, 0, 130, SEND, 1, 0, 30, CUT, 0, 20, TAKE, 0, TAKE, 1,
         ],
+    );
+}
+
+/// A server and clients: each connects and sends two packets, of which it gets one back.
+fn endpoints(seeds: &mut Vec<Seed>) {
+    use endpoint::event::{
+        ANSWER, CLOSE, CLOSE_SERVED, CONNECT, CUT, DELAY, DOUBLE, DROP, FLIP, FORGE, INJECT,
+        REPLAY, SEND, SETTLE, TAKE, WAIT,
+    };
+    let exchange = |client| [SEND, client, 0, 50, ANSWER, client, 4, 0, SETTLE, TAKE];
+    let mut push = |name: &str, parts: &[&[u8]]| {
+        seeds.push(("endpoint", name.to_owned(), parts.concat()));
+    };
+    let connect = [CONNECT, 0, CONNECT, 1, CONNECT, 2];
+    let all = [exchange(0), exchange(1), exchange(2)].concat();
+    let connected = [&connect[..], &[SETTLE], &all].concat();
+    push("quiet", &[&connected]);
+    push(
+        "lost",
+        &[&connect, &[DROP, WAIT, 11, 0, DROP, WAIT, 21, SETTLE], &all],
+    );
+    push(
+        "disturbed",
+        &[
+            &connect,
+            &[
+                DOUBLE, FLIP, 1, 77, CUT, 0, 90, DELAY, WAIT, 11, SETTLE, WAIT, 21, SETTLE, WAIT,
+                41, SETTLE,
+            ],
+            &all,
+        ],
+    );
+    // The second client's datagrams come from the first one's address, too, and the server's go to the wrong client.
+    let forged = [
+        FORGE, 1, 1, 0, FORGE, 4, 1, 0, FORGE, 7, 0, 0, FORGE, 20, 1, 0,
+    ];
+    push("forged", &[&connected, &forged, &all]);
+    push(
+        "replayed",
+        &[&connected, &[REPLAY, 0, REPLAY, 4, REPLAY, 20], &all],
+    );
+    push(
+        "injected",
+        &[&connect, &[INJECT, 1, 2, 0, 3, 22, 254, 253, SETTLE], &all],
+    );
+    push(
+        "restarted",
+        &[&connected, &[CONNECT, 1, SETTLE, WAIT, 21, SETTLE], &all],
+    );
+    push(
+        "closed",
+        &[&connected, &[CLOSE, 0, CLOSE_SERVED, 1, SETTLE], &all],
     );
 }
 

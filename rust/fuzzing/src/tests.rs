@@ -7,7 +7,7 @@ use std::time::Duration;
 
 #[cfg(unix)]
 use crate::sides::{self, Side};
-use crate::targets::{client, server};
+use crate::targets::{client, endpoint, server};
 use crate::{TARGETS, seeds};
 
 const STALE: &str =
@@ -59,6 +59,25 @@ fn captured_datagrams_lead_a_server_through_a_restart_of_its_client() {
     let input = fs::read(seeds_of("server").join("restarted")).unwrap();
     let lengths: Vec<usize> = server::run_input(&input).iter().map(Vec::len).collect();
     assert_eq!(lengths, [60, 1000], "{STALE}");
+}
+
+#[test]
+fn clients_connect_and_restart_at_an_endpoint_and_exchange_packets() {
+    let expected = [
+        ("quiet", 6),
+        ("lost", 6),
+        ("disturbed", 6),
+        ("forged", 12),
+        ("replayed", 12),
+        ("injected", 6),
+        ("restarted", 12),
+        ("closed", 8),
+    ];
+    let taken = expected.map(|(name, _)| {
+        let input = fs::read(seeds_of("endpoint").join(name)).unwrap();
+        (name, endpoint::run_input(&input))
+    });
+    assert_eq!(taken, expected, "packets");
 }
 
 #[test]

@@ -1,4 +1,5 @@
 pub(crate) mod client;
+pub(crate) mod endpoint;
 pub(crate) mod hello;
 pub(crate) mod network;
 pub(crate) mod pem;

@@ -11,7 +11,9 @@ use super::tally::Tally;
 use crate::{library, process, workspace};
 
 /// The folders of `fuzz/seeds`.
-pub(super) const TARGETS: &[&str] = &["hello", "server", "client", "network", "renamer", "pem"];
+pub(super) const TARGETS: &[&str] = &[
+    "hello", "server", "client", "network", "endpoint", "renamer", "pem",
+];
 /// For each target; about a minute in all.
 const SECONDS_EACH: u64 = 9;
 /// For an input that begins just before the end. One that takes longer is a failure.
