@@ -18,7 +18,7 @@ const RUNS: usize = 20;
 const SCRIPTS: [usize; 2] = [0, 1_000];
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// Prints what Linux says of the process' memory, and ends.
+/// Prints what Linux says of the process' memory and of its main thread's time, and ends.
 const MAIN: &str = "\
 extends Node
 
@@ -28,17 +28,23 @@ func _ready() -> void:
 		var line := status.get_line()
 		if line.begins_with(\"VmRSS:\") or line.begins_with(\"RssAnon:\"):
 			print(line)
+	print(\"ran: \", FileAccess.open(\"/proc/self/schedstat\", FileAccess.READ).get_line())
 	get_tree().quit()
 ";
 
 /// One start of a project, from the process' begin to its end.
 struct Start {
     milliseconds: f64,
+    /// What the main thread ran until the main scene's `_ready()`, whatever else the machine did.
+    processor_milliseconds: f64,
     /// All that is resident, the library's pages included.
     resident: f64,
     /// That which is of no file: heap, stacks, relocated data.
     anonymous: f64,
 }
+
+/// A name with its unit, and the value.
+type Measure = (&'static str, fn(&Start) -> f64);
 
 /// Builds the release library, and prints medians of projects with and without the addon.
 pub(super) fn run() -> Result<ExitCode> {
@@ -65,8 +71,9 @@ pub(super) fn run() -> Result<ExitCode> {
                 starts.push(start(&godot, project)?);
             }
         }
-        let measures: [(&str, fn(&Start) -> f64); 3] = [
+        let measures: [Measure; 4] = [
             ("start to end, ms", |start| start.milliseconds),
+            ("main thread, ms", |start| start.processor_milliseconds),
             ("resident, MB", |start| start.resident),
             ("anonymous, MB", |start| start.anonymous),
         ];
@@ -96,8 +103,11 @@ fn start(godot: &Headless, project: &Fixture) -> Result<Start> {
             .map(|kilobytes| kilobytes * 1024.0 / 1e6)
             .with_context(|| format!("no line {name}:\n{}", finished.tail()))
     };
+    let ran = finished.lines.iter().find_map(|line| nanoseconds(line));
+    let ran = ran.with_context(|| format!("no line ran:\n{}", finished.tail()))?;
     Ok(Start {
         milliseconds,
+        processor_milliseconds: ran / 1e6,
         resident: megabytes("VmRSS:")?,
         anonymous: megabytes("RssAnon:")?,
     })
@@ -112,6 +122,12 @@ fn kilobytes(line: &str, name: &str) -> Option<f64> {
         .ok()
 }
 
+/// Reads `ran: 131072000 64000 12`, of which the first is the time on a processor.
+fn nanoseconds(line: &str) -> Option<f64> {
+    let (ran, _) = line.strip_prefix("ran: ")?.split_once(' ')?;
+    ran.parse().ok()
+}
+
 fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     f64::midpoint(values[(values.len() - 1) / 2], values[values.len() / 2])
@@ -122,9 +138,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn memory_is_read_from_linux_lines() {
+    fn memory_and_time_are_read_from_linux_lines() {
         assert_eq!(kilobytes("VmRSS:\t   95092 kB", "VmRSS:"), Some(95092.0));
         assert_eq!(kilobytes("RssAnon:\t 1 kB", "VmRSS:"), None);
+        assert_eq!(nanoseconds("ran: 131072000 64000 12"), Some(131_072_000.0));
     }
 
     #[test]
