@@ -14,6 +14,7 @@ mod check;
 mod demo;
 mod deny;
 mod documented_pair;
+mod emulation;
 mod environment;
 mod files;
 mod fixture;

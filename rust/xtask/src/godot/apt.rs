@@ -36,9 +36,22 @@ pub(crate) fn check_system() -> Result<()> {
     Ok(())
 }
 
+/// Which machines the packages are for, by Debian's name.
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub(crate) enum Architecture {
+    /// This machine's own.
+    Own,
+    /// Arm's 64-bit processors.
+    Arm64,
+}
+
 /// Downloads the packages and all that they depend on; what `folder` holds of them already is kept.
-pub(crate) fn download(folder: &Path, packages: &[&str]) -> Result<Vec<PathBuf>> {
-    let apt = Apt::set_up(folder)?;
+pub(crate) fn download(
+    folder: &Path,
+    packages: &[&str],
+    architecture: Architecture,
+) -> Result<Vec<PathBuf>> {
+    let apt = Apt::set_up(folder, architecture)?;
     apt.update()?;
     // Versions that Debian has replaced since an earlier, interrupted download.
     apt.get(["autoclean"])?;
@@ -52,8 +65,12 @@ pub(crate) fn download(folder: &Path, packages: &[&str]) -> Result<Vec<PathBuf>>
 }
 
 /// Downloads the packages themselves, without what they depend on.
-pub(crate) fn download_alone(folder: &Path, packages: &[&str]) -> Result<Vec<PathBuf>> {
-    let apt = Apt::set_up(folder)?;
+pub(crate) fn download_alone(
+    folder: &Path,
+    packages: &[&str],
+    architecture: Architecture,
+) -> Result<Vec<PathBuf>> {
+    let apt = Apt::set_up(folder, architecture)?;
     apt.update()?;
     workspace::step(&format!("Downloading {}", packages.join(", ")));
     apt.get(["download"].iter().chain(packages))?;
@@ -85,7 +102,7 @@ struct Apt {
 }
 
 impl Apt {
-    fn set_up(folder: &Path) -> Result<Self> {
+    fn set_up(folder: &Path, architecture: Architecture) -> Result<Self> {
         let mirror = mirror()?;
         let keyring = KEYRINGS.iter().find(|path| Path::new(path).is_file()).context(
             "the keys of Debian's archive are not on this machine; install the package debian-archive-keyring",
@@ -98,7 +115,7 @@ impl Apt {
         fs::write(folder.join("state/status"), "")?;
         let source = format!("deb [signed-by={keyring} target=Packages] {mirror} {RELEASE} main\n");
         fs::write(folder.join("sources.list"), source)?;
-        fs::write(apt.settings(), settings(folder)?)?;
+        fs::write(apt.settings(), settings(folder, architecture)?)?;
         Ok(apt)
     }
 
@@ -154,12 +171,16 @@ impl Apt {
 }
 
 /// Settings that keep apt inside `folder`. They are read after the system's settings, whose proxy stays in force.
-fn settings(folder: &Path) -> Result<String> {
+fn settings(folder: &Path, architecture: Architecture) -> Result<String> {
     let folder = folder
         .to_str()
         .context("the cache folder's name is not UTF-8")?;
+    let architecture = match architecture {
+        Architecture::Own => "",
+        Architecture::Arm64 => "APT::Architecture \"arm64\";\n",
+    };
     Ok(format!(
-        r#"Dir::State "{folder}/state";
+        r#"{architecture}Dir::State "{folder}/state";
 Dir::State::lists "{folder}/state/lists";
 Dir::State::status "{folder}/state/status";
 Dir::Cache "{folder}";

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use super::{apt, patch};
+use super::apt::{self, Architecture};
+use super::patch;
 use crate::{cache, workspace};
 
 /// Raise this when other packages are needed or the tree is prepared differently: a new tree is then made.
@@ -130,7 +131,7 @@ impl Tree {
     fn add_template(&self) -> Result<()> {
         workspace::step(&format!("Getting Debian's {TEMPLATE}"));
         let downloads = self.folder.join("apt-template");
-        let packages = apt::download_alone(&downloads, &[TEMPLATE])?;
+        let packages = apt::download_alone(&downloads, &[TEMPLATE], Architecture::Own)?;
         apt::unpack(&packages, &self.root())?;
         patch::make_independent(&self.root(), &[TEMPLATE])?;
         patch::verify_libraries(&self.root(), &[TEMPLATE])
@@ -153,7 +154,7 @@ impl Tree {
             apt::RELEASE,
             self.folder.display()
         ));
-        let packages = apt::download(&self.downloads(), packages)?;
+        let packages = apt::download(&self.downloads(), packages, Architecture::Own)?;
 
         let unpacking = self.folder.join("unpacking");
         for old in [&unpacking, &self.root()] {

@@ -9,6 +9,7 @@ use crate::files::on_path;
 use crate::workspace;
 
 mod apt;
+pub(crate) mod arm64;
 mod cache;
 mod patch;
 mod program;

@@ -1,10 +1,175 @@
 //! `cargo xtask test --platform linux-arm64`: the tests, for Linux on 64-bit ARM, under QEMU.
+//!
+//! The Rust tests of the layers below Godot, and Debian's Godot for that processor with the library for it. This
+//! machine's Godot imports the project, and is the other side of two documented pairs.
 
-use std::process::ExitCode;
+use std::path::Path;
+use std::process::{Command, ExitCode};
+use std::time::Duration;
 
 use anyhow::{Result, bail};
 
+use super::scenarios::{self, Scenario};
+use super::tally::Tally;
+use super::{programs, run_in_godot, rust, suites};
+use crate::documented_pair::{DOCUMENTED_PORT, DocumentedPair, Ending};
+use crate::environment::{Context, prepare};
+use crate::platform::Platform;
+use crate::platform::toolchain::Toolchain;
+use crate::project::Headless;
+use crate::{emulation, files, godot, library, workspace};
+
+const PLATFORM: Platform = Platform::LinuxArm64;
+
+/// The layers below Godot.
+const PACKAGES: &[&str] = &["drop_in", "dtls", "endpoint", "udp"];
+
+/// The variable that says on how many networks handshakes are simulated, and its value here instead of 1,000: the
+/// handshakes' arithmetic is what takes the time, and it does not differ from one to the next.
+const NETWORKS: (&str, &str) = ("DTLS_SEEDS", "100");
+
+/// For OpenSSL and the examples in documentation.
+const BUILD_LIMIT: Duration = Duration::from_secs(60 * 60);
+
+/// Scenarios that are not run, and why.
+const LEFT_OUT: &[(&str, &str)] = &[];
+
 /// Runs those whose names contain one of the filters, or all.
-pub(super) fn run(_: &[String]) -> Result<ExitCode> {
-    bail!("not there yet")
+pub(super) fn run(filters: &[String]) -> Result<ExitCode> {
+    match Platform::host()? {
+        Platform::LinuxX86_64 => {}
+        PLATFORM => bail!("this machine is of that platform: `cargo xtask test` runs the tests"),
+        other => bail!("on {other}, programs for {PLATFORM} are not run"),
+    }
+    let [target] = PLATFORM.targets() else {
+        bail!("{PLATFORM} is not one target");
+    };
+    let toolchain = Toolchain::provide(target)?;
+    let tree = godot::arm64::tree()?;
+    if !emulation::is_entered() {
+        return emulation::enter(&godot::arm64::qemu()?, &tree);
+    }
+
+    let is_selected =
+        |name: &str| filters.is_empty() || filters.iter().any(|filter| name.contains(filter));
+    let mut tally = Tally::default();
+    workspace::step(&format!("Rust tests for {PLATFORM}"));
+    if let Err(error) = run_rust(&toolchain, filters, &is_selected, &mut tally) {
+        tally.fail(format!("{error:#}"));
+    }
+    let mut suites = suites::all()?;
+    suites.retain(|suite| is_selected(&suite.name));
+    let mut scenarios = scenarios::ALL.to_vec();
+    scenarios.retain(|(name, _)| is_selected(name));
+    let pairs = PAIRS.iter().filter(|pair| is_selected(pair.name));
+    let pairs: Vec<_> = pairs.collect();
+    if !suites.is_empty() || !scenarios.is_empty() || !pairs.is_empty() {
+        match prepare_godot(&toolchain, &tree) {
+            Ok((own, emulated)) => {
+                for pair in pairs {
+                    tally.record(pair.name, pair.run(&own.godot, &emulated.godot));
+                }
+                for (name, reason) in leave_out(&mut scenarios) {
+                    tally.leave_out(name, reason);
+                }
+                run_in_godot(&emulated, &suites, &scenarios, &mut tally)?;
+            }
+            Err(error) => tally.fail(format!("tests in Godot could not be started: {error:#}")),
+        }
+    }
+    tally.print();
+    Ok(tally.exit_code())
+}
+
+fn run_rust(
+    toolchain: &Toolchain,
+    filters: &[String],
+    is_selected: &dyn Fn(&str) -> bool,
+    tally: &mut Tally,
+) -> Result<()> {
+    let built = programs::build(toolchain.cargo("test"), PACKAGES)?;
+    let (variable, networks) = NETWORKS;
+    workspace::step(&format!("Simulating {networks} networks instead of 1,000"));
+    // The kernel starts QEMU.
+    let call = |program: &Path| {
+        let mut command = Command::new(program);
+        command.env(variable, networks);
+        command
+    };
+    programs::run(&built, &call, is_selected, tally)?;
+    let mut examples = toolchain.cargo("test");
+    examples.args(["--doc", "--no-fail-fast"]);
+    for package in PACKAGES {
+        examples.args(["--package", package]);
+    }
+    examples.arg("--").args(filters);
+    rust::run_libtest("examples in documentation", examples, BUILD_LIMIT, tally)
+}
+
+/// Builds the library for both processors, and imports the project; the result has this machine's Godot and the
+/// emulated one.
+fn prepare_godot(toolchain: &Toolchain, tree: &Path) -> Result<(Context, Context)> {
+    workspace::step(&format!("Building the addon for {PLATFORM}"));
+    let built = library::compile_with(toolchain.cargo("build"))?;
+    let placed = workspace::addon().join("bin").join(PLATFORM.file_name());
+    files::copy(&built, &placed)?;
+    let own = prepare(library::Profile::Debug)?;
+    let emulated = own.godot.emulated(godot::arm64::godot(tree)?)?;
+    Ok((own, Context { godot: emulated }))
+}
+
+/// The documented pair on two processors.
+struct MixedPair {
+    name: &'static str,
+    server_is_emulated: bool,
+}
+
+const PAIRS: &[MixedPair] = &[
+    MixedPair {
+        name: "the_documented_server_on_arm64_talks_to_this_machine",
+        server_is_emulated: true,
+    },
+    MixedPair {
+        name: "the_documented_client_on_arm64_talks_to_this_machine",
+        server_is_emulated: false,
+    },
+];
+
+impl MixedPair {
+    fn run(&self, own: &Headless, emulated: &Headless) -> Result<()> {
+        let (server, client) = if self.server_is_emulated {
+            (emulated, own)
+        } else {
+            (own, emulated)
+        };
+        let pair = DocumentedPair {
+            server,
+            client,
+            project: &workspace::godot_project(),
+            port: DOCUMENTED_PORT,
+            ending: Ending::AfterSeconds(5),
+        };
+        pair.run().map(drop)
+    }
+}
+
+/// Removes the scenarios that are not run; the result is their names and the reasons.
+fn leave_out(scenarios: &mut Vec<(&str, Scenario)>) -> Vec<(&'static str, &'static str)> {
+    let left_out = LEFT_OUT.iter().copied();
+    let left_out = left_out.filter(|(name, _)| scenarios.iter().any(|(own, _)| own == name));
+    let left_out: Vec<_> = left_out.collect();
+    scenarios.retain(|(name, _)| !left_out.iter().any(|(other, _)| other == name));
+    left_out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_out_exists() {
+        for (name, _) in LEFT_OUT {
+            assert!(scenarios::ALL.iter().any(|(own, _)| own == name), "{name}");
+        }
+    }
 }

@@ -8,6 +8,7 @@ use crate::environment::{Context, prepare};
 use crate::{library, workspace};
 
 mod linux_arm64;
+mod programs;
 mod rust;
 mod scenarios;
 mod short_fuzz;
@@ -65,11 +66,7 @@ pub(crate) fn run(filters: &[String]) -> Result<ExitCode> {
     }
 
     tally.print();
-    Ok(if tally.is_success() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(tally.exit_code())
 }
 
 /// Runs them one after another: the documented port is taken by one alone.

@@ -72,7 +72,13 @@ fn run_nextest(filters: &[String], tally: &mut Tally) -> Result<()> {
     Ok(())
 }
 
-fn run_libtest(name: &str, command: Command, limit: Duration, tally: &mut Tally) -> Result<()> {
+/// Runs `cargo test`, or a program that prints as it does, and adds up its tests.
+pub(super) fn run_libtest(
+    name: &str,
+    command: Command,
+    limit: Duration,
+    tally: &mut Tally,
+) -> Result<()> {
     let finished = process::start(command, None)?.follow(limit, |line| println!("{line}"))?;
     Results::read_libtest(&finished.lines).add_to(tally, name, &finished);
     Ok(())

@@ -1,5 +1,7 @@
 //! How many tests passed, and which failed.
 
+use std::process::ExitCode;
+
 use anyhow::Result;
 
 /// The results so far.
@@ -7,6 +9,7 @@ use anyhow::Result;
 pub(super) struct Tally {
     passed: usize,
     failures: Vec<String>,
+    left_out: Vec<String>,
 }
 
 impl Tally {
@@ -18,6 +21,11 @@ impl Tally {
     /// `what` is the test's name, and after a colon the reason.
     pub(super) fn fail(&mut self, what: impl Into<String>) {
         self.failures.push(what.into());
+    }
+
+    /// Notes a test that cannot run here, which is neither a success nor a failure.
+    pub(super) fn leave_out(&mut self, name: &str, reason: &str) {
+        self.left_out.push(format!("{name}: {reason}"));
     }
 
     /// Prints and counts a test's result.
@@ -34,9 +42,16 @@ impl Tally {
         }
     }
 
-    /// Prints the failures, and as the last line the sum.
+    /// Prints what was left out, the failures, and as the last line the sum.
     pub(super) fn print(&self) {
         println!();
+        if !self.left_out.is_empty() {
+            println!("Not run here ({}):", self.left_out.len());
+            for test in &self.left_out {
+                println!("  {test}");
+            }
+            println!();
+        }
         if !self.failures.is_empty() {
             println!("Failures:");
             for failure in &self.failures {
@@ -47,13 +62,22 @@ impl Tally {
         println!("{}", self.sum());
     }
 
-    fn sum(&self) -> String {
+    pub(super) fn sum(&self) -> String {
         format!("{} passed, {} failed", self.passed, self.failures.len())
     }
 
     /// Whether tests were run, and all passed.
     pub(super) fn is_success(&self) -> bool {
         self.failures.is_empty() && self.passed > 0
+    }
+
+    /// Success if tests were run and all passed.
+    pub(super) fn exit_code(&self) -> ExitCode {
+        if self.is_success() {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        }
     }
 
     /// What failed.
