@@ -11,7 +11,7 @@ use anyhow::{Result, bail};
 
 use super::scenarios::{self, Scenario};
 use super::tally::Tally;
-use super::{programs, run_in_godot, rust, suites};
+use super::{in_godot, programs, rust, suites};
 use crate::documented_pair::{DOCUMENTED_PORT, DocumentedPair, Ending};
 use crate::environment::{Context, prepare};
 use crate::platform::Platform;
@@ -116,7 +116,7 @@ pub(super) fn run(filters: &[String]) -> Result<ExitCode> {
                 for (name, reason) in leave_out(&mut scenarios) {
                     tally.leave_out(name, reason);
                 }
-                run_in_godot(&emulated, &suites, &scenarios, &mut tally)?;
+                in_godot::run(&emulated, &suites, &scenarios, &mut tally)?;
             }
             Err(error) => tally.fail(format!("tests in Godot could not be started: {error:#}")),
         }
@@ -191,7 +191,8 @@ impl MixedPair {
             client,
             project: &workspace::godot_project(),
             port: DOCUMENTED_PORT,
-            ending: Ending::AfterSeconds(5),
+            // The two take different times to start, so that neither ends by itself in time for the other.
+            ending: Ending::Stopped,
         };
         pair.run().map(drop)
     }

@@ -4,9 +4,10 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
-use crate::environment::{Context, prepare};
+use crate::environment::prepare;
 use crate::{library, workspace};
 
+mod in_godot;
 mod linux_arm64;
 mod programs;
 mod rust;
@@ -16,8 +17,6 @@ mod suites;
 mod tally;
 mod windows;
 
-use scenarios::Scenario;
-use suites::Suite;
 use tally::Tally;
 
 /// A platform whose tests run in an emulator on Linux.
@@ -60,29 +59,11 @@ pub(crate) fn run(filters: &[String]) -> Result<ExitCode> {
     scenarios.retain(|(name, _)| is_selected(name));
     if !suites.is_empty() || !scenarios.is_empty() {
         match prepare(library::Profile::Debug) {
-            Ok(context) => run_in_godot(&context, &suites, &scenarios, &mut tally)?,
+            Ok(context) => in_godot::run(&context, &suites, &scenarios, &mut tally)?,
             Err(error) => tally.fail(format!("tests in Godot could not be started: {error:#}")),
         }
     }
 
     tally.print();
     Ok(tally.exit_code())
-}
-
-/// Runs them one after another: the documented port is taken by one alone.
-fn run_in_godot(
-    context: &Context,
-    suites: &[Suite],
-    scenarios: &[(&str, Scenario)],
-    tally: &mut Tally,
-) -> Result<()> {
-    for suite in suites {
-        workspace::step(&format!("GDScript suite {}", suite.name));
-        suite.run(&context.godot, tally)?;
-    }
-    for (name, scenario) in scenarios {
-        workspace::step(&format!("Scenario {name}"));
-        tally.record(name, scenario(context));
-    }
-    Ok(())
 }
