@@ -131,7 +131,7 @@ fn run_rust(
     is_selected: &dyn Fn(&str) -> bool,
     tally: &mut Tally,
 ) -> Result<()> {
-    let built = programs::build(toolchain.cargo("test"), PACKAGES)?;
+    let built = programs::build(toolchain.cargo("test")?, PACKAGES)?;
     let (variable, networks) = NETWORKS;
     workspace::step(&format!("Simulating {networks} networks instead of 1,000"));
     // The kernel starts QEMU.
@@ -141,7 +141,7 @@ fn run_rust(
         command
     };
     programs::run(&built, &call, is_selected, tally)?;
-    let mut examples = toolchain.cargo("test");
+    let mut examples = toolchain.cargo("test")?;
     examples.args(["--doc", "--no-fail-fast"]);
     for package in PACKAGES {
         examples.args(["--package", package]);
@@ -154,7 +154,7 @@ fn run_rust(
 /// emulated one.
 fn prepare_godot(toolchain: &Toolchain, tree: &Path) -> Result<(Context, Context)> {
     workspace::step(&format!("Building the addon for {PLATFORM}"));
-    let built = library::compile_with(toolchain.cargo("build"))?;
+    let built = library::compile_with(toolchain.cargo("build")?)?;
     let placed = workspace::addon().join("bin").join(PLATFORM.file_name());
     files::copy(&built, &placed)?;
     let own = prepare(library::Profile::Debug)?;
