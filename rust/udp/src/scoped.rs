@@ -136,14 +136,9 @@ mod tests {
 
     #[test]
     fn an_interface_is_found_by_name_and_by_index() {
-        let loopback = if_addrs::get_if_addrs()
-            .unwrap()
-            .into_iter()
-            .find(|interface| interface.is_loopback())
-            .expect("a machine with a loopback");
-        let index = loopback.index.unwrap();
+        let (name, index) = interfaces::loopback();
         for address in ["fe80::1", "ff02::1"] {
-            for interface in [loopback.name.clone(), index.to_string()] {
+            for interface in [name.clone(), index.to_string()] {
                 let read = read(&format!("{address}%{interface}")).unwrap();
                 assert_eq!(read.scope(), index);
                 assert!(!read.lacks_interface());

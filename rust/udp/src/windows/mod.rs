@@ -1,4 +1,4 @@
-//! Options of Windows' sockets that the crates used here do not have.
+//! What Windows has and the crates used here do not: options of sockets, and interfaces by name.
 
 use std::io;
 use std::net::UdpSocket;
@@ -8,6 +8,8 @@ use windows_sys::Win32::Networking::WinSock::{
     SIO_UDP_CONNRESET, SIO_UDP_NETRESET, SO_EXCLUSIVEADDRUSE, SOCKET, SOCKET_ERROR, SOL_SOCKET,
     WSAIoctl, setsockopt,
 };
+
+pub(crate) mod interfaces;
 
 /// Sets the options of a socket that is not bound yet. Errors are ignored.
 ///
