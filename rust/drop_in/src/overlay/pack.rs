@@ -103,7 +103,12 @@ fn build(
             pack: pack.to_owned(),
             code,
         })?;
-    fs::rename(&unfinished, pack).map_err(|error| not_written(pack, error))
+    match fs::rename(&unfinished, pack) {
+        // Windows replaces no file that is open. A process that started at the same moment wrote the same pack and reads
+        // from it.
+        Err(_) if pack.is_file() => Ok(()),
+        renamed => renamed.map_err(|error| not_written(pack, error)),
+    }
 }
 
 fn not_written(path: &Path, error: std::io::Error) -> OverlayError {

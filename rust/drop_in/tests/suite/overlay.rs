@@ -2,12 +2,12 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use drop_in::Autoload;
-use drop_in::overlay::{Engine, Overlay, OverlayError};
+use drop_in::overlay::{Engine, Overlay};
 
 use crate::folder::Folder;
 
@@ -20,6 +20,8 @@ struct State {
     written: usize,
     cannot_write: bool,
     cannot_load: bool,
+    /// Called once, before a pack is written.
+    before_writing: Option<Box<dyn FnOnce()>>,
 }
 
 #[derive(Clone, Default)]
@@ -48,6 +50,8 @@ impl Engine for FakeEngine {
         if self.0.borrow().cannot_write {
             return Err("ERR_CANT_CREATE".to_owned());
         }
+        let before = self.0.borrow_mut().before_writing.take();
+        before.into_iter().for_each(|before| before());
         self.0.borrow_mut().written += 1;
         let mut contents = String::new();
         for (path, on_disk) in files {
@@ -119,6 +123,39 @@ fn a_second_start_uses_the_first_ones_pack() {
     assert_eq!(packs(&project).len(), 1, "no staging folder is left");
 }
 
+/// Opens a file as the engine does on Windows: others may read and write it, and not replace it.
+fn open_as_the_engine(path: &Path) -> File {
+    let mut options = File::options();
+    #[cfg(windows)]
+    std::os::windows::fs::OpenOptionsExt::share_mode(&mut options, 1 | 2);
+    options.read(true).open(path).unwrap()
+}
+
+#[test]
+fn starts_at_the_same_moment_use_one_pack() {
+    let project = Rc::new(Folder::new(&[("a.gd", OLD)]));
+    let [first, second] = [(); 2].map(|()| FakeEngine::default());
+    let opened = Rc::new(RefCell::new(None));
+    first.0.borrow_mut().before_writing = Some(Box::new({
+        let (project, second, opened) = (project.clone(), second.clone(), opened.clone());
+        move || {
+            drop(load(&second, &project));
+            let written = packs(&project)
+                .into_iter()
+                .find(|name| name.ends_with(".pck"));
+            let pack = project.join(".godot/openssl_dtls").join(written.unwrap());
+            *opened.borrow_mut() = Some(open_as_the_engine(&pack));
+        }
+    }));
+    drop(load(&first, &project));
+    assert!(opened.borrow().is_some());
+    assert_eq!((first.written(), second.written()), (1, 1));
+    for engine in [first, second] {
+        assert_eq!(engine.text("res://a.gd").as_deref(), Some(NEW));
+    }
+    assert_eq!(packs(&project).len(), 1);
+}
+
 #[test]
 fn the_next_folder_is_used_where_the_first_cannot_be_written() {
     let project = Folder::new(&[("a.gd", OLD), ("file", "")]);
@@ -162,7 +199,10 @@ fn a_project_with_endless_links_gets_no_pack() {
     }
     let folders = [project.join("packs")];
     let why = Overlay::load(FakeEngine::default(), project.path(), &folders).err();
-    assert!(matches!(why, Some(OverlayError::EndlessLink { .. })));
+    assert!(matches!(
+        why,
+        Some(drop_in::overlay::OverlayError::EndlessLink { .. })
+    ));
 }
 
 #[test]
