@@ -32,6 +32,7 @@ mod sanitize;
 mod soak;
 mod test;
 mod tools;
+mod wine;
 mod workspace;
 
 /// Builds, runs and tests OpenSSL DTLS for Godot.

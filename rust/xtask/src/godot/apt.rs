@@ -51,7 +51,7 @@ pub(crate) fn download(
     packages: &[&str],
     architecture: Architecture,
 ) -> Result<Vec<PathBuf>> {
-    let apt = Apt::set_up(folder, architecture)?;
+    let apt = Apt::set_up(folder, RELEASE, architecture)?;
     apt.update()?;
     // Versions that Debian has replaced since an earlier, interrupted download.
     apt.get(["autoclean"])?;
@@ -70,7 +70,17 @@ pub(crate) fn download_alone(
     packages: &[&str],
     architecture: Architecture,
 ) -> Result<Vec<PathBuf>> {
-    let apt = Apt::set_up(folder, architecture)?;
+    download_alone_of(RELEASE, folder, packages, architecture)
+}
+
+/// As [`download_alone`], from another release of Debian.
+pub(crate) fn download_alone_of(
+    release: &str,
+    folder: &Path,
+    packages: &[&str],
+    architecture: Architecture,
+) -> Result<Vec<PathBuf>> {
+    let apt = Apt::set_up(folder, release, architecture)?;
     apt.update()?;
     workspace::step(&format!("Downloading {}", packages.join(", ")));
     apt.get(["download"].iter().chain(packages))?;
@@ -102,7 +112,7 @@ struct Apt {
 }
 
 impl Apt {
-    fn set_up(folder: &Path, architecture: Architecture) -> Result<Self> {
+    fn set_up(folder: &Path, release: &str, architecture: Architecture) -> Result<Self> {
         let mirror = mirror()?;
         let keyring = KEYRINGS.iter().find(|path| Path::new(path).is_file()).context(
             "the keys of Debian's archive are not on this machine; install the package debian-archive-keyring",
@@ -113,7 +123,7 @@ impl Apt {
         fs::create_dir_all(folder.join("state/lists/partial"))?;
         fs::create_dir_all(apt.archives().join("partial"))?;
         fs::write(folder.join("state/status"), "")?;
-        let source = format!("deb [signed-by={keyring} target=Packages] {mirror} {RELEASE} main\n");
+        let source = format!("deb [signed-by={keyring} target=Packages] {mirror} {release} main\n");
         fs::write(folder.join("sources.list"), source)?;
         fs::write(apt.settings(), settings(folder, architecture)?)?;
         Ok(apt)

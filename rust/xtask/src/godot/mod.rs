@@ -8,10 +8,10 @@ use anyhow::{Context, Result, bail};
 use crate::files::on_path;
 use crate::workspace;
 
-mod apt;
+pub(crate) mod apt;
 pub(crate) mod arm64;
 mod cache;
-mod patch;
+pub(crate) mod patch;
 mod program;
 
 pub(crate) use cache::{GNUTLS_PROGRAMS, gnutls, programs, release_template};

@@ -87,7 +87,11 @@ pub(super) fn run(
     let mut tests = Vec::new();
     for program in programs {
         workspace::step(&format!("Listing the tests of {}", program.name));
-        tests.extend(list(program, &call)?);
+        let (to_run, ignored) = list(program, &call)?;
+        tests.extend(to_run);
+        for test in ignored.iter().filter(|test| is_selected(&test.full_name())) {
+            tally.leave_out(&test.full_name(), "marked with `ignore` in its source");
+        }
     }
     tests.retain(|test| is_selected(&test.full_name()));
     workspace::step(&format!("Running {} Rust tests", tests.len()));
@@ -111,11 +115,11 @@ pub(super) fn run(
     Ok(())
 }
 
-/// The tests that are not marked with `ignore`.
+/// The tests to run, and those that are marked with `ignore`.
 fn list<'a>(
     program: &'a TestProgram,
     call: &dyn Fn(&TestProgram) -> Command,
-) -> Result<Vec<Test<'a>>> {
+) -> Result<(Vec<Test<'a>>, Vec<Test<'a>>)> {
     let names = |more: &[&str]| -> Result<Vec<String>> {
         let mut command = call(program);
         command.args(["--list", "--format", "terse"]).args(more);
@@ -131,8 +135,8 @@ fn list<'a>(
     };
     let ignored = names(&["--ignored"])?;
     let tests = names(&[])?.into_iter();
-    let tests = tests.filter(|name| !ignored.contains(name));
-    Ok(tests.map(|name| Test { program, name }).collect())
+    let tests = tests.map(|name| Test { program, name });
+    Ok(tests.partition(|test| !ignored.contains(&test.name)))
 }
 
 /// Reads lines `NAME: test`.
