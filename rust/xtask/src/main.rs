@@ -11,6 +11,7 @@ mod bench;
 mod cache;
 mod certificates;
 mod check;
+mod check_windows;
 mod demo;
 mod deny;
 mod documented_pair;
@@ -107,6 +108,8 @@ enum Command {
         /// The release's tag, which must be this version's
         tag: String,
     },
+    /// Type-check the crates below Godot for Windows
+    CheckWindows,
     /// Print which OpenSSL is compiled in, and whether the registry has a newer one
     Openssl,
     /// Pack the addon as users get it into dist/
@@ -172,6 +175,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Sanitize => sanitize::run(),
         Command::Deny => deny::run(),
         Command::ReleaseNotes { tag } => release_notes::run(&tag),
+        Command::CheckWindows => check_windows::run(),
         Command::Openssl => openssl::run(),
         Command::Package(options) => package::run(&options),
     }

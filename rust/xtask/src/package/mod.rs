@@ -2,6 +2,7 @@
 //!
 //! The same sources give the same bytes at any time and place: names are sorted, and times are fixed.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{Cursor, Write};
 use std::path::{Path, PathBuf};
@@ -12,6 +13,7 @@ use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
 use crate::files::{self, Access};
+use crate::platform::build::Library;
 use crate::platform::toolchain::NDK;
 use crate::platform::{Platform, build, inspect};
 use crate::workspace;
@@ -81,9 +83,12 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     };
     let archive = make(&workspace::root().join("dist"), &libraries)?;
     println!("{:<16} {:>9}  needs", "platform", "bytes");
-    for (platform, library) in &libraries {
-        let needs = inspect::needs(library)?;
-        println!("{:<16} {:>9}  {needs}", platform.to_string(), library.len());
+    for Library {
+        platform, bytes, ..
+    } in &libraries
+    {
+        let needs = inspect::needs(bytes)?;
+        println!("{:<16} {:>9}  {needs}", platform.to_string(), bytes.len());
     }
     for platform in left_out {
         println!(
@@ -96,15 +101,15 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn build_libraries(platforms: &[Platform]) -> Result<Vec<(Platform, Vec<u8>)>> {
-    let libraries = platforms.iter();
-    libraries
-        .map(|platform| Ok((*platform, build::release(*platform)?)))
+fn build_libraries(platforms: &[Platform]) -> Result<Vec<Library>> {
+    let platforms = platforms.iter();
+    platforms
+        .map(|platform| build::release(*platform))
         .collect()
 }
 
 /// The libraries in a folder by their names, each checked as one that is built here.
-fn read_libraries(folder: &Path) -> Result<Vec<(Platform, Vec<u8>)>> {
+fn read_libraries(folder: &Path) -> Result<Vec<Library>> {
     let mut libraries = Vec::new();
     let entries = fs::read_dir(folder);
     for entry in entries.with_context(|| format!("{} cannot be read", folder.display()))? {
@@ -113,8 +118,8 @@ fn read_libraries(folder: &Path) -> Result<Vec<(Platform, Vec<u8>)>> {
         let platform = platforms
             .find(|platform| path.file_name() == Some(platform.file_name().as_ref()))
             .with_context(|| format!("{} is no platform's library", path.display()))?;
-        let library = fs::read(&path)?;
-        let problems = inspect::problems(platform, &library)
+        let bytes = fs::read(&path)?;
+        let problems = inspect::problems(platform, &bytes)
             .with_context(|| format!("{} cannot be read", path.display()))?;
         ensure!(
             problems.is_empty(),
@@ -122,23 +127,32 @@ fn read_libraries(folder: &Path) -> Result<Vec<(Platform, Vec<u8>)>> {
             path.display(),
             problems.join("\n")
         );
-        libraries.push((platform, library));
+        libraries.push(Library {
+            platform,
+            bytes,
+            licences: build::licences(platform)?,
+        });
     }
     ensure!(!libraries.is_empty(), "{} is empty", folder.display());
-    libraries.sort();
+    libraries.sort_by_key(|library| library.platform);
     Ok(libraries)
 }
 
 /// Packs the addon with these libraries; the result is the archive's path.
-pub(crate) fn make(folder: &Path, libraries: &[(Platform, Vec<u8>)]) -> Result<PathBuf> {
+pub(crate) fn make(folder: &Path, libraries: &[Library]) -> Result<PathBuf> {
     workspace::step("Packing");
-    let platforms: Vec<Platform> = libraries.iter().map(|(platform, _)| *platform).collect();
+    let platforms: Vec<Platform> = libraries.iter().map(|library| library.platform).collect();
+    let licences: BTreeSet<_> = libraries
+        .iter()
+        .flat_map(|it| it.licences.clone())
+        .collect();
     let mut contents = vec![(
         "THIRD_PARTY.txt".to_owned(),
-        notices::collect(&platforms)?.into_bytes(),
+        notices::collect(&platforms, &licences)?.into_bytes(),
     )];
-    for (platform, library) in libraries {
-        contents.push((format!("bin/{}", platform.file_name()), library.clone()));
+    for library in libraries {
+        let name = format!("bin/{}", library.platform.file_name());
+        contents.push((name, library.bytes.clone()));
     }
     let read = |name: &str| {
         let path = workspace::addon().join(name);

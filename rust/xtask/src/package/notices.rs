@@ -28,8 +28,12 @@ const LICENCE_FILES: &[&str] = &[
 const RULE: &str =
     "================================================================================";
 
-/// One text with everything in the libraries of these platforms, each licence once.
-pub(crate) fn collect(platforms: &[Platform]) -> Result<String> {
+/// One text with everything in the libraries of these platforms, each licence once; `others` are works that are no
+/// crates, each with the file of its licence.
+pub(crate) fn collect(
+    platforms: &[Platform],
+    others: &BTreeSet<(&'static str, PathBuf)>,
+) -> Result<String> {
     let metadata = metadata(platforms)?;
     let mut text = "OpenSSL DTLS for Godot contains the following works of others.\n".to_owned();
     let openssl = package(&metadata, OPENSSL)?;
@@ -57,6 +61,9 @@ pub(crate) fn collect(platforms: &[Platform]) -> Result<String> {
          TORT OR OTHERWISE, ARISING FROM, OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE \
          SOFTWARE.",
     );
+    for (work, licence) in others {
+        section(&mut text, &[(*work).to_owned()], &read(licence)?);
+    }
     let mut by_licence: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for crate_ in used_crates(&metadata)? {
         for licence in crate_.licences()? {
@@ -234,7 +241,8 @@ mod tests {
 
     #[test]
     fn everything_in_the_library_is_named_and_what_only_builds_it_is_not() {
-        let text = collect(&[Platform::LinuxX86_64]).expect("the notices can be collected");
+        let text = collect(&[Platform::LinuxX86_64], &BTreeSet::new())
+            .expect("the notices can be collected");
         for part in [
             "\nOpenSSL 4.",
             "Apache License",
@@ -252,8 +260,12 @@ mod tests {
 
     #[test]
     fn the_crates_of_every_platform_are_named() {
-        let linux = collect(&[Platform::LinuxX86_64]).unwrap();
-        let windows = collect(&[Platform::LinuxX86_64, Platform::WindowsX86_64]).unwrap();
+        let linux = collect(&[Platform::LinuxX86_64], &BTreeSet::new()).unwrap();
+        let windows = collect(
+            &[Platform::LinuxX86_64, Platform::WindowsX86_64],
+            &BTreeSet::new(),
+        )
+        .unwrap();
         assert!(!linux.contains("\nwindows-sys "));
         assert!(windows.contains("\nwindows-sys "));
     }

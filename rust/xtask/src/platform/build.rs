@@ -22,7 +22,7 @@ pub(crate) fn for_this_machine(profile: Profile) -> Result<PathBuf> {
             workspace::step("Building the addon");
             files::copy(&plain(&[])?, &placed)?;
         }
-        Profile::Release => files::write(&placed, &release(platform)?, Access::Usual)?,
+        Profile::Release => files::write(&placed, &release(platform)?.bytes, Access::Usual)?,
     }
     Ok(placed)
 }
@@ -35,14 +35,25 @@ pub(crate) fn plain(arguments: &[&str]) -> Result<PathBuf> {
     library::compile_with(command)
 }
 
+/// A library that users get.
+pub(crate) struct Library {
+    /// What it is for.
+    pub(crate) platform: Platform,
+    /// The file.
+    pub(crate) bytes: Vec<u8>,
+    /// What it contains beside OpenSSL, Rust and crates: each work's name and its licence's file.
+    pub(crate) licences: Vec<(&'static str, PathBuf)>,
+}
+
 /// Builds the library that users get for a platform, and checks it.
 ///
 /// # Errors
 /// Also when the library needs more of a system than it may.
-pub(crate) fn release(platform: Platform) -> Result<Vec<u8>> {
+pub(crate) fn release(platform: Platform) -> Result<Library> {
     workspace::step(&format!("Building the addon for {platform} (release)"));
     let mut built = Vec::new();
     let mut folders = Vec::new();
+    let mut licences = Vec::new();
     for target in platform.targets() {
         let toolchain = Toolchain::provide(target)?;
         let mut command = toolchain.cargo("build")?;
@@ -50,15 +61,16 @@ pub(crate) fn release(platform: Platform) -> Result<Vec<u8>> {
         build_paths::keep_out(&mut command, toolchain.rust_flags());
         built.push(read(&library::compile_with(command)?)?);
         folders.extend(toolchain.folders());
+        licences.extend(toolchain.licences());
     }
-    let library = if platform == Platform::Macos {
+    let bytes = if platform == Platform::Macos {
         universal::join(&built)?
     } else {
         built.swap_remove(0)
     };
-    let mut problems = inspect::problems(platform, &library)?;
+    let mut problems = inspect::problems(platform, &bytes)?;
     problems.extend(
-        build_paths::found_in(&library, &folders)
+        build_paths::found_in(&bytes, &folders)
             .into_iter()
             .map(|path| format!("it names a path of this machine: {path}")),
     );
@@ -67,7 +79,23 @@ pub(crate) fn release(platform: Platform) -> Result<Vec<u8>> {
         "the library for {platform} cannot be given to users:\n{}",
         problems.join("\n")
     );
-    Ok(library)
+    Ok(Library {
+        platform,
+        bytes,
+        licences,
+    })
+}
+
+/// What [`Library::licences`] holds for a platform.
+///
+/// # Errors
+/// When the tools that build for it cannot be had.
+pub(crate) fn licences(platform: Platform) -> Result<Vec<(&'static str, PathBuf)>> {
+    let mut licences = Vec::new();
+    for target in platform.targets() {
+        licences.extend(Toolchain::provide(target)?.licences());
+    }
+    Ok(licences)
 }
 
 fn read(library: &Path) -> Result<Vec<u8>> {

@@ -25,9 +25,6 @@ pub(crate) enum Platform {
     /// Windows on x86-64.
     #[value(name = "windows-x86_64")]
     WindowsX86_64,
-    /// Windows on 64-bit ARM.
-    #[value(name = "windows-arm64")]
-    WindowsArm64,
     /// macOS on both processors that it runs on, in one library.
     #[value(name = "macos")]
     Macos,
@@ -41,11 +38,10 @@ pub(crate) enum Platform {
 
 impl Platform {
     /// All of them, in the order of their names in tables.
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::LinuxX86_64,
         Self::LinuxArm64,
         Self::WindowsX86_64,
-        Self::WindowsArm64,
         Self::Macos,
         Self::AndroidArm64,
         Self::AndroidX86_64,
@@ -58,7 +54,6 @@ impl Platform {
             ("linux", "x86_64") => Self::LinuxX86_64,
             ("linux", "aarch64") => Self::LinuxArm64,
             ("windows", "x86_64") => Self::WindowsX86_64,
-            ("windows", "aarch64") => Self::WindowsArm64,
             ("macos", "x86_64" | "aarch64") => Self::Macos,
             ("android", "aarch64") => Self::AndroidArm64,
             ("android", "x86_64") => Self::AndroidX86_64,
@@ -72,7 +67,6 @@ impl Platform {
             Self::LinuxX86_64 => "linux.x86_64",
             Self::LinuxArm64 => "linux.arm64",
             Self::WindowsX86_64 => "windows.x86_64",
-            Self::WindowsArm64 => "windows.arm64",
             Self::Macos => "macos",
             Self::AndroidArm64 => "android.arm64",
             Self::AndroidX86_64 => "android.x86_64",
@@ -82,7 +76,7 @@ impl Platform {
     /// The library's name in the addon's folder `bin`.
     pub(crate) fn file_name(self) -> String {
         let (prefix, ending) = match self {
-            Self::WindowsX86_64 | Self::WindowsArm64 => ("", "dll"),
+            Self::WindowsX86_64 => ("", "dll"),
             Self::Macos => ("lib", "dylib"),
             Self::LinuxX86_64 | Self::LinuxArm64 | Self::AndroidArm64 | Self::AndroidX86_64 => {
                 ("lib", "so")
@@ -102,7 +96,6 @@ impl Platform {
             Self::LinuxX86_64 => &["x86_64-unknown-linux-gnu"],
             Self::LinuxArm64 => &["aarch64-unknown-linux-gnu"],
             Self::WindowsX86_64 => &["x86_64-pc-windows-gnullvm"],
-            Self::WindowsArm64 => &["aarch64-pc-windows-gnullvm"],
             Self::Macos => &["aarch64-apple-darwin", "x86_64-apple-darwin"],
             Self::AndroidArm64 => &["aarch64-linux-android"],
             Self::AndroidX86_64 => &["x86_64-linux-android"],

@@ -121,6 +121,31 @@ impl Toolchain {
         flags
     }
 
+    /// The licences of the parts of the tools that get into a library, each with the name of the work.
+    pub(crate) fn licences(&self) -> Vec<(&'static str, PathBuf)> {
+        let Tools::Zig(zig) = &self.tools else {
+            return Vec::new();
+        };
+        let library = zig.folder.join("ziglang/lib");
+        let mut licences = vec![
+            (
+                "LLVM's libunwind (https://libunwind.llvm.org)",
+                library.join("libunwind/LICENSE.TXT"),
+            ),
+            (
+                "Zig's compiler runtime (https://ziglang.org)",
+                zig.folder.join("ziglang/LICENSE"),
+            ),
+        ];
+        if self.target.contains("windows") {
+            licences.push((
+                "MinGW-w64's runtime (https://www.mingw-w64.org)",
+                library.join("libc/mingw/COPYING"),
+            ));
+        }
+        licences
+    }
+
     /// The folders of this machine whose paths a built library must not name.
     pub(crate) fn folders(&self) -> Vec<PathBuf> {
         match &self.tools {
@@ -272,8 +297,8 @@ fn zig_target(target: &str) -> String {
     }
 }
 
-/// As the crate cc reads them: `CC_x86_64_apple_darwin`.
-fn variable(tool: &str, target: &str) -> String {
+/// The name of a tool's setting for a target, as the crate cc reads it: `CC_x86_64_apple_darwin`.
+pub(crate) fn variable(tool: &str, target: &str) -> String {
     format!("{tool}_{}", target.replace('-', "_"))
 }
 
@@ -307,7 +332,10 @@ fn ndk() -> Result<PathBuf> {
 }
 
 /// Has rustup install the target's standard library, if it is not there.
-fn add_rust_target(target: &str) -> Result<()> {
+///
+/// # Errors
+/// When it is missing and rustup cannot get it.
+pub(crate) fn add_rust_target(target: &str) -> Result<()> {
     let mut ask = library::rustc();
     ask.args(["--print", "target-libdir", "--target", target]);
     let asked = process::run(ask, QUERY_LIMIT)?;
@@ -377,7 +405,6 @@ mod tests {
                 "x86_64-linux-gnu.2.28",
                 "aarch64-linux-gnu.2.28",
                 "x86_64-windows-gnu",
-                "aarch64-windows-gnu",
                 "aarch64-macos.11.0",
                 "x86_64-macos.10.13",
             ]

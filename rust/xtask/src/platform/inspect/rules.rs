@@ -42,7 +42,6 @@ pub(super) fn problems(platform: Platform, parts: &[Facts]) -> Vec<String> {
         Platform::LinuxX86_64 => (Format::Elf, &[Processor::X86_64][..], LINUX),
         Platform::LinuxArm64 => (Format::Elf, &[Processor::Arm64][..], LINUX),
         Platform::WindowsX86_64 => (Format::Pe, &[Processor::X86_64][..], WINDOWS),
-        Platform::WindowsArm64 => (Format::Pe, &[Processor::Arm64][..], WINDOWS),
         Platform::Macos => (
             Format::MachO,
             &[Processor::X86_64, Processor::Arm64][..],
@@ -114,7 +113,7 @@ pub(super) fn problems(platform: Platform, parts: &[Facts]) -> Vec<String> {
                     Signature::Invalid => add("its signature is not valid".to_owned()),
                 }
             }
-            Platform::WindowsX86_64 | Platform::WindowsArm64 => {}
+            Platform::WindowsX86_64 => {}
         }
     }
     problems
@@ -179,7 +178,7 @@ mod tests {
                 facts.alignment = Some(ANDROID_PAGE);
                 "libc.so"
             }
-            Platform::WindowsX86_64 | Platform::WindowsArm64 => {
+            Platform::WindowsX86_64 => {
                 facts.format = Format::Pe;
                 "api-ms-win-crt-heap-l1-1-0.dll"
             }
@@ -200,9 +199,7 @@ mod tests {
             Platform::LinuxX86_64 | Platform::WindowsX86_64 | Platform::AndroidX86_64 => {
                 &[Processor::X86_64]
             }
-            Platform::LinuxArm64 | Platform::WindowsArm64 | Platform::AndroidArm64 => {
-                &[Processor::Arm64]
-            }
+            Platform::LinuxArm64 | Platform::AndroidArm64 => &[Processor::Arm64],
             Platform::Macos => &[Processor::Arm64, Processor::X86_64],
         };
         let part = |processor: &Processor| good(platform, *processor);
@@ -241,7 +238,7 @@ mod tests {
             (Platform::LinuxArm64, "libgcc_s.so.1"),
             (Platform::WindowsX86_64, "libwinpthread-1.dll"),
             (Platform::WindowsX86_64, "libgcc_s_seh-1.dll"),
-            (Platform::WindowsArm64, "vcruntime140.dll"),
+            (Platform::WindowsX86_64, "vcruntime140.dll"),
             (Platform::Macos, "/opt/homebrew/lib/libssl.3.dylib"),
             (Platform::AndroidArm64, "libc++_shared.so"),
             (Platform::AndroidX86_64, "libc.so.6"),

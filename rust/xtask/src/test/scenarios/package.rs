@@ -11,7 +11,8 @@ use zip::ZipArchive;
 
 use super::Context;
 use super::kinds::{self, Classes};
-use crate::platform::{Platform, build};
+use crate::platform::Platform;
+use crate::platform::build::{self, Library};
 use crate::{files, godot, package, process, workspace};
 
 /// Scripts that name the engine's classes run on OpenSSL, also with another OpenSSL in the process. The library exports
@@ -20,8 +21,12 @@ pub(crate) fn in_an_empty_project(context: &Context) -> Result<()> {
     let home = tempfile::tempdir()?;
     let host = Platform::host()?;
     workspace::step("Building the addon (release)");
-    let library = fs::read(build::plain(&["--release"])?)?;
-    let archive = package::make(home.path(), &[(host, library)])?;
+    let library = Library {
+        platform: host,
+        bytes: fs::read(build::plain(&["--release"])?)?,
+        licences: Vec::new(),
+    };
+    let archive = package::make(home.path(), &[library])?;
     let project = home.path().join("project");
     let source = workspace::godot_project();
     files::copy_folder(&source.join("fixtures/every_kind"), &project, &|name| {
@@ -52,6 +57,12 @@ pub(crate) fn in_an_empty_project(context: &Context) -> Result<()> {
         .collect::<Result<_>>()?;
     ensure!(packed == expected, "packed: {packed:?}");
     archive.extract(&project)?;
+    let extension = project.join("addons/openssl_dtls/openssl_dtls.gdextension");
+    let extension = fs::read_to_string(extension)?;
+    ensure!(
+        extension.contains("\nreloadable = false\n") && extension.matches("bin/").count() == 1,
+        "the .gdextension file is for other platforms, or reloadable:\n{extension}"
+    );
 
     context.godot.import(&project)?;
     let finished = kinds::run(context.godot.command(&project), &[])?;
