@@ -111,3 +111,80 @@ fn read(library: &[u8]) -> Result<Vec<Facts>> {
         _ => bail!("not a library of a format that is known here"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LINUX: &[u8] = include_bytes!("../../../fixtures/libraries/linux.so");
+    const MACOS: &[u8] = include_bytes!("../../../fixtures/libraries/macos.dylib");
+    const WINDOWS: &[u8] = include_bytes!("../../../fixtures/libraries/windows.dll");
+
+    fn facts(library: &[u8]) -> Facts {
+        let mut facts = read(library).unwrap();
+        assert_eq!(facts.len(), 1);
+        facts[0].exports.sort();
+        facts.remove(0)
+    }
+
+    #[test]
+    fn a_linux_library_is_read() {
+        let facts = facts(LINUX);
+        assert_eq!(
+            (facts.format, facts.processor),
+            (Format::Elf, Processor::X86_64)
+        );
+        assert_eq!(facts.exports, ["openssl_dtls_init", "second"]);
+        assert_eq!(facts.libraries, BTreeSet::from(["libc.so.6".to_owned()]));
+        assert_eq!(facts.glibc, Some((2, 34)));
+        assert_eq!(facts.alignment, Some(4096));
+        assert_eq!(problems(Platform::LinuxX86_64, LINUX).unwrap().len(), 2);
+        // Its names, libc.so.6 and the alignment.
+        assert_eq!(problems(Platform::AndroidX86_64, LINUX).unwrap().len(), 3);
+    }
+
+    #[test]
+    fn a_windows_library_is_read() {
+        let facts = facts(WINDOWS);
+        assert_eq!(
+            (facts.format, facts.processor),
+            (Format::Pe, Processor::X86_64)
+        );
+        assert_eq!(facts.exports, ["openssl_dtls_init", "second"]);
+        assert_eq!(problems(Platform::WindowsX86_64, WINDOWS).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_macos_library_is_read_and_its_signature_checked() {
+        let read = facts(MACOS);
+        assert_eq!(
+            (read.format, read.processor),
+            (Format::MachO, Processor::Arm64)
+        );
+        assert_eq!(read.exports, ["_openssl_dtls_init", "_second"]);
+        assert!(
+            read.libraries
+                .is_subset(&BTreeSet::from(["/usr/lib/libSystem.B.dylib".to_owned()]))
+        );
+        assert_eq!(read.macos, Some((11, 0)));
+        assert_eq!(read.signature, Signature::Valid);
+        let mut changed = MACOS.to_vec();
+        changed[0x1000] ^= 1;
+        assert_eq!(facts(&changed).signature, Signature::Invalid);
+    }
+
+    #[test]
+    fn each_slice_of_a_universal_library_is_read() {
+        let universal = super::super::universal::join(&[MACOS.to_vec()]).unwrap();
+        let slices = read(&universal).unwrap();
+        assert_eq!(slices.len(), 1);
+        assert_eq!(slices[0].signature, Signature::Valid);
+        let found = problems(Platform::Macos, &universal).unwrap();
+        assert!(found[0].contains("it is for [Arm64]"), "{}", found[0]);
+    }
+
+    #[test]
+    fn what_is_no_library_is_refused() {
+        assert!(problems(Platform::LinuxX86_64, b"no library").is_err());
+    }
+}
