@@ -6,8 +6,8 @@ use godot::prelude::*;
 use crate::ffi::optional::Optional;
 use crate::is_class::is_class;
 use crate::report::mistake;
-use crate::tls::contexts::Options;
 use crate::tls::credential::{Credential, pem_of};
+use crate::tls::options::Options;
 
 /// The keys and certificates of a client or a server. Mirrors the engine's [TLSOptions].
 ///

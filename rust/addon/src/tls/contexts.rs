@@ -4,30 +4,19 @@ use std::sync::{Mutex, PoisonError};
 
 use dtls::pem_text::Chain;
 use dtls::{ClientContext, ClientContexts, Identity, Roots, ServerContext, Trust};
-use godot::builtin::{GString, Variant};
-use godot::classes::{CryptoKey, Os, ProjectSettings, TlsOptions, X509Certificate};
+use godot::builtin::Variant;
+use godot::classes::{Os, ProjectSettings, TlsOptions, X509Certificate};
 use godot::global::{Error, godot_warn};
 use godot::obj::{Gd, Singleton};
 use once_cell::sync::OnceCell;
 
 use super::credential::{Credential, pem_of_file};
+use super::options::Options;
 use crate::refusal::Refusal;
 use crate::report;
 use crate::tls_options::OpenSslTlsOptions;
 
 static CLIENT_CONTEXTS: ClientContexts = ClientContexts::new();
-
-/// Options of either class.
-#[derive(Clone, Default)]
-pub(crate) struct Options {
-    pub(crate) is_server: bool,
-    pub(crate) is_unsafe: bool,
-    pub(crate) common_name: GString,
-    pub(crate) trusted: Option<Credential<X509Certificate>>,
-    pub(crate) key: Option<Credential<CryptoKey>>,
-    pub(crate) certificate: Option<Credential<X509Certificate>>,
-    pub(crate) password: String,
-}
 
 /// Reads options of either class.
 fn read(value: &Variant) -> Option<Options> {
@@ -101,8 +90,8 @@ fn whole_chain(certificate: &Credential<X509Certificate>, what: &str) -> Result<
     }
 }
 
-/// Makes a context of a client's options; null verifies everything against the default authorities. With it comes the name
-/// that the certificate must be for, where that is not the host connected to.
+/// Makes a context of a client's options; null verifies everything against the default authorities. With it comes the
+/// name that the certificate must be for, where that is not the host connected to.
 pub(crate) fn client(options: &Variant) -> Result<(ClientContext, Option<String>), Refusal> {
     if options.is_nil() {
         return Ok((of_trust(Trust::Default)?, None));
@@ -135,7 +124,8 @@ pub(crate) fn of_trust(trust: Trust) -> Result<ClientContext, Refusal> {
 /// The engine's project setting for a certificate bundle, which replaces the system's.
 const OVERRIDE: &str = "network/tls/certificate_bundle_override";
 
-/// The authorities that are trusted where the options name none: the project's bundle, else the system's, else Mozilla's as of the addon's build; read and parsed once.
+/// The authorities that are trusted where the options name none: the project's bundle, else the system's, else
+/// Mozilla's as of the addon's build; read and parsed once.
 fn default_roots() -> Result<Roots, Refusal> {
     static DEFAULT: OnceCell<Roots> = OnceCell::new();
     DEFAULT.get_or_try_init(load_roots).cloned()

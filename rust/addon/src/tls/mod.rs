@@ -2,3 +2,4 @@
 
 pub(crate) mod contexts;
 pub(crate) mod credential;
+pub(crate) mod options;
