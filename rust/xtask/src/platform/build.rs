@@ -36,6 +36,7 @@ pub(crate) fn plain(arguments: &[&str]) -> Result<PathBuf> {
 }
 
 /// A library that users get.
+#[derive(Debug)]
 pub(crate) struct Library {
     /// What it is for.
     pub(crate) platform: Platform,

@@ -97,9 +97,9 @@ fn run_rust(
     tally: &mut Tally,
 ) -> Result<()> {
     workspace::step(&format!("Building the Rust tests for {PLATFORM}"));
-    let built = programs::build(toolchain.cargo("test"), PACKAGES)?;
+    let built = programs::build(toolchain.cargo("test")?, PACKAGES)?;
     programs::run(&built, &|program| wine.command(program), is_selected, tally)?;
-    let mut examples = toolchain.cargo("test");
+    let mut examples = toolchain.cargo("test")?;
     wine.run_for_cargo(&mut examples, toolchain.target);
     examples.args(["--doc", "--no-fail-fast"]);
     for package in PACKAGES {

@@ -5,7 +5,7 @@ use goblin::elf::Elf;
 use goblin::elf::header::{EM_AARCH64, EM_X86_64};
 use goblin::elf::program_header::PT_LOAD;
 
-use super::{Facts, Format, Processor, Version};
+use super::facts::{Facts, Format, Processor, Version};
 
 pub(super) fn read(file: &Elf<'_>) -> Result<Facts> {
     let processor = match file.header.e_machine {

@@ -6,7 +6,7 @@ use goblin::mach::cputype::{CPU_TYPE_ARM64, CPU_TYPE_X86_64};
 use goblin::mach::load_command::CommandVariant;
 use openssl::sha::sha256;
 
-use super::{Facts, Format, Processor, Signature, Version};
+use super::facts::{Facts, Format, Processor, Signature, Version};
 
 /// `bytes` is the slice that `file` was parsed from.
 pub(super) fn read(file: &MachO<'_>, bytes: &[u8]) -> Result<Facts> {

@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 use goblin::pe::PE;
 use goblin::pe::header::{COFF_MACHINE_ARM64, COFF_MACHINE_X86_64};
 
-use super::{Facts, Format, Processor};
+use super::facts::{Facts, Format, Processor};
 
 pub(super) fn read(file: &PE<'_>) -> Result<Facts> {
     let processor = match file.header.coff_header.machine {

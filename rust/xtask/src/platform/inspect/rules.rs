@@ -1,7 +1,7 @@
 //! What the library of each platform may export and need.
 
 use super::super::{Platform, toolchain};
-use super::{Facts, Format, Processor, Signature, Version};
+use super::facts::{Facts, Format, Processor, Signature, Version};
 
 /// What Godot calls, and nothing else is visible: another OpenSSL in the process must not meet ours.
 const ENTRY: &str = "openssl_dtls_init";
