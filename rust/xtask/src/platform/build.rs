@@ -59,7 +59,7 @@ pub(crate) fn release(platform: Platform) -> Result<Library> {
         let toolchain = Toolchain::provide(target)?;
         let mut command = toolchain.cargo("build")?;
         command.arg("--release");
-        build_paths::keep_out(&mut command, toolchain.rust_flags());
+        build_paths::keep_out(&mut command, target, toolchain.rust_flags());
         built.push(read(&library::compile_with(command)?)?);
         folders.extend(toolchain.folders());
         licences.extend(toolchain.licences());

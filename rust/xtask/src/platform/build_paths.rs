@@ -11,10 +11,14 @@ use std::process::Command;
 use crate::workspace;
 
 /// Where OpenSSL looks for modules, which it is built without. The default is a folder of the build.
-const MODULES: &str = "MODULESDIR=/usr/local/lib/ossl-modules";
+const FOLDERS: &str = "MODULESDIR=/usr/local/lib/ossl-modules";
 
-/// Sets up a build to replace this machine's paths with other names, and gives rustc `flags` besides.
-pub(super) fn keep_out(command: &mut Command, flags: Vec<OsString>) {
+/// The same on Windows, and the folder of its configuration file, whose default is a folder of the build there, too.
+/// Every user can make folders at the root of a drive, so the path is one that no drive can have.
+const WINDOWS_FOLDERS: &str = "MODULESDIR=?:/none OPENSSLDIR=?:/none";
+
+/// Sets up a build for a Rust target to replace this machine's paths with other names, and gives rustc `flags` besides.
+pub(super) fn keep_out(command: &mut Command, target: &str, flags: Vec<OsString>) {
     let mut flags = [rust_flags(), flags].concat();
     flags.extend(renamed().into_iter().map(|(path, name)| {
         let mut flag = OsString::from("--remap-path-prefix=");
@@ -29,7 +33,12 @@ pub(super) fn keep_out(command: &mut Command, flags: Vec<OsString>) {
     );
     // openssl-src has no option for it. GNU make reads this variable beside cargo's MAKEFLAGS.
     let own = std::env::var("GNUMAKEFLAGS").unwrap_or_default();
-    command.env("GNUMAKEFLAGS", format!("{own} {MODULES}"));
+    let folders = if target.contains("windows") {
+        WINDOWS_FOLDERS
+    } else {
+        FOLDERS
+    };
+    command.env("GNUMAKEFLAGS", format!("{own} {folders}"));
 }
 
 /// The flags that cargo would use.
@@ -123,7 +132,11 @@ mod tests {
     #[test]
     fn the_workspace_and_the_registry_get_other_names() {
         let mut command = Command::new("cargo");
-        keep_out(&mut command, vec!["-Copt".into()]);
+        keep_out(
+            &mut command,
+            "x86_64-unknown-linux-gnu",
+            vec!["-Copt".into()],
+        );
         let flags = command
             .get_envs()
             .find_map(|(name, value)| (name == "CARGO_ENCODED_RUSTFLAGS").then_some(value?))
