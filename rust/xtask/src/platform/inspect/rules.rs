@@ -35,7 +35,8 @@ const WINDOWS: &[&str] = &[
 ];
 /// The C library of Windows 10 and newer, in parts.
 const WINDOWS_SETS: &str = "api-ms-win-";
-const MACOS: &[&str] = &["/usr/lib/libSystem.B.dylib"];
+/// Rust's standard library links libiconv, though nothing here calls it.
+const MACOS: &[&str] = &["/usr/lib/libSystem.B.dylib", "/usr/lib/libiconv.2.dylib"];
 
 pub(super) fn problems(platform: Platform, parts: &[Facts]) -> Vec<String> {
     let (format, processors, libraries) = match platform {
