@@ -5,13 +5,14 @@
 
 use std::path::Path;
 use std::process::{Command, ExitCode};
-use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
+use super::emulated::{self, LeftOut};
 use super::scenarios::{self, Scenario};
+use super::selection::selects;
 use super::tally::Tally;
-use super::{in_godot, programs, rust, suites};
+use super::{in_godot, programs, suites};
 use crate::documented_pair::{DOCUMENTED_PORT, DocumentedPair, Ending};
 use crate::environment::{Context, prepare};
 use crate::platform::Platform;
@@ -28,11 +29,8 @@ const PACKAGES: &[&str] = &["drop_in", "dtls", "endpoint", "udp"];
 /// quarter of an hour emulated.
 const NETWORKS: (&str, &str) = ("DTLS_SEEDS", "100");
 
-/// For OpenSSL and the examples in documentation.
-const BUILD_LIMIT: Duration = Duration::from_secs(60 * 60);
-
 /// Why scenarios are not run, and which.
-const LEFT_OUT: &[(&str, &[&str])] = &[
+const LEFT_OUT: LeftOut = &[
     (
         "it runs no Godot",
         &[
@@ -80,22 +78,13 @@ const LEFT_OUT: &[(&str, &[&str])] = &[
 
 /// Runs those whose names contain one of the filters, or all.
 pub(super) fn run(filters: &[String]) -> Result<ExitCode> {
-    match Platform::host()? {
-        Platform::LinuxX86_64 => {}
-        PLATFORM => bail!("this machine is of that platform: `cargo xtask test` runs the tests"),
-        other => bail!("on {other}, programs for {PLATFORM} are not run"),
-    }
-    let [target] = PLATFORM.targets() else {
-        bail!("{PLATFORM} is not one target");
-    };
-    let toolchain = Toolchain::provide(target)?;
+    let toolchain = emulated::toolchain(PLATFORM)?;
     let tree = godot::arm64::tree()?;
     if !emulation::is_entered() {
         return emulation::enter(&godot::arm64::qemu()?, &tree);
     }
 
-    let is_selected =
-        |name: &str| filters.is_empty() || filters.iter().any(|filter| name.contains(filter));
+    let is_selected = |name: &str| selects(filters, name);
     let mut tally = Tally::default();
     workspace::step(&format!("Rust tests for {PLATFORM}"));
     if let Err(error) = run_rust(&toolchain, filters, &is_selected, &mut tally) {
@@ -141,13 +130,7 @@ fn run_rust(
         command
     };
     programs::run(&built, &call, is_selected, tally)?;
-    let mut examples = toolchain.cargo("test")?;
-    examples.args(["--doc", "--no-fail-fast"]);
-    for package in PACKAGES {
-        examples.args(["--package", package]);
-    }
-    examples.arg("--").args(filters);
-    rust::run_libtest("examples in documentation", examples, BUILD_LIMIT, tally)
+    emulated::run_examples(toolchain.cargo("test")?, PACKAGES, filters, tally)
 }
 
 /// Builds the library for both processors, and imports the project; the result has this machine's Godot and the

@@ -7,16 +7,19 @@ use anyhow::Result;
 use crate::environment::prepare;
 use crate::{library, workspace};
 
+mod emulated;
 mod in_godot;
 mod linux_arm64;
 mod programs;
 mod rust;
 mod scenarios;
+mod selection;
 mod short_fuzz;
 mod suites;
 mod tally;
 mod windows;
 
+use selection::selects;
 use tally::Tally;
 
 /// A platform whose tests run in an emulator on Linux.
@@ -40,8 +43,7 @@ impl Emulated {
 
 /// Runs the tests whose names contain one of the filters, or all.
 pub(crate) fn run(filters: &[String]) -> Result<ExitCode> {
-    let is_selected =
-        |name: &str| filters.is_empty() || filters.iter().any(|filter| name.contains(filter));
+    let is_selected = |name: &str| selects(filters, name);
     let mut tally = Tally::default();
     workspace::step("Rust tests");
     if let Err(error) = rust::run(filters, &mut tally) {

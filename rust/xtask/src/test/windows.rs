@@ -1,12 +1,13 @@
 //! `cargo xtask test --platform windows`: the Rust tests of the layers below Godot, for Windows, under Wine.
 
 use std::process::ExitCode;
-use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
+use super::emulated::{self, LeftOut};
+use super::programs;
+use super::selection::selects;
 use super::tally::Tally;
-use super::{programs, rust};
 use crate::platform::Platform;
 use crate::platform::toolchain::Toolchain;
 use crate::wine::Wine;
@@ -17,11 +18,8 @@ const PLATFORM: Platform = Platform::WindowsX86_64;
 /// The layers below Godot, and what their tests share.
 const PACKAGES: &[&str] = &["drop_in", "dtls", "endpoint", "testkit", "udp"];
 
-/// For the examples in documentation, each of which is a program.
-const BUILD_LIMIT: Duration = Duration::from_secs(60 * 60);
-
 /// Tests that are not compiled for Windows, and why.
-const LEFT_OUT: &[(&str, &[&str])] = &[
+const LEFT_OUT: LeftOut = &[
     (
         "it needs Linux's network namespaces; on Windows the system chooses the source address",
         &[
@@ -63,19 +61,10 @@ const LEFT_OUT: &[(&str, &[&str])] = &[
 
 /// Runs those whose names contain one of the filters, or all.
 pub(super) fn run(filters: &[String]) -> Result<ExitCode> {
-    match Platform::host()? {
-        Platform::LinuxX86_64 => {}
-        PLATFORM => bail!("this machine is of that platform: `cargo xtask test` runs the tests"),
-        other => bail!("on {other}, programs for {PLATFORM} are not run"),
-    }
-    let [target] = PLATFORM.targets() else {
-        bail!("{PLATFORM} is not one target");
-    };
-    let toolchain = Toolchain::provide(target)?;
+    let toolchain = emulated::toolchain(PLATFORM)?;
     let wine = Wine::start()?;
 
-    let is_selected =
-        |name: &str| filters.is_empty() || filters.iter().any(|filter| name.contains(filter));
+    let is_selected = |name: &str| selects(filters, name);
     let mut tally = Tally::default();
     for (reason, tests) in LEFT_OUT {
         for test in tests.iter().filter(|test| is_selected(test)) {
@@ -101,12 +90,7 @@ fn run_rust(
     programs::run(&built, &|program| wine.command(program), is_selected, tally)?;
     let mut examples = toolchain.cargo("test")?;
     wine.run_for_cargo(&mut examples, toolchain.target);
-    examples.args(["--doc", "--no-fail-fast"]);
-    for package in PACKAGES {
-        examples.args(["--package", package]);
-    }
-    examples.arg("--").args(filters);
-    rust::run_libtest("examples in documentation", examples, BUILD_LIMIT, tally)
+    emulated::run_examples(examples, PACKAGES, filters, tally)
 }
 
 #[cfg(test)]
