@@ -10,6 +10,7 @@ use tempfile::TempDir;
 
 use crate::godot::apt::{self, Architecture};
 use crate::godot::patch;
+use crate::platform::toolchain::cargo_variable;
 use crate::{cache, files, process, workspace};
 
 /// Debian's stable release; the next one has no Wine at present, and the one before has none with
@@ -66,8 +67,7 @@ impl Wine {
     /// Has a cargo that tests for this target run the programs here.
     pub(crate) fn run_for_cargo(&self, cargo: &mut Command, target: &str) {
         let wine = wine(&self.root, self.prefix.path());
-        let target = target.to_uppercase().replace('-', "_");
-        cargo.env(format!("CARGO_TARGET_{target}_RUNNER"), wine.get_program());
+        cargo.env(cargo_variable(target, "RUNNER"), wine.get_program());
         for (variable, value) in wine.get_envs() {
             match value {
                 Some(value) => cargo.env(variable, value),

@@ -127,11 +127,7 @@ fn read_libraries(folder: &Path) -> Result<Vec<Library>> {
             path.display(),
             problems.join("\n")
         );
-        libraries.push(Library {
-            platform,
-            bytes,
-            licences: build::licences(platform)?,
-        });
+        libraries.push(Library::new(platform, bytes)?);
     }
     ensure!(!libraries.is_empty(), "{} is empty", folder.display());
     libraries.sort_by_key(|library| library.platform);

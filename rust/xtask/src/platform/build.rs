@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
-use super::toolchain::Toolchain;
+use super::toolchain::{self, Toolchain};
 use super::{Platform, build_paths, inspect, universal};
 use crate::files::{self, Access};
 use crate::library::{self, Profile};
@@ -46,6 +46,24 @@ pub(crate) struct Library {
     pub(crate) licences: Vec<(&'static str, PathBuf)>,
 }
 
+impl Library {
+    /// A library that was built by these tools, here or elsewhere.
+    ///
+    /// # Errors
+    /// When the texts of its licences cannot be had.
+    pub(crate) fn new(platform: Platform, bytes: Vec<u8>) -> Result<Self> {
+        let mut licences = Vec::new();
+        for target in platform.targets() {
+            licences.extend(toolchain::licences(target)?);
+        }
+        Ok(Self {
+            platform,
+            bytes,
+            licences,
+        })
+    }
+}
+
 /// Builds the library that users get for a platform, and checks it.
 ///
 /// # Errors
@@ -54,7 +72,6 @@ pub(crate) fn release(platform: Platform) -> Result<Library> {
     workspace::step(&format!("Building the addon for {platform} (release)"));
     let mut built = Vec::new();
     let mut folders = Vec::new();
-    let mut licences = Vec::new();
     for target in platform.targets() {
         let toolchain = Toolchain::provide(target)?;
         let mut command = toolchain.cargo("build")?;
@@ -62,7 +79,6 @@ pub(crate) fn release(platform: Platform) -> Result<Library> {
         build_paths::keep_out(&mut command, target, toolchain.rust_flags());
         built.push(read(&library::compile_with(command)?)?);
         folders.extend(toolchain.folders());
-        licences.extend(toolchain.licences());
     }
     let bytes = if platform == Platform::Macos {
         universal::join(&built)?
@@ -80,23 +96,7 @@ pub(crate) fn release(platform: Platform) -> Result<Library> {
         "the library for {platform} cannot be given to users:\n{}",
         problems.join("\n")
     );
-    Ok(Library {
-        platform,
-        bytes,
-        licences,
-    })
-}
-
-/// What [`Library::licences`] holds for a platform.
-///
-/// # Errors
-/// When the tools that build for it cannot be had.
-pub(crate) fn licences(platform: Platform) -> Result<Vec<(&'static str, PathBuf)>> {
-    let mut licences = Vec::new();
-    for target in platform.targets() {
-        licences.extend(Toolchain::provide(target)?.licences());
-    }
-    Ok(licences)
+    Library::new(platform, bytes)
 }
 
 fn read(library: &Path) -> Result<Vec<u8>> {

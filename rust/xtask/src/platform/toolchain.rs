@@ -102,9 +102,9 @@ impl Toolchain {
         Ok(command)
     }
 
-    /// What rustc is told besides.
+    /// Further flags for rustc.
     pub(crate) fn rust_flags(&self) -> Vec<OsString> {
-        let flags: Vec<OsString> = match &self.tools {
+        match &self.tools {
             Tools::ZigAndLld(zig) => vec![
                 "-Clinker-flavor=ld64.lld".into(),
                 // For both processors; macOS loads nothing unsigned on ARM.
@@ -117,33 +117,7 @@ impl Toolchain {
             // Devices with pages of 16 KB exist since Android 15.
             Tools::Ndk(_) => vec!["-Clink-arg=-Wl,-z,max-page-size=16384".into()],
             Tools::Zig(_) | Tools::Xcode => Vec::new(),
-        };
-        flags
-    }
-
-    /// The licences of the parts of the tools that get into a library, each with the name of the work.
-    pub(crate) fn licences(&self) -> Vec<(&'static str, PathBuf)> {
-        let Tools::Zig(zig) = &self.tools else {
-            return Vec::new();
-        };
-        let library = zig.folder.join("ziglang/lib");
-        let mut licences = vec![
-            (
-                "LLVM's libunwind (https://libunwind.llvm.org)",
-                library.join("libunwind/LICENSE.TXT"),
-            ),
-            (
-                "Zig's compiler runtime (https://ziglang.org)",
-                zig.folder.join("ziglang/LICENSE"),
-            ),
-        ];
-        if self.target.contains("windows") {
-            licences.push((
-                "MinGW-w64's runtime (https://www.mingw-w64.org)",
-                library.join("libc/mingw/COPYING"),
-            ));
         }
-        licences
     }
 
     /// The folders of this machine whose paths a built library must not name.
@@ -156,6 +130,36 @@ impl Toolchain {
             Tools::Xcode => Vec::new(),
         }
     }
+}
+
+/// The licences of the parts of zig that its linker puts into a library for the target, each with the name of the work.
+///
+/// # Errors
+/// When zig, which has the texts, cannot be had.
+pub(crate) fn licences(target: &str) -> Result<Vec<(&'static str, PathBuf)>> {
+    // Other linkers bring nothing of their own.
+    if target.contains("android") || target.contains("apple") {
+        return Ok(Vec::new());
+    }
+    let zig = Zig::provide()?;
+    let library = zig.folder.join("ziglang/lib");
+    let mut licences = vec![
+        (
+            "LLVM's libunwind (https://libunwind.llvm.org)",
+            library.join("libunwind/LICENSE.TXT"),
+        ),
+        (
+            "Zig's compiler runtime (https://ziglang.org)",
+            zig.folder.join("ziglang/LICENSE"),
+        ),
+    ];
+    if target.contains("windows") {
+        licences.push((
+            "MinGW-w64's runtime (https://www.mingw-w64.org)",
+            library.join("libc/mingw/COPYING"),
+        ));
+    }
+    Ok(licences)
 }
 
 /// The oldest macOS that a library needs: Godot's own minimum.
@@ -303,7 +307,7 @@ pub(crate) fn variable(tool: &str, target: &str) -> String {
 }
 
 /// As cargo reads them: `CARGO_TARGET_X86_64_APPLE_DARWIN_LINKER`.
-fn cargo_variable(target: &str, setting: &str) -> String {
+pub(crate) fn cargo_variable(target: &str, setting: &str) -> String {
     let target = target.replace('-', "_").to_uppercase();
     format!("CARGO_TARGET_{target}_{setting}")
 }
