@@ -287,11 +287,11 @@ impl Listener {
         let number = port.socket().local_port();
         port.worker().stop();
         lock(&self.table).close();
-        let in_use = Arc::downgrade(&port);
+        let open = port.open();
         drop(port);
         // No thread can obtain the port from the table or a route any more. Those that have it drop it soon.
         let start = Instant::now();
-        while in_use.strong_count() > 0 && start.elapsed() < LONGEST_USE {
+        while open.strong_count() > 0 && start.elapsed() < LONGEST_USE {
             std::thread::sleep(Duration::from_micros(200));
         }
         log::debug!(target: "udp", "stopped listening on port {number}");

@@ -6,7 +6,7 @@
 //! socket(7)): each sender has one socket, so its datagrams stay in order, and a flood of one fills one buffer of many.
 //! Other systems grant the buffer that is asked for.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock, Weak};
 
 use rustix::fd::{AsFd, BorrowedFd};
 
@@ -53,6 +53,9 @@ pub(crate) struct Port {
     recv_queue: RecvQueue,
     send_queue: SendQueue,
     worker: Worker,
+    /// Dropped last, when the sockets are closed. The count of the port's own references says less: it is 0 before a
+    /// thread that drops the last of them has closed anything.
+    open: Arc<()>,
 }
 
 /// What it takes to open more sockets, and those.
@@ -95,7 +98,13 @@ impl Port {
             recv_queue: RecvQueue::new(),
             send_queue: SendQueue::new(),
             worker: Worker::new(),
+            open: Arc::default(),
         })
+    }
+
+    /// Has references as long as a socket is open.
+    pub(crate) fn open(&self) -> Weak<()> {
+        Arc::downgrade(&self.open)
     }
 
     /// The socket to send from.
