@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::DatagramSocket;
+use crate::address::canonical;
 use crate::error::Error;
 use crate::lock::lock;
 use crate::readiness;
@@ -131,6 +132,20 @@ impl DatagramSocket {
             }
             // If it is closed from here on, another thread closed it, and it stays closed.
             opens = false;
+        }
+    }
+
+    /// Sends one datagram to any address, without another effect: a socket that is bound and not connected serves many
+    /// remotes. It does not wait.
+    ///
+    /// # Errors
+    /// [`Error::Locked`]: accepted or connected. [`Error::Unconfigured`]: not open. Others as [`DatagramSocket::send`].
+    pub fn send_to(&self, datagram: &[u8], remote: SocketAddr) -> Result<(), Error> {
+        let state = self.unaccepted()?;
+        match &state.own {
+            Some(own) if own.is_connected() => Err(Error::Locked),
+            Some(own) => own.send(datagram, canonical(remote)),
+            None => Err(Error::Unconfigured),
         }
     }
 
