@@ -1,0 +1,125 @@
+//! What carries ENet's datagrams, below the checks.
+
+pub(crate) mod client;
+pub(crate) mod server;
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Instant;
+
+use udp::{DatagramSocket, ScopedIp};
+
+use client::ClientLink;
+use server::ServerLink;
+
+/// UDP, or DTLS on it.
+pub(crate) enum Link {
+    Plain(Arc<DatagramSocket>),
+    Server(Box<ServerLink>),
+    Client(Box<ClientLink>),
+}
+
+/// What happened below ENet, for the host.
+#[derive(Default)]
+pub(crate) struct Happened {
+    /// For the owner.
+    pub(crate) events: Vec<endpoint::Event>,
+    /// The addresses whose sessions are gone.
+    pub(crate) ended: Vec<SocketAddr>,
+}
+
+impl Link {
+    pub(crate) fn local_port(&self) -> u16 {
+        match self {
+            Self::Plain(socket) => socket.local_port(),
+            Self::Server(server) => server.local_port(),
+            Self::Client(client) => client.local_port(),
+        }
+    }
+
+    /// To be called before datagrams are received: the network is read once after it.
+    pub(crate) fn begin(&mut self) {
+        match self {
+            Self::Plain(_) => {}
+            Self::Server(server) => server.begin(),
+            Self::Client(client) => client.begin(),
+        }
+    }
+
+    /// Replaces the content of `into` by a datagram, and returns its sender.
+    pub(crate) fn receive(
+        &mut self,
+        into: &mut Vec<u8>,
+        now: Instant,
+        happened: &mut Happened,
+    ) -> Option<SocketAddr> {
+        match self {
+            Self::Plain(socket) => loop {
+                match socket.receive(into) {
+                    Ok(from) => return Some(from),
+                    // An earlier datagram was refused, perhaps another peer's.
+                    Err(udp::Error::Refused) => {}
+                    Err(_) => return None,
+                }
+            },
+            Self::Server(server) => server.receive(into, now, happened),
+            Self::Client(client) => client.receive(into, now, happened),
+        }
+    }
+
+    /// Sends a datagram; what the network does not take is lost.
+    pub(crate) fn send(
+        &mut self,
+        to: SocketAddr,
+        datagram: &[u8],
+        now: Instant,
+        happened: &mut Happened,
+    ) {
+        match self {
+            Self::Plain(socket) => {
+                let _ = socket.send_to(datagram, to);
+            }
+            Self::Server(server) => server.send(to, datagram, happened),
+            Self::Client(client) => client.send(to, datagram, now, happened),
+        }
+    }
+
+    /// Sends a datagram that is not ENet's, without DTLS.
+    pub(crate) fn send_raw(&mut self, to: SocketAddr, datagram: &[u8]) {
+        match self {
+            Self::Plain(socket) => {
+                let _ = socket.send_to(datagram, to);
+            }
+            // The engine's hosts with DTLS send to their peers alone as well.
+            Self::Server(_) | Self::Client(_) => {}
+        }
+    }
+
+    /// No peer has this address any more: its session ends.
+    pub(crate) fn close(&mut self, address: SocketAddr, now: Instant) {
+        match self {
+            Self::Plain(_) => {}
+            Self::Server(server) => server.close(address, now),
+            Self::Client(client) => client.close(address, now),
+        }
+    }
+}
+
+/// An address with its interface, if it has one.
+pub(crate) fn scoped(address: SocketAddr) -> ScopedIp {
+    if let SocketAddr::V6(v6) = address
+        && v6.scope_id() != 0
+        && let Ok(scoped) = format!("{}%{}", v6.ip(), v6.scope_id()).parse()
+    {
+        return scoped;
+    }
+    address.ip().into()
+}
+
+/// The form in which received datagrams have their sender's address.
+pub(crate) fn canonical(address: SocketAddr) -> SocketAddr {
+    match address.ip().to_canonical() {
+        ip @ IpAddr::V4(_) => SocketAddr::new(ip, address.port()),
+        IpAddr::V6(_) => address,
+    }
+}

@@ -1,0 +1,161 @@
+//! The socket that ENet uses: checks, compression and counts over a link.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use rusty_enet::{MTU_MAX, PacketReceived};
+
+use crate::SERVER_IS_FULL;
+use crate::compressor::Compressor;
+use crate::event::Statistic;
+use crate::link::{Happened, Link};
+use crate::screen::{Screen, Verdict};
+use crate::wire::{self, COMPRESSED, DATAGRAM, Header};
+
+/// How many datagrams one service reads at the most, dropped ones included. ENet handles 256.
+const DATAGRAMS_PER_SERVICE: usize = 1024;
+
+pub(crate) struct Socket {
+    pub(crate) link: Link,
+    pub(crate) screen: Screen,
+    pub(crate) compressor: Option<Box<dyn Compressor>>,
+    pub(crate) happened: Happened,
+    pub(crate) now: Instant,
+    /// The addresses that were refused since [`Socket::take_refused`].
+    refused: Vec<SocketAddr>,
+    counts: [u64; 4],
+    left: usize,
+    received: Vec<u8>,
+    other: Box<[u8; DATAGRAM]>,
+}
+
+impl Socket {
+    pub(crate) fn new(link: Link, peers: usize, now: Instant) -> Self {
+        Self {
+            link,
+            screen: Screen::new(peers),
+            compressor: None,
+            happened: Happened::default(),
+            now,
+            refused: Vec::new(),
+            counts: [0; 4],
+            left: 0,
+            received: Vec::new(),
+            other: Box::new([0; DATAGRAM]),
+        }
+    }
+
+    /// To be called before each service.
+    pub(crate) fn begin(&mut self, now: Instant) {
+        self.now = now;
+        self.left = DATAGRAMS_PER_SERVICE;
+        self.link.begin();
+        self.screen.begin();
+    }
+
+    /// Closes the sessions of clients that were refused, since they have been told why.
+    pub(crate) fn close_refused(&mut self) {
+        for address in std::mem::take(&mut self.refused) {
+            if !self.screen.has_address(address) {
+                self.link.close(address, self.now);
+            }
+        }
+    }
+
+    pub(crate) fn pop(&mut self, statistic: Statistic) -> u64 {
+        std::mem::take(&mut self.counts[statistic as usize])
+    }
+
+    fn count(&mut self, data: Statistic, packets: Statistic, bytes: usize) {
+        self.counts[data as usize] += bytes as u64;
+        self.counts[packets as usize] += 1;
+    }
+
+    /// Checks the datagram that was received, and copies it to `into` if ENet gets it; returns its size then.
+    fn pass_on(&mut self, from: SocketAddr, into: &mut [u8; MTU_MAX]) -> Option<usize> {
+        let received = &self.received;
+        let header = Header::read(received).filter(|_| received.len() <= into.len())?;
+        let size = if header.is_compressed {
+            let compressor = self.compressor.as_mut()?;
+            let (head, body) = received.split_at(header.size);
+            let (into_head, into_body) = into.split_at_mut(header.size);
+            into_head.copy_from_slice(head);
+            into_head[0] &= !COMPRESSED.to_be_bytes()[0];
+            let room = into_body.len();
+            let size = compressor.decompress(body, into_body);
+            if size == 0 || size > room {
+                return None;
+            }
+            header.size + size
+        } else {
+            into[..received.len()].copy_from_slice(received);
+            received.len()
+        };
+        match self.screen.check(from, &mut into[..size]) {
+            Verdict::Pass => Some(size),
+            Verdict::Drop => None,
+            Verdict::Refuse { peer } => {
+                self.refuse(from, peer);
+                None
+            }
+        }
+    }
+
+    fn refuse(&mut self, from: SocketAddr, peer: u16) {
+        log::debug!(target: "enet", "{from}: refused, since the host is full");
+        let refusal = wire::refusal(peer, SERVER_IS_FULL);
+        self.link.send(from, &refusal, self.now, &mut self.happened);
+        self.refused.push(from);
+    }
+}
+
+impl rusty_enet::Socket for Socket {
+    type Address = SocketAddr;
+    type Error = Infallible;
+
+    fn send(&mut self, address: SocketAddr, datagram: &[u8]) -> Result<usize, Infallible> {
+        self.screen.note_sent(address, datagram);
+        let header = Header::read(datagram).map_or(datagram.len(), |header| header.size);
+        let (head, body) = datagram.split_at(header);
+        let mut sent = datagram;
+        if let Some(compressor) = &mut self.compressor
+            && datagram.len() <= DATAGRAM
+        {
+            let (into_head, into_body) = self.other.split_at_mut(header);
+            let size = compressor.compress(body, &mut into_body[..body.len()]);
+            if size > 0 && size < body.len() {
+                into_head.copy_from_slice(head);
+                into_head[0] |= COMPRESSED.to_be_bytes()[0];
+                sent = &self.other[..header + size];
+            }
+        }
+        let size = sent.len();
+        self.link.send(address, sent, self.now, &mut self.happened);
+        self.count(Statistic::SentData, Statistic::SentPackets, size);
+        Ok(size)
+    }
+
+    fn receive(
+        &mut self,
+        buffer: &mut [u8; MTU_MAX],
+    ) -> Result<Option<(SocketAddr, PacketReceived)>, Infallible> {
+        while self.left > 0 {
+            self.left -= 1;
+            let mut received = std::mem::take(&mut self.received);
+            let from = self
+                .link
+                .receive(&mut received, self.now, &mut self.happened);
+            self.received = received;
+            let Some(from) = from else {
+                break;
+            };
+            let size = self.received.len();
+            self.count(Statistic::ReceivedData, Statistic::ReceivedPackets, size);
+            if let Some(size) = self.pass_on(from, buffer) {
+                return Ok(Some((from, PacketReceived::Complete(size))));
+            }
+        }
+        Ok(None)
+    }
+}

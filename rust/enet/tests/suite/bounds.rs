@@ -1,0 +1,67 @@
+//! What one peer can take from others.
+
+use std::time::Duration;
+
+use enet::{Kind, SendError};
+
+use crate::hosts::Node;
+use crate::pair::Pair;
+
+#[test]
+fn a_peer_that_acknowledges_nothing_has_a_bounded_queue() {
+    let mut pair = Pair::plain();
+    let packet = vec![0; 8 << 20];
+    let host = &mut pair.server.host;
+    let mut sent = 0;
+    let error = loop {
+        match host.send(pair.at_server, 0, &packet, Kind::Reliable) {
+            Ok(()) => sent += packet.len(),
+            Err(error) => break error,
+        }
+        assert!(sent <= enet::MAX_QUEUED);
+    };
+    assert_eq!(error, SendError::QueueFull);
+    // The client does not take part any more: the peer ends, and its memory with it.
+    let limit = Duration::from_secs(60);
+    let nodes = [&mut pair.server];
+    let ended = pair
+        .clock
+        .run(limit, nodes, |[server]| server.disconnected().is_some());
+    assert!(ended);
+}
+
+#[test]
+fn a_busy_peer_does_not_hold_up_others() {
+    let mut server = Node::server(8);
+    let mut clients: Vec<_> = (0..2).map(|_| Node::client()).collect();
+    let mut clock = crate::hosts::Clock::new();
+    let mut peers = Vec::new();
+    for client in &mut clients {
+        peers.push(client.host.connect(server.address(), 1, 0).unwrap());
+        let nodes = [&mut server, client];
+        assert!(clock.run(Duration::from_secs(20), nodes, |[_, client]| {
+            client.connected().is_some()
+        }));
+    }
+    let [busy, quiet] = &mut clients[..] else {
+        unreachable!();
+    };
+    server.events.clear();
+    // The busy one's packets arrive first, in many datagrams.
+    for _ in 0..60 {
+        busy.host
+            .send(peers[0], 0, &[0; 1000], Kind::Unsequenced)
+            .unwrap();
+    }
+    busy.host.flush();
+    quiet
+        .host
+        .send(peers[1], 0, b"quiet", Kind::Unsequenced)
+        .unwrap();
+    quiet.host.flush();
+    std::thread::sleep(Duration::from_millis(20));
+    server.service(clock.0);
+    let packets = server.take_packets();
+    let place = packets.iter().position(|(_, _, packet)| packet == b"quiet");
+    assert_eq!(place, Some(1), "of {}", packets.len());
+}

@@ -1,0 +1,256 @@
+//! DTLS below ENet.
+
+use std::net::UdpSocket;
+use std::time::{Duration, Instant};
+
+use enet::{ConnectError, Event, Kind, SetUpError, State};
+
+use crate::hosts::{Clock, LOCALHOST, Node, client_context, server_context};
+use crate::pair::{Pair, SOON};
+
+#[test]
+fn a_session_is_announced_and_nothing_is_sent_in_plain_text() {
+    let pair = Pair::dtls();
+    for node in [&pair.server, &pair.client] {
+        assert_eq!(node.lines.len(), 1);
+        assert!(node.lines[0].starts_with("session established: DTLSv1.2"));
+    }
+    assert_eq!(pair.server.host.dtls_sessions(), 1);
+}
+
+#[test]
+fn a_connect_goes_out_when_the_handshake_is_done_and_not_at_the_next_retry() {
+    let pair = Pair::dtls();
+    let elapsed = pair.connected_after;
+    assert!(elapsed < Duration::from_millis(450), "{elapsed:?}");
+}
+
+#[test]
+fn a_client_may_be_set_up_after_it_has_begun_to_connect() {
+    let mut clock = Clock::new();
+    let mut server = Node::server(2);
+    let mut client = Node::new(1);
+    let port = client.host.local_port();
+    let peer = client.host.connect(server.address(), 3, 5).unwrap();
+    client
+        .host
+        .set_up_dtls_client(client_context(), "localhost")
+        .unwrap();
+    assert_eq!(client.host.state(peer), State::Connecting);
+    assert_eq!(client.host.local_port(), port);
+    let nodes = [&mut server, &mut client];
+    assert!(clock.run(SOON, nodes, |nodes| {
+        nodes.iter().all(|it| it.connected().is_some())
+    }));
+    assert_eq!(client.connected(), Some(peer));
+    let at_server = server.connected().unwrap();
+    assert_eq!(
+        server.events,
+        [Event::Connect {
+            peer: at_server,
+            data: 5
+        }]
+    );
+    assert_eq!(client.host.channels(peer), 3);
+}
+
+#[test]
+fn a_set_up_at_the_wrong_time_changes_nothing() {
+    let mut pair = Pair::plain();
+    let now = pair.clock.0;
+    let server = &mut pair.server.host;
+    assert_eq!(
+        server.set_up_dtls_server(server_context(), now),
+        Err(SetUpError::InUse)
+    );
+    let client = &mut pair.client.host;
+    let late = client.set_up_dtls_client(client_context(), "localhost");
+    assert_eq!(late, Err(SetUpError::InUse));
+    client
+        .send(pair.at_client, 0, b"still plain", Kind::Reliable)
+        .unwrap();
+    assert!(pair.run(|[server, _]| !server.take_packets().is_empty()));
+
+    let mut server = Node::new(1);
+    let port = server.host.local_port();
+    server
+        .host
+        .set_up_dtls_server(server_context(), now)
+        .unwrap();
+    assert_eq!(server.host.local_port(), port);
+    let twice = server.host.set_up_dtls_server(server_context(), now);
+    assert_eq!(twice, Err(SetUpError::AlreadySetUp));
+    let connected = server.host.connect(pair.client.address(), 1, 0);
+    assert_eq!(connected, Err(ConnectError::IsServer));
+    let mut client = Node::client();
+    let twice = client
+        .host
+        .set_up_dtls_client(client_context(), "localhost");
+    assert_eq!(twice, Err(SetUpError::AlreadySetUp));
+}
+
+#[test]
+fn a_failed_verification_ends_the_attempt_at_once() {
+    let mut clock = Clock::new();
+    let mut server = Node::server(2);
+    let mut client = Node::new(1);
+    client
+        .host
+        .set_up_dtls_client(client_context(), "another.example")
+        .unwrap();
+    let peer = client.host.connect(server.address(), 1, 0).unwrap();
+    let start = clock.0;
+    let nodes = [&mut server, &mut client];
+    assert!(clock.run(SOON, nodes, |[_, client]| client.disconnected().is_some()));
+    assert_eq!(client.disconnected(), Some((peer, 0)));
+    assert!(clock.0 - start < Duration::from_secs(2));
+    assert_eq!(client.host.state(peer), State::Disconnected);
+    assert!(
+        client.lines[0].contains("another.example"),
+        "{:?}",
+        client.lines
+    );
+    assert_eq!(server.connected(), None);
+}
+
+#[test]
+fn a_port_without_a_server_ends_the_attempt() {
+    let mut clock = Clock::new();
+    let mut client = Node::client();
+    let nobody = Node::new(1).address();
+    client.host.connect(nobody, 1, 0).unwrap();
+    assert!(clock.run(SOON, [&mut client], |[client]| {
+        client.disconnected().is_some()
+    }));
+    assert!(
+        client.lines[0].starts_with("nobody listens"),
+        "{:?}",
+        client.lines
+    );
+    // Another attempt with the same host succeeds.
+    let mut server = Node::server(1);
+    client.events.clear();
+    client.host.connect(server.address(), 1, 0).unwrap();
+    let nodes = [&mut server, &mut client];
+    assert!(clock.run(SOON, nodes, |[_, client]| client.connected().is_some()));
+}
+
+#[test]
+fn a_session_is_closed_when_its_peer_is_gone() {
+    let mut pair = Pair::dtls();
+    pair.client.host.disconnect(pair.at_client, 1).unwrap();
+    assert!(pair.run(|nodes| nodes.iter().all(|node| node.disconnected().is_some())));
+    pair.pass(Duration::from_millis(50));
+    assert_eq!(pair.server.host.dtls_sessions(), 0);
+}
+
+#[test]
+fn a_reset_peer_learns_of_it_by_the_end_of_its_session() {
+    let mut pair = Pair::dtls();
+    pair.server.host.reset(pair.at_server).unwrap();
+    let start = pair.clock.0;
+    assert!(pair.run(|[_, client]| client.disconnected().is_some()));
+    assert_eq!(pair.client.disconnected(), Some((pair.at_client, 0)));
+    assert!(pair.clock.0 - start < Duration::from_secs(1));
+}
+
+#[test]
+fn a_host_that_is_dropped_ends_its_peers() {
+    let mut pair = Pair::dtls();
+    drop(std::mem::replace(&mut pair.server, Node::new(1)));
+    let start = pair.clock.0;
+    assert!(pair.run(|[_, client]| client.disconnected().is_some()));
+    assert!(pair.clock.0 - start < Duration::from_secs(1));
+}
+
+#[test]
+fn a_handshake_survives_losses() {
+    let mut clock = Clock::new();
+    for seed in 0..5 {
+        let mut server = Node::server(1);
+        let mut client = Node::client();
+        let faults = testkit::Faults {
+            loss: 0.25,
+            ..testkit::Faults::default()
+        };
+        let relay = testkit::relay::Relay::start(server.address(), faults, seed).unwrap();
+        client.host.connect(relay.address().unwrap(), 1, 0).unwrap();
+        let nodes = [&mut server, &mut client];
+        let limit = Duration::from_secs(60);
+        let connected = clock.run(limit, nodes, |nodes| {
+            // The relay needs real time.
+            std::thread::sleep(Duration::from_millis(1));
+            nodes.iter().all(|node| node.connected().is_some())
+        });
+        assert!(
+            connected,
+            "seed {seed}: {:?} {:?}",
+            server.lines, client.lines
+        );
+    }
+}
+
+#[test]
+fn refused_new_connections_get_no_answer_and_old_ones_go_on() {
+    let mut pair = Pair::dtls();
+    pair.server.host.refuse_new_connections(true);
+    let mut other = Node::client();
+    other.host.connect(pair.server.address(), 1, 0).unwrap();
+    let nodes = [&mut pair.server, &mut pair.client, &mut other];
+    pair.clock.pass(Duration::from_secs(3), nodes);
+    assert_eq!(other.connected(), None);
+    assert_eq!(pair.server.host.dtls_sessions(), 1);
+    assert_eq!(pair.client.host.state(pair.at_client), State::Connected);
+    pair.server.host.refuse_new_connections(false);
+    let nodes = [&mut pair.server, &mut pair.client, &mut other];
+    assert!(
+        pair.clock
+            .run(SOON, nodes, |[_, _, other]| other.connected().is_some())
+    );
+}
+
+#[test]
+fn a_session_that_is_not_used_is_closed() {
+    // A DTLS client that speaks no ENet.
+    let mut server = Node::server(1);
+    let socket = std::sync::Arc::new(udp::DatagramSocket::new());
+    socket.connect(LOCALHOST, server.host.local_port()).unwrap();
+    let client = std::sync::Arc::<endpoint::SharedConnection>::default();
+    let mut clock = Clock::new();
+    client
+        .connect(socket, &client_context(), "localhost", clock.0)
+        .unwrap();
+    let connected = clock.run(SOON, [&mut server], |_| {
+        let _ = client.poll(Instant::now());
+        client.status() == endpoint::Status::Connected
+    });
+    assert!(connected);
+    client.send(b"no ENet").unwrap();
+    clock.pass(Duration::from_secs(5), [&mut server]);
+    assert_eq!(server.host.dtls_sessions(), 1);
+    clock.pass(Duration::from_secs(8), [&mut server]);
+    assert_eq!(server.host.dtls_sessions(), 0);
+    assert_eq!(server.events, []);
+}
+
+#[test]
+fn plain_text_from_others_changes_nothing() {
+    let mut pair = Pair::dtls();
+    let other = UdpSocket::bind((LOCALHOST, 0)).unwrap();
+    let connect = {
+        let mut bytes = vec![0; 50];
+        bytes[..4].copy_from_slice(&[0x0f, 0xff, 0x82, 0xff]);
+        bytes
+    };
+    for _ in 0..100 {
+        other.send_to(&connect, pair.server.address()).unwrap();
+        other.send_to(&connect, pair.client.address()).unwrap();
+    }
+    pair.pass(Duration::from_secs(1));
+    assert_eq!(pair.server.host.peers().count(), 1);
+    pair.client
+        .host
+        .send(pair.at_client, 0, b"x", Kind::Reliable)
+        .unwrap();
+    assert!(pair.run(|[server, _]| !server.take_packets().is_empty()));
+}

@@ -1,0 +1,8 @@
+//! Hosts on sockets of the loopback, in time that passes when a test says so.
+
+mod bounds;
+mod dtls_hosts;
+mod hosts;
+mod pair;
+mod plain;
+mod statistics;
