@@ -2,6 +2,9 @@
 
 use crate::kind::Kind;
 
+/// The number with which a full host refuses a connection: [`Event::Disconnect`] at the host that asked for it has it.
+pub const SERVER_IS_FULL: u32 = u32::from_be_bytes(*b"FULL");
+
 /// A peer of a host. It stays this one peer's: once the peer is gone, the id means none, even if its place among the
 /// host's peers serves another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -28,11 +28,9 @@ mod wire;
 
 pub use compressor::Compressor;
 pub use error::{ConnectError, HostError, NoPeer, SendError, ServiceError, SetUpError};
-pub use event::{Event, PeerId, PeerStatistic, State, Statistic};
+pub use event::{Event, PeerId, PeerStatistic, SERVER_IS_FULL, State, Statistic};
 pub use host::{Host, MAX_PACKET, Settings};
 pub use kind::Kind;
+pub use link::Carrier;
 pub use queued::MAX_QUEUED;
 pub use screen::MAX_WAITING_PACKETS;
-
-/// The number with which a full host refuses a connection: [`Event::Disconnect`] at the host that asked for it has it.
-pub const SERVER_IS_FULL: u32 = u32::from_be_bytes(*b"FULL");

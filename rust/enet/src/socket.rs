@@ -6,9 +6,8 @@ use std::time::Instant;
 
 use rusty_enet::{MTU_MAX, PacketReceived};
 
-use crate::SERVER_IS_FULL;
 use crate::compressor::Compressor;
-use crate::event::Statistic;
+use crate::event::{SERVER_IS_FULL, Statistic};
 use crate::link::{Happened, Link};
 use crate::screen::{Screen, Verdict};
 use crate::wire::{self, COMPRESSED, DATAGRAM, Header};

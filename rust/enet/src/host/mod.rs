@@ -20,7 +20,7 @@ use crate::debug_field;
 use crate::error::{ConnectError, HostError, ServiceError};
 use crate::event::{Event, PeerId, Statistic};
 use crate::kind::Kind;
-use crate::link::{Link, canonical};
+use crate::link::{Carrier, Link, canonical};
 use crate::queued::Queued;
 use crate::socket::Socket;
 
@@ -112,14 +112,35 @@ impl Host {
     /// # Errors
     /// [`HostError`].
     pub fn new(settings: &Settings) -> Result<Self, HostError> {
+        Self::check(settings)?;
+        let socket = open_plain(settings.bind, settings.port)?;
+        Self::on(Link::Plain(socket), settings, Instant::now())
+    }
+
+    /// A host on a carrier of the owner's; `now` is when its time begins. It has no port, and no DTLS.
+    ///
+    /// # Errors
+    /// [`HostError`].
+    pub fn on_carrier(
+        carrier: Box<dyn Carrier>,
+        settings: &Settings,
+        now: Instant,
+    ) -> Result<Self, HostError> {
+        Self::check(settings)?;
+        Self::on(Link::Carrier(carrier), settings, now)
+    }
+
+    fn check(settings: &Settings) -> Result<(), HostError> {
         if !(1..=PeerID::MAX).contains(&settings.peer_limit) {
             return Err(HostError::PeerLimit);
         }
         if settings.channel_limit > MAX_CHANNELS {
             return Err(HostError::ChannelLimit);
         }
-        let socket = open_plain(settings.bind, settings.port)?;
-        let started = Instant::now();
+        Ok(())
+    }
+
+    fn on(link: Link, settings: &Settings, started: Instant) -> Result<Self, HostError> {
         let clock = Arc::new(AtomicU64::new(CLOCK_START.as_millis() as u64));
         let time = Arc::clone(&clock);
         let enet_settings = HostSettings {
@@ -131,7 +152,7 @@ impl Host {
             seed: Some(random()),
             ..HostSettings::default()
         };
-        let socket = Socket::new(Link::Plain(socket), settings.peer_limit, started);
+        let socket = Socket::new(link, settings.peer_limit, started);
         // The limits were checked above.
         let enet = Enet::new(socket, enet_settings).map_err(|_| HostError::PeerLimit)?;
         let slots = (0..settings.peer_limit).map(|_| Slot::default()).collect();
@@ -177,7 +198,7 @@ impl Host {
             Link::Client(_) if !socket.screen.taken().is_empty() => {
                 return Err(ConnectError::Connected);
             }
-            Link::Client(_) | Link::Plain(_) => {}
+            Link::Client(_) | Link::Plain(_) | Link::Carrier(_) => {}
         }
         let connected = self.guarded(|enet| {
             let peer = enet.connect(address, channels, data);

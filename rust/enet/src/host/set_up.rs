@@ -30,7 +30,7 @@ impl Host {
     pub fn dtls_server(&self) -> Option<&endpoint::Server> {
         match &self.socket()?.link {
             Link::Server(server) => Some(server.server()),
-            Link::Plain(_) | Link::Client(_) => None,
+            _ => None,
         }
     }
 

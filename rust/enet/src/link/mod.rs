@@ -12,8 +12,19 @@ use udp::{DatagramSocket, ScopedIp};
 use client::ClientLink;
 use server::ServerLink;
 
+/// What carries a host's datagrams in place of a socket, for tests with a network of their own: see
+/// [`Host::on_carrier`](crate::Host::on_carrier).
+pub trait Carrier: Send {
+    /// Replaces the content of `into` by the oldest datagram that has arrived, and returns its sender.
+    fn receive(&mut self, into: &mut Vec<u8>) -> Option<SocketAddr>;
+
+    /// Sends a datagram.
+    fn send(&mut self, to: SocketAddr, datagram: &[u8]);
+}
+
 /// UDP, or DTLS on it.
 pub(crate) enum Link {
+    Carrier(Box<dyn Carrier>),
     Plain(Arc<DatagramSocket>),
     Server(Box<ServerLink>),
     Client(Box<ClientLink>),
@@ -31,6 +42,7 @@ pub(crate) struct Happened {
 impl Link {
     pub(crate) fn local_port(&self) -> u16 {
         match self {
+            Self::Carrier(_) => 0,
             Self::Plain(socket) => socket.local_port(),
             Self::Server(server) => server.local_port(),
             Self::Client(client) => client.local_port(),
@@ -40,7 +52,7 @@ impl Link {
     /// To be called before datagrams are received: the network is read once after it.
     pub(crate) fn begin(&mut self) {
         match self {
-            Self::Plain(_) => {}
+            Self::Carrier(_) | Self::Plain(_) => {}
             Self::Server(server) => server.begin(),
             Self::Client(client) => client.begin(),
         }
@@ -54,6 +66,7 @@ impl Link {
         happened: &mut Happened,
     ) -> Option<SocketAddr> {
         match self {
+            Self::Carrier(carrier) => carrier.receive(into),
             Self::Plain(socket) => loop {
                 match socket.receive(into) {
                     Ok(from) => return Some(from),
@@ -76,6 +89,7 @@ impl Link {
         happened: &mut Happened,
     ) {
         match self {
+            Self::Carrier(carrier) => carrier.send(to, datagram),
             Self::Plain(socket) => {
                 let _ = socket.send_to(datagram, to);
             }
@@ -87,6 +101,7 @@ impl Link {
     /// Sends a datagram that is not ENet's, without DTLS.
     pub(crate) fn send_raw(&mut self, to: SocketAddr, datagram: &[u8]) {
         match self {
+            Self::Carrier(carrier) => carrier.send(to, datagram),
             Self::Plain(socket) => {
                 let _ = socket.send_to(datagram, to);
             }
@@ -98,7 +113,7 @@ impl Link {
     /// No peer has this address any more: its session ends.
     pub(crate) fn close(&mut self, address: SocketAddr, now: Instant) {
         match self {
-            Self::Plain(_) => {}
+            Self::Carrier(_) | Self::Plain(_) => {}
             Self::Server(server) => server.close(address, now),
             Self::Client(client) => client.close(address, now),
         }

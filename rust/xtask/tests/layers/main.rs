@@ -17,16 +17,32 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("dtls", &[]),
     ("udp", &[]),
     ("endpoint", &["dtls", "udp"]),
+    ("enet", &["dtls", "endpoint", "udp"]),
     ("guarded_memory", &[]),
     (
         "openssl_dtls",
-        &["drop_in", "dtls", "endpoint", "guarded_memory", "udp"],
+        &[
+            "drop_in",
+            "dtls",
+            "endpoint",
+            "enet",
+            "guarded_memory",
+            "udp",
+        ],
     ),
     ("testkit", &[]),
     ("simulated", &["endpoint", "testkit"]),
     (
         "fuzzing",
-        &["drop_in", "dtls", "endpoint", "simulated", "testkit", "udp"],
+        &[
+            "drop_in",
+            "dtls",
+            "endpoint",
+            "enet",
+            "simulated",
+            "testkit",
+            "udp",
+        ],
     ),
     ("interop", &["dtls", "testkit"]),
     ("xtask", &["dtls", "endpoint", "testkit", "udp"]),
@@ -36,7 +52,11 @@ const LAYERS: &[(&str, &[&str])] = &[
 const FOR_TESTS: &[&str] = &["simulated", "testkit"];
 
 /// Crates from elsewhere that belong to one layer, with the crates that may be linked with them.
-const OWNED: &[(&str, &[&str])] = &[("godot", &["openssl_dtls"]), ("socket2", &["udp"])];
+const OWNED: &[(&str, &[&str])] = &[
+    ("godot", &["openssl_dtls"]),
+    ("rusty_enet", &["enet"]),
+    ("socket2", &["udp"]),
+];
 
 fn workspace() -> Vec<Value> {
     let mut command = Command::new(env!("CARGO"));
