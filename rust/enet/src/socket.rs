@@ -8,7 +8,8 @@ use rusty_enet::{MTU_MAX, PacketReceived};
 
 use crate::compressor::Compressor;
 use crate::event::{SERVER_IS_FULL, Statistic};
-use crate::link::{Happened, Link};
+use crate::link::Link;
+use crate::link::happened::Happened;
 use crate::screen::{Screen, Verdict};
 use crate::wire::{self, COMPRESSED, DATAGRAM, Header};
 

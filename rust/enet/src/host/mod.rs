@@ -20,7 +20,8 @@ use crate::debug_field;
 use crate::error::{ConnectError, HostError, ServiceError};
 use crate::event::{Event, PeerId, Statistic};
 use crate::kind::Kind;
-use crate::link::{Carrier, Link, canonical};
+use crate::link::address::canonical;
+use crate::link::{Carrier, Link};
 use crate::queued::Queued;
 use crate::socket::Socket;
 

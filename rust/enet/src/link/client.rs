@@ -8,7 +8,8 @@ use dtls::ClientContext;
 use endpoint::{SendError, SharedConnection, Status};
 use udp::DatagramSocket;
 
-use super::{Happened, scoped};
+use super::address::scoped;
+use super::happened::Happened;
 
 /// One DTLS connection, which begins with the first datagram that is sent, to the address that it is sent to.
 pub(crate) struct ClientLink {

@@ -1,15 +1,18 @@
 //! What carries ENet's datagrams, below the checks.
 
+pub(crate) mod address;
 pub(crate) mod client;
+pub(crate) mod happened;
 pub(crate) mod server;
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use udp::{DatagramSocket, ScopedIp};
+use udp::DatagramSocket;
 
 use client::ClientLink;
+use happened::Happened;
 use server::ServerLink;
 
 /// What carries a host's datagrams in place of a socket, for tests with a network of their own: see
@@ -28,15 +31,6 @@ pub(crate) enum Link {
     Plain(Arc<DatagramSocket>),
     Server(Box<ServerLink>),
     Client(Box<ClientLink>),
-}
-
-/// What happened below ENet, for the host.
-#[derive(Default)]
-pub(crate) struct Happened {
-    /// For the owner.
-    pub(crate) events: Vec<endpoint::Event>,
-    /// The addresses whose sessions are gone.
-    pub(crate) ended: Vec<SocketAddr>,
 }
 
 impl Link {
@@ -117,24 +111,5 @@ impl Link {
             Self::Server(server) => server.close(address, now),
             Self::Client(client) => client.close(address, now),
         }
-    }
-}
-
-/// An address with its interface, if it has one.
-pub(crate) fn scoped(address: SocketAddr) -> ScopedIp {
-    if let SocketAddr::V6(v6) = address
-        && v6.scope_id() != 0
-        && let Ok(scoped) = format!("{}%{}", v6.ip(), v6.scope_id()).parse()
-    {
-        return scoped;
-    }
-    address.ip().into()
-}
-
-/// The form in which received datagrams have their sender's address.
-pub(crate) fn canonical(address: SocketAddr) -> SocketAddr {
-    match address.ip().to_canonical() {
-        ip @ IpAddr::V4(_) => SocketAddr::new(ip, address.port()),
-        IpAddr::V6(_) => address,
     }
 }

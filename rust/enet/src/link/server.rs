@@ -9,7 +9,7 @@ use dtls::ServerContext;
 use endpoint::{HandshakePool, SendError, Server, SharedConnection, Status};
 use udp::Listener;
 
-use super::Happened;
+use super::happened::Happened;
 use crate::error::SetUpError;
 
 /// How long a session may be established without an ENet peer. ENet's clients ask for a connection again after 0.5, 1, 2
