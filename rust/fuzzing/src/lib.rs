@@ -47,6 +47,10 @@ pub const TARGETS: &[Target] = &[
         run: targets::endpoint::run,
     },
     Target {
+        name: "enet",
+        run: targets::enet::run,
+    },
+    Target {
         name: "renamer",
         run: targets::renamer::run,
     },

@@ -10,7 +10,7 @@ use testkit::{To, forged};
 use crate::credentials::{CERTIFICATE, KEY};
 use crate::steps::Step;
 use crate::targets::network::{Network, event};
-use crate::targets::{endpoint, pem, renamer};
+use crate::targets::{endpoint, enet, pem, renamer};
 
 /// A seed: the target's name, its own, and its bytes.
 pub type Seed = (&'static str, String, Vec<u8>);
@@ -42,6 +42,9 @@ pub fn make() -> Result<Vec<Seed>> {
     connections(&mut seeds)?;
     networks(&mut seeds);
     endpoints(&mut seeds);
+    for (name, bytes) in enet::seeds() {
+        seeds.push(("enet", name.to_owned(), bytes));
+    }
     texts(&mut seeds);
     credentials(&mut seeds)?;
     Ok(seeds)

@@ -1,5 +1,6 @@
 pub(crate) mod client;
 pub(crate) mod endpoint;
+pub(crate) mod enet;
 pub(crate) mod hello;
 pub(crate) mod network;
 pub(crate) mod pem;

@@ -12,7 +12,7 @@ use crate::{library, process, workspace};
 
 /// The folders of `fuzz/seeds`.
 pub(super) const TARGETS: &[&str] = &[
-    "hello", "server", "client", "network", "endpoint", "renamer", "pem",
+    "hello", "server", "client", "network", "endpoint", "enet", "renamer", "pem",
 ];
 /// For each target; about a minute in all.
 const SECONDS_EACH: u64 = 9;
