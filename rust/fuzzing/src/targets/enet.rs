@@ -14,6 +14,8 @@ use crate::steps::{Bytes, Step};
 const CHANNELS: usize = 4;
 /// With this bit in the first byte of an input, datagrams are compressed.
 const COMPRESSED: u8 = 1;
+/// How the peer's datagrams begin: its number, and that of its session.
+const HEADER: [u8; 2] = [0, 0];
 
 #[derive(Default)]
 struct Queues {
@@ -189,7 +191,26 @@ pub(crate) fn run_input(input: &[u8]) -> Vec<usize> {
 
 /// What an honest peer sends.
 pub(crate) fn seeds() -> Vec<(&'static str, Vec<u8>)> {
-    vec![("plain", seed(0)), ("compressed", seed(COMPRESSED))]
+    vec![
+        ("plain", seed(0)),
+        ("compressed", seed(COMPRESSED)),
+        ("gaps", gaps()),
+    ]
+}
+
+/// A peer that would get a packet completed by two fragments of a byte each: ENet counts fragments, not bytes.
+fn gaps() -> Vec<u8> {
+    let mut bytes = vec![0];
+    for number in 0..2_u32 {
+        let mut datagram = HEADER.to_vec();
+        datagram.extend([0x08, 0, 0, 1, 0, 1, 0, 1]);
+        for field in [2, number, 1_000_000, number] {
+            datagram.extend(u32::to_be_bytes(field));
+        }
+        datagram.push(b'x');
+        Step::Datagram(&datagram).write(&mut bytes);
+    }
+    bytes
 }
 
 fn seed(flags: u8) -> Vec<u8> {
@@ -235,11 +256,17 @@ mod tests {
 
     #[test]
     fn an_honest_peers_packets_all_arrive() {
-        for (name, seed) in seeds() {
-            let mut packets = run_input(&seed);
+        for (name, seed) in &seeds()[..2] {
+            assert_eq!(seed[4] & 0x3f, HEADER[0], "{name}");
+            let mut packets = run_input(seed);
             packets.sort_unstable();
             let expected: Vec<usize> = [0, 30, 3000].into_iter().flat_map(|it| [it; 4]).collect();
             assert_eq!(packets, expected, "{name}");
         }
+    }
+
+    #[test]
+    fn no_packet_is_completed_that_has_gaps() {
+        assert_eq!(run_input(&gaps()), [0; 0]);
     }
 }
