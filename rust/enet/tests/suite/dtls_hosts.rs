@@ -166,7 +166,7 @@ fn a_host_that_is_dropped_ends_its_peers() {
 #[test]
 fn a_handshake_survives_losses() {
     let mut clock = Clock::new();
-    for seed in 0..5 {
+    for seed in 0..3 {
         let mut server = Node::server(1);
         let mut client = Node::client();
         let faults = testkit::Faults {

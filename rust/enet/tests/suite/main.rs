@@ -3,6 +3,7 @@
 mod bounds;
 mod dtls_hosts;
 mod hosts;
+mod lossy;
 mod pair;
 mod plain;
 mod statistics;

@@ -1,0 +1,125 @@
+//! A network in memory that loses, delays and doubles datagrams.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use enet::{Carrier, Event, Host, Kind, Settings, State};
+use testkit::SeededRng;
+
+const TICK: Duration = Duration::from_millis(10);
+const DELAY: Duration = Duration::from_millis(80);
+const PACKETS: u32 = 400;
+
+struct InFlight {
+    due: Instant,
+    from: SocketAddr,
+    to: SocketAddr,
+    datagram: Vec<u8>,
+}
+
+struct Network {
+    now: Instant,
+    rng: SeededRng,
+    loss: f64,
+    in_flight: VecDeque<InFlight>,
+}
+
+#[derive(Clone)]
+struct Port {
+    network: Arc<Mutex<Network>>,
+    address: SocketAddr,
+}
+
+impl Carrier for Port {
+    fn receive(&mut self, into: &mut Vec<u8>) -> Option<SocketAddr> {
+        let mut network = self.network.lock().unwrap();
+        let now = network.now;
+        let is_due = |it: &InFlight| it.to == self.address && it.due <= now;
+        let at = network.in_flight.iter().position(is_due)?;
+        let arrived = network.in_flight.remove(at)?;
+        *into = arrived.datagram;
+        Some(arrived.from)
+    }
+
+    fn send(&mut self, to: SocketAddr, datagram: &[u8]) {
+        let mut network = self.network.lock().unwrap();
+        let loss = network.loss;
+        let copies = 1 + usize::from(network.rng.chance(0.05));
+        for _ in 0..copies {
+            if network.rng.chance(loss) {
+                continue;
+            }
+            let extra = Duration::from_millis(network.rng.below(40));
+            let due = network.now + DELAY + extra;
+            network.in_flight.push_back(InFlight {
+                due,
+                from: self.address,
+                to,
+                datagram: datagram.to_vec(),
+            });
+        }
+    }
+}
+
+#[test]
+fn reliable_packets_arrive_once_and_in_order_on_a_bad_network() {
+    let start = Instant::now();
+    for seed in 0..5 {
+        let network = Arc::new(Mutex::new(Network {
+            now: start,
+            rng: SeededRng::new(seed),
+            loss: 0.1,
+            in_flight: VecDeque::new(),
+        }));
+        let address = |number| SocketAddr::from(([192, 0, 2, number], 4242));
+        let host = |number| {
+            let network = Arc::clone(&network);
+            let address = address(number);
+            let port = Box::new(Port { network, address });
+            Host::on_carrier(port, &Settings::default(), start).unwrap()
+        };
+        let (mut server, mut client) = (host(1), host(2));
+        let peer = client.connect(address(1), 2, 0).unwrap();
+        let (mut next, mut arrived, mut unreliable) = (0, 0, Vec::new());
+        let mut now = start;
+        while arrived < PACKETS {
+            now += TICK;
+            assert!(now - start < Duration::from_secs(120), "{seed}: {arrived}");
+            network.lock().unwrap().now = now;
+            if client.state(peer) == State::Connected && next < PACKETS {
+                // Every tenth has several fragments.
+                let length = if next % 10 == 0 { 6000 } else { 20 };
+                let mut packet = next.to_be_bytes().to_vec();
+                packet.resize(length, next as u8);
+                client.send(peer, 0, &packet, Kind::Reliable).unwrap();
+                client
+                    .send(peer, 1, &packet, Kind::UnreliableFragment)
+                    .unwrap();
+                next += 1;
+            }
+            while client.service(now).unwrap().is_some() {}
+            while let Some(event) = server.service(now).unwrap() {
+                let Event::Receive {
+                    channel, packet, ..
+                } = event
+                else {
+                    continue;
+                };
+                let number = u32::from_be_bytes(*packet.first_chunk().unwrap());
+                assert!(packet[4..].iter().all(|byte| *byte == number as u8));
+                if channel == 0 {
+                    assert_eq!(number, arrived, "{seed}");
+                    arrived += 1;
+                } else {
+                    unreliable.push(number);
+                }
+            }
+        }
+        // Those may be lost, and are never delivered out of order or twice.
+        assert!(unreliable.is_sorted_by(|a, b| a < b), "{seed}");
+        let count = unreliable.len() as u32;
+        assert!(count > PACKETS / 4 && count < PACKETS, "{seed}: {count}");
+    }
+}
