@@ -23,6 +23,11 @@ use crate::transports::UdpTransport;
 static POOL: Lazy<Arc<HandshakePool>> =
     Lazy::new(|| Arc::new(HandshakePool::new(|work| catch_panic("DTLSServer", work))));
 
+/// The threads for handshakes, for servers of other classes too.
+pub(crate) fn handshake_pool() -> Arc<HandshakePool> {
+    Arc::clone(&POOL)
+}
+
 /// Ends the threads for handshakes, before OpenSSL ends.
 pub(crate) fn end_threads() {
     POOL.shut_down();

@@ -3,8 +3,10 @@
 //! No OpenSSL type and no protocol here: connections and servers are `endpoint`'s, sessions `dtls`'s, sockets `udp`'s.
 
 mod address;
+mod constants;
 mod drop_in;
 mod dtls_server;
+mod enet;
 mod ffi;
 mod is_class;
 mod packet_peer_dtls;
@@ -19,6 +21,11 @@ mod udp_server;
 
 use godot::init::{ExtensionLibrary, InitStage};
 use godot::sys;
+
+use constants::Group;
+use enet::connection::OpenSslEnetConnection;
+use enet::packet_peer::OpenSslEnetPacketPeer;
+use packet_peer_dtls::OpenSslPacketPeerDtls;
 
 // The library exports its entry point alone. gdext defines a function in place of glibc's of this name, for this library
 // only: hidden, it is not used by other libraries of the process.
@@ -49,6 +56,19 @@ unsafe extern "C" fn openssl_dtls_init(
 
 struct OpenSslDtls;
 
+/// The classes with constants of their own.
+const CONSTANTS: [(&str, &[Group]); 3] = [
+    ("OpenSSLPacketPeerDTLS", status::CONSTANTS),
+    ("OpenSSLENetConnection", enet::constants::OF_CONNECTION),
+    ("OpenSSLENetPacketPeer", enet::constants::OF_PACKET_PEER),
+];
+
+fn register_constants() {
+    constants::register::<OpenSslPacketPeerDtls>(status::CONSTANTS);
+    constants::register::<OpenSslEnetConnection>(enet::constants::OF_CONNECTION);
+    constants::register::<OpenSslEnetPacketPeer>(enet::constants::OF_PACKET_PEER);
+}
+
 // What gdext's macro for entry points brings besides the function above.
 #[cfg(target_os = "linux")]
 godot::sys::register_hot_reload_workaround!();
@@ -62,11 +82,11 @@ unsafe impl ExtensionLibrary for OpenSslDtls {
             InitStage::Scene => {
                 ffi::catch_panic::install_hook();
                 report::install_logger();
-                packet_peer_dtls::register_status();
+                register_constants();
                 drop_in::start();
             }
             InitStage::Editor => {
-                status::add_to_class_reference();
+                constants::add_to_class_reference(&CONSTANTS);
                 drop_in::enter_editor();
             }
             _ => {}

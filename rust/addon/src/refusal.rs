@@ -26,6 +26,11 @@ impl Refusal {
     pub(crate) fn parameter(why: impl ToString) -> Self {
         Self::new(Error::ERR_INVALID_PARAMETER, why)
     }
+
+    /// With another code, and the same line.
+    pub(crate) fn with_code(self, code: Error) -> Self {
+        Self { code, ..self }
+    }
 }
 
 impl From<Error> for Refusal {

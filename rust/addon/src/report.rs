@@ -14,7 +14,7 @@ use log::LevelFilter;
 use once_cell::sync::Lazy;
 
 static LIMITER: Lazy<Mutex<LineLimiter>> = Lazy::new(Mutex::default);
-static LOGGED: LogLines = LogLines::new(&["drop_in", "dtls", "endpoint", "udp"]);
+static LOGGED: LogLines = LogLines::new(&["drop_in", "dtls", "endpoint", "enet", "udp"]);
 
 thread_local! {
     /// Whether this thread prints logged lines. What a script's `Logger` causes meanwhile waits for the next call.
@@ -29,25 +29,30 @@ pub(crate) fn mistake(what: &str, why: impl std::fmt::Display) {
 
 /// Prints what happened to connections, and what was logged before.
 pub(crate) fn events(events: impl IntoIterator<Item = Event>) {
+    events_of("PacketPeerDTLS", "DTLSServer", events);
+}
+
+/// As [`events`], of the clients and servers of these classes.
+pub(crate) fn events_of(client: &str, server: &str, events: impl IntoIterator<Item = Event>) {
     logged();
     for event in events {
         match event.side() {
             _ if matches!(event, Event::Established { .. }) => info(|| event.to_string()),
-            Side::Client => mistake("PacketPeerDTLS", event),
-            Side::Server => limited(&event),
+            Side::Client => mistake(client, event),
+            Side::Server => limited(server, &event),
         }
     }
 }
 
 /// Prints what a remote peer caused, unless such lines were many lately.
-fn limited(event: &Event) {
+fn limited(class: &str, event: &Event) {
     let mut limiter = LIMITER.lock().unwrap_or_else(PoisonError::into_inner);
     let admitted = limiter.admit(Instant::now());
     drop(limiter);
     match admitted {
-        Some(0) => godot_warn!("DTLSServer: {event}."),
+        Some(0) => godot_warn!("{class}: {event}."),
         Some(others) => {
-            godot_warn!("DTLSServer: {event}. ({others} more like it were not shown.)");
+            godot_warn!("{class}: {event}. ({others} more like it were not shown.)");
         }
         None => {}
     }

@@ -70,7 +70,7 @@ after_panic! {
     PackedByteArray => Self::new(),
     PackedStringArray => Self::new(),
     Error => Self::FAILED,
-    StatusCode => Self(Status::Failed),
+    StatusCode => Status::Failed.into(),
 }
 
 impl<C: GodotClass> AfterPanic for Option<Gd<C>> {

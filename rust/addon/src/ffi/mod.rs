@@ -3,6 +3,7 @@
 pub(crate) mod calls;
 pub(crate) mod catch_panic;
 pub(crate) mod engine_peer;
+pub(crate) mod held;
 pub(crate) mod hot;
 pub(crate) mod optional;
 pub(crate) mod packet_ptr;

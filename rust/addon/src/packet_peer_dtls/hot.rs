@@ -29,7 +29,7 @@ pub(crate) static SHORTCUTS: [&dyn Shortcut; 5] = [
         }
     }),
     &Hot::new("PacketPeerDTLS.get_status()", |peer: Peer<'_>, ()| {
-        StatusCode(peer.peek().status())
+        StatusCode::from(peer.peek().status())
     }),
     &Hot::new(
         "PacketPeerDTLS.get_available_packet_count()",
@@ -63,7 +63,7 @@ impl OpenSslPacketPeerDtls {
     /// Returns where the connection stands.
     #[func]
     fn get_status(&self) -> StatusCode {
-        StatusCode(state::of_value(self).status())
+        state::of_value(self).status().into()
     }
 
     /// Returns how many packets wait for [method get_packet].

@@ -11,7 +11,6 @@ use godot::classes::{IPacketPeerExtension, PacketPeerExtension};
 use godot::global::Error;
 use godot::meta::conv::RawPtr;
 use godot::prelude::*;
-use godot::register::private::constant::{ConstantKind, ExportConstant, IntegerConstant};
 
 use crate::ffi::catch_panic::catch_panic;
 use crate::ffi::optional::Optional;
@@ -20,7 +19,6 @@ use crate::ffi::state;
 use crate::is_class::is_class;
 use crate::refusal::{Refusal, answer, refuse};
 use crate::report::{self, mistake};
-use crate::status;
 use crate::tls::contexts;
 use crate::transports::UdpTransport;
 
@@ -259,19 +257,6 @@ impl IPacketPeerExtension for OpenSslPacketPeerDtls {
             put(&state::of(&this), packet)
         })
     }
-}
-
-/// Registers the class's enum with its constants; gdext has no attribute for that yet.
-pub(crate) fn register_status() {
-    let enumerators = status::ALL
-        .iter()
-        .map(|&(name, status, _)| IntegerConstant::new(name, status as i64))
-        .collect();
-    let kind = ConstantKind::Enum {
-        name: "Status".into(),
-        enumerators,
-    };
-    ExportConstant::new(OpenSslPacketPeerDtls::class_id(), kind).register();
 }
 
 /// How many packets wait, as scripts get it.

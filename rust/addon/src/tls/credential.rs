@@ -93,7 +93,7 @@ impl<T: GodotClass> Credential<T> {
 /// (the engine counts the terminator as part of the text).
 ///
 /// The switch is the whole process's: two threads that save and restore it in turns could leave it off for good.
-fn quietly<R>(run: impl FnOnce() -> R) -> R {
+pub(crate) fn quietly<R>(run: impl FnOnce() -> R) -> R {
     static SWITCH: Mutex<()> = Mutex::new(());
     let _turn = SWITCH.lock().unwrap_or_else(PoisonError::into_inner);
     let mut engine = Engine::singleton();
