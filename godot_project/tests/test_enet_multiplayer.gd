@@ -156,6 +156,21 @@ func test_a_peer_is_one_object_until_it_is_gone() -> void:
 	equal(server.peer.host.get_peers(), [] as Array[OpenSSLENetPacketPeer], "the host's peers after the end")
 
 
+func test_a_client_gives_up_while_it_connects() -> void:
+	var silent := PacketPeerUDP.new()
+	silent.bind(0, LOOPBACK)
+	for way: String in ["peer_disconnect", "peer_disconnect_later", "peer_disconnect_now", "reset"]:
+		var client := _end()
+		equal(client.peer.create_client(LOOPBACK, silent.get_local_port()), OK, "create_client()")
+		client.begin()
+		await frames(2)
+		equal(client.peer.get_connection_status(), MultiplayerPeer.CONNECTION_CONNECTING, "%s: before" % way)
+		client.peer.get_peer(1).call(way)
+		await until(func() -> bool: return not client.signals.is_empty())
+		equal(client.signals, ["connection_failed"] as Array[String], "%s: the signals" % way)
+		equal(client.peer.get_connection_status(), MultiplayerPeer.CONNECTION_DISCONNECTED, "%s: after" % way)
+
+
 ## Waits until both sides know of the connection.
 func _connected(client: End) -> bool:
 	var id: int = client.peer.get_unique_id()

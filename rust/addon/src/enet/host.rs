@@ -5,10 +5,13 @@ use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Instant;
 
-use enet::{ConnectError, Event, Host, HostError, Kind, PeerId, Settings};
+use enet::{ConnectError, Event, Host, HostError, Kind, NoPeer, PeerId, Settings, State};
 use indexmap::IndexMap;
 
 use crate::report;
+
+/// The class whose sessions lines are about.
+const CLASS: &str = "ENetConnection";
 
 /// A host that is created and destroyed by scripts.
 #[derive(Default)]
@@ -126,13 +129,16 @@ impl SharedHost {
         };
         active.peers.retain(|_, peer| peer.is_active());
         let happened = match active.host.service(Instant::now()) {
-            Ok(event) => active.happened(self, event),
-            Err(_) => Happened::Failed,
+            Ok(event) => Ok(active.happened(self, event)),
+            Err(error) => Err(error),
         };
         let of_sessions = active.host.take_endpoint_events();
         drop(guard);
-        report::events_of("ENetConnection", "ENetConnection", of_sessions);
-        happened
+        report::events_of(CLASS, CLASS, of_sessions);
+        happened.unwrap_or_else(|error| {
+            report::mistake(CLASS, error);
+            Happened::Failed
+        })
     }
 
     /// Returns one event of those that wait.
@@ -219,6 +225,23 @@ impl Peer {
     pub(crate) fn with<R>(&self, call: impl FnOnce(&mut Host, PeerId) -> R) -> Option<R> {
         let host = self.host.upgrade().filter(|_| self.is_active())?;
         host.with(|host| call(host, self.id))
+    }
+
+    /// Calls what ends its connection. A peer that the host forgets at once, without an event, is inactive then: one that is
+    /// not connected yet, too.
+    pub(crate) fn end(
+        &self,
+        end: impl FnOnce(&mut Host, PeerId) -> Result<(), NoPeer>,
+    ) -> Option<()> {
+        let is_gone = self.with(|host, id| {
+            // Of a peer that is gone already, too.
+            let _ = end(host, id);
+            host.state(id) == State::Disconnected
+        })?;
+        if is_gone {
+            self.deactivate();
+        }
+        Some(())
     }
 
     /// Its id in the multiplayer API, 0 for none.

@@ -82,13 +82,25 @@ fn call<R>(
     result
 }
 
+/// Ends the peer's connection, and prints it if the peer is inactive.
+fn end(
+    this: &Gd<OpenSslEnetPacketPeer>,
+    method: &str,
+    end: impl FnOnce(&mut Host, PeerId) -> Result<(), NoPeer>,
+) {
+    let peer = state::of(this).active().cloned();
+    if peer.and_then(|peer| peer.end(end)).is_none() {
+        mistake(&format!("ENetPacketPeer.{method}()"), INACTIVE);
+    }
+}
+
 #[godot_api]
 impl OpenSslEnetPacketPeer {
     /// Ends the connection: asks the other side to, whose [method OpenSSLENetConnection.service] returns [param data]. When it has acknowledged that, this side's returns [constant OpenSSLENetConnection.EVENT_DISCONNECT] as well. Packets that wait are dropped.
     #[func(gd_self)]
     fn peer_disconnect(this: Gd<Self>, #[opt(default = 0)] data: i64) {
         catch_panic("ENetPacketPeer.peer_disconnect()", || {
-            call(&this, "peer_disconnect", |host, peer| {
+            end(&this, "peer_disconnect", |host, peer| {
                 host.disconnect(peer, data as u32)
             });
         });
@@ -98,7 +110,7 @@ impl OpenSslEnetPacketPeer {
     #[func(gd_self)]
     fn peer_disconnect_later(this: Gd<Self>, #[opt(default = 0)] data: i64) {
         catch_panic("ENetPacketPeer.peer_disconnect_later()", || {
-            call(&this, "peer_disconnect_later", |host, peer| {
+            end(&this, "peer_disconnect_later", |host, peer| {
                 host.disconnect_later(peer, data as u32)
             });
         });
@@ -108,12 +120,9 @@ impl OpenSslEnetPacketPeer {
     #[func(gd_self)]
     fn peer_disconnect_now(this: Gd<Self>, #[opt(default = 0)] data: i64) {
         catch_panic("ENetPacketPeer.peer_disconnect_now()", || {
-            let disconnected = call(&this, "peer_disconnect_now", |host, peer| {
+            end(&this, "peer_disconnect_now", |host, peer| {
                 host.disconnect_now(peer, data as u32)
             });
-            if let (Some(()), Some(peer)) = (disconnected, state::of(&this).peer.get()) {
-                peer.deactivate();
-            }
         });
     }
 
@@ -139,10 +148,7 @@ impl OpenSslEnetPacketPeer {
     #[func(gd_self)]
     fn reset(this: Gd<Self>) {
         catch_panic("ENetPacketPeer.reset()", || {
-            let reset = call(&this, "reset", |host, peer| host.reset(peer));
-            if let (Some(_), Some(peer)) = (reset, state::of(&this).peer.get()) {
-                peer.deactivate();
-            }
+            end(&this, "reset", Host::reset);
         });
     }
 

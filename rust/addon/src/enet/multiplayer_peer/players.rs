@@ -212,7 +212,7 @@ impl MultiplayerState {
             let peer = it.peers.get(&id).cloned()?;
             Some((it.mode, peer, it.hosts.get(&key).cloned()))
         })?;
-        peer.with(|host, id| host.disconnect(id, 0));
+        peer.end(|host, id| host.disconnect(id, 0));
         if let Some(connection) = &host {
             connection.state.host.with(enet::Host::flush);
         }
@@ -253,13 +253,10 @@ impl MultiplayerState {
         });
         drop(incoming);
         for peer in peers.values() {
-            let disconnected = peer.with(|host, id| {
-                let is_connected = host.state(id) == State::Connected;
-                is_connected.then(|| host.disconnect_now(id, 0))
+            peer.end(|host, id| match host.state(id) {
+                State::Connected => host.disconnect_now(id, 0),
+                _ => Ok(()),
             });
-            if let Some(Some(_)) = disconnected {
-                peer.deactivate();
-            }
         }
         for connection in hosts.values() {
             connection.state.host.with(enet::Host::flush);

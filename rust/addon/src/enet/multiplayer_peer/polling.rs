@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use enet::Host;
 use godot::classes::multiplayer_peer::ConnectionStatus;
 
 use super::players::{HOST, Incoming, Mode, MultiplayerState, SERVER};
@@ -87,7 +88,7 @@ impl MultiplayerState {
         match happened {
             Happened::Connected { peer, data } => match self.admit(&peer, data) {
                 Some(id) => emit(Signal::PeerConnected, id),
-                None => reset(&peer),
+                None => end(&peer),
             },
             Happened::Disconnected { peer, .. } => {
                 let id = peer.player();
@@ -132,7 +133,7 @@ impl MultiplayerState {
             loop {
                 match connection.state.next(is_first) {
                     Happened::Nothing => break,
-                    Happened::Connected { peer, .. } => reset(&peer),
+                    Happened::Connected { peer, .. } => end(&peer),
                     Happened::Received {
                         channel, packet, ..
                     } => self.store(*id, channel, packet),
@@ -162,7 +163,7 @@ impl MultiplayerState {
     }
 }
 
-fn reset(peer: &Arc<Peer>) {
-    peer.with(|host, id| host.reset(id));
-    peer.deactivate();
+/// Ends a connection that is refused. The other side is not told, as by the engine.
+fn end(peer: &Peer) {
+    peer.end(Host::reset);
 }
