@@ -20,11 +20,14 @@ pub(crate) fn with_live_objects(context: &Context) -> Result<()> {
     let said = |line: &str| finished.lines.iter().filter(|said| *said == line).count();
     for line in [
         "before: status 2",
+        "before: ENet status 2",
         "reload: 0",
         "status: 0",
         "rebound: 0",
         "listens: 0",
         "set up: 0",
+        "ENet status: 0",
+        "ENet server: 0",
     ] {
         ensure!(
             said(line) == 3,
