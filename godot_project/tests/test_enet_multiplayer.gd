@@ -171,6 +171,32 @@ func test_a_client_gives_up_while_it_connects() -> void:
 		equal(client.peer.get_connection_status(), MultiplayerPeer.CONNECTION_DISCONNECTED, "%s: after" % way)
 
 
+func test_a_peer_whose_packets_nobody_takes_is_disconnected() -> void:
+	var host := OpenSSLENetConnection.new()
+	equal(host.create_host_bound(LOOPBACK, 0), OK, "create_host_bound()")
+	var client := OpenSSLENetConnection.new()
+	equal(client.create_host(1), OK, "create_host()")
+	var peer := client.connect_to_host(LOOPBACK, host.get_local_port())
+	var packet := Implementation.bytes(4 << 20)
+	var received := 0
+	expect_error("64 MB of its packets wait")
+	var deadline := TimeLimit.deadline(20_000)
+	while Time.get_ticks_msec() < deadline:
+		match client.service()[0]:
+			OpenSSLENetConnection.EVENT_CONNECT:
+				for i in 8:
+					peer.send(0, packet, OpenSSLENetPacketPeer.FLAG_RELIABLE)
+			OpenSSLENetConnection.EVENT_DISCONNECT:
+				break
+		if host.service()[0] == OpenSSLENetConnection.EVENT_RECEIVE:
+			received += 1
+			peer.send(0, packet, OpenSSLENetPacketPeer.FLAG_RELIABLE)
+	equal(received, 15, "packets that wait")
+	equal(host.get_peers(), [] as Array[OpenSSLENetPacketPeer], "the host's peers")
+	check(not peer.is_active(), "the other side's peer")
+	host.service()
+
+
 ## Waits until both sides know of the connection.
 func _connected(client: End) -> bool:
 	var id: int = client.peer.get_unique_id()

@@ -5,6 +5,7 @@
 //! and gdext has nothing borrowed; logged lines wait until the end of a method.
 
 use std::cell::Cell;
+use std::fmt::Display;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
@@ -23,7 +24,7 @@ thread_local! {
 
 /// Prints a mistake of the script's: what was called, and what is wrong with it. From a `#[func]` that takes `&self`, by
 /// way of [`calls::after`](crate::ffi::calls::after).
-pub(crate) fn mistake(what: &str, why: impl std::fmt::Display) {
+pub(crate) fn mistake(what: &str, why: impl Display) {
     godot_error!("{what}: {why}.");
 }
 
@@ -45,7 +46,7 @@ pub(crate) fn events_of(client: &str, server: &str, events: impl IntoIterator<It
 }
 
 /// Prints what a remote peer caused, unless such lines were many lately.
-fn limited(class: &str, event: &Event) {
+pub(crate) fn limited(class: &str, event: &dyn Display) {
     let mut limiter = LIMITER.lock().unwrap_or_else(PoisonError::into_inner);
     let admitted = limiter.admit(Instant::now());
     drop(limiter);

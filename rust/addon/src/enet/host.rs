@@ -1,7 +1,7 @@
 //! An ENet host and its peers, as the objects of several classes share them.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Instant;
 
@@ -23,6 +23,8 @@ struct Active {
     host: Host,
     /// In the order in which they were connected.
     peers: IndexMap<PeerId, Arc<Peer>>,
+    /// Whether a peer was disconnected whose packets no script takes, and no line says so yet.
+    has_dropped: bool,
 }
 
 /// The other side of a connection.
@@ -32,12 +34,34 @@ pub(crate) struct Peer {
     is_active: AtomicBool,
     player: AtomicI32,
     packets: Mutex<VecDeque<Packet>>,
+    /// How many bytes of its packets wait for a script, in its queue or a multiplayer peer's.
+    waiting: Arc<AtomicUsize>,
 }
+
+/// How many bytes of a peer's packets can wait for a script that takes none: four of the largest packets. The peer is
+/// disconnected beyond that.
+const MAX_WAITING: usize = 64 << 20;
+
+/// What a packet counts more than its bytes.
+const PACKET_OVERHEAD: usize = 64;
 
 /// A packet that was received.
 pub(crate) struct Packet {
     pub(crate) bytes: Vec<u8>,
     pub(crate) kind: Kind,
+    _waiting: Waiting,
+}
+
+/// Counts a packet until it is dropped.
+struct Waiting {
+    of_peer: Arc<AtomicUsize>,
+    bytes: usize,
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.of_peer.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
 }
 
 /// What [`SharedHost::service`] and [`SharedHost::check_events`] return.
@@ -79,6 +103,7 @@ impl SharedHost {
             *active = Some(Active {
                 host,
                 peers: IndexMap::new(),
+                has_dropped: false,
             });
         }))
     }
@@ -133,8 +158,16 @@ impl SharedHost {
             Err(error) => Err(error),
         };
         let of_sessions = active.host.take_endpoint_events();
+        let has_dropped = std::mem::take(&mut active.has_dropped);
         drop(guard);
         report::events_of(CLASS, CLASS, of_sessions);
+        if has_dropped {
+            let mega = MAX_WAITING >> 20;
+            let why = format_args!(
+                "a peer is disconnected, since {mega} MB of its packets wait: take them with get_packet()"
+            );
+            report::limited(CLASS, &why);
+        }
         happened.unwrap_or_else(|error| {
             report::mistake(CLASS, error);
             Happened::Failed
@@ -160,6 +193,7 @@ impl Active {
             is_active: AtomicBool::new(true),
             player: AtomicI32::new(0),
             packets: Mutex::default(),
+            waiting: Arc::default(),
         };
         self.peers.entry(id).or_insert_with(|| Arc::new(new()))
     }
@@ -188,14 +222,15 @@ impl Active {
                     packet,
                     kind,
                 }) => {
-                    if let Some(peer) = self.peers.get(&peer).filter(|peer| peer.is_active()) {
+                    let peer = self.peers.get(&peer).filter(|peer| peer.is_active());
+                    if let Some(peer) = peer.cloned() {
+                        let Some(packet) = peer.count(packet.into_vec(), kind) else {
+                            return self.drop_unread(peer);
+                        };
                         return Happened::Received {
-                            peer: Arc::clone(peer),
+                            peer,
                             channel,
-                            packet: Packet {
-                                bytes: packet.into_vec(),
-                                kind,
-                            },
+                            packet,
                         };
                     }
                 }
@@ -205,7 +240,34 @@ impl Active {
     }
 }
 
+impl Active {
+    /// Disconnects a peer whose packets no script takes.
+    fn drop_unread(&mut self, peer: Arc<Peer>) -> Happened {
+        // It is gone already where it fails.
+        let _ = self.host.disconnect_now(peer.id, 0);
+        self.peers.shift_remove(&peer.id);
+        peer.deactivate();
+        self.has_dropped = true;
+        Happened::Disconnected { peer, data: 0 }
+    }
+}
+
 impl Peer {
+    /// Counts a packet that a script is to take; `None` if too many bytes wait.
+    fn count(&self, bytes: Vec<u8>, kind: Kind) -> Option<Packet> {
+        let size = bytes.len() + PACKET_OVERHEAD;
+        let before = self.waiting.fetch_add(size, Ordering::Relaxed);
+        let waiting = Waiting {
+            of_peer: Arc::clone(&self.waiting),
+            bytes: size,
+        };
+        (before + size <= MAX_WAITING).then_some(Packet {
+            bytes,
+            kind,
+            _waiting: waiting,
+        })
+    }
+
     /// Whether it can still be used: neither it nor its host is gone.
     pub(crate) fn is_active(&self) -> bool {
         self.is_active.load(Ordering::Acquire)
