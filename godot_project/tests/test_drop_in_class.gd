@@ -19,6 +19,13 @@ func test_own_names_and_other_texts_stay() -> void:
 		equal(OpenSSLDropIn.rename(text), text, "the text")
 
 
+func test_enets_names_are_renamed_unless_the_caller_says_no() -> void:
+	var text := "var peer: ENetMultiplayerPeer\nvar host: ENetConnection\nvar udp: UDPServer\n"
+	var only_udp := text.replace("UDPServer", "OpenSSLUDPServer")
+	equal(OpenSSLDropIn.rename(text), only_udp.replace("ENet", "OpenSSLENet"), "the text")
+	equal(OpenSSLDropIn.rename(text, false), only_udp, "the text without ENet")
+
+
 func test_is_class_knows_the_mirrored_class() -> void:
 	var objects := {
 		"DTLSServer": OpenSSLDTLSServer.new(),
@@ -26,6 +33,8 @@ func test_is_class_knows_the_mirrored_class() -> void:
 		"UDPServer": OpenSSLUDPServer.new(),
 		"PacketPeerUDP": OpenSSLPacketPeerUDP.new(),
 		"TLSOptions": OpenSSLTLSOptions.client(),
+		"ENetMultiplayerPeer": OpenSSLENetMultiplayerPeer.new(),
+		"ENetConnection": OpenSSLENetConnection.new(),
 	}
 	for name_of_class: String in objects:
 		var object = objects[name_of_class]

@@ -1,4 +1,4 @@
-//! Renames the engine's DTLS and UDP classes to this addon's in GDScript. Needs no Godot.
+//! Renames the engine's DTLS, UDP and ENet classes to this addon's in GDScript. Needs no Godot.
 //!
 //! - Texts: [`Script`] parses one script, [`scene::Scene`] the scripts built into a `.tscn` or `.tres` file, and
 //!   [`plan()`] decides which names each script of a project keeps because the project uses them for something else.

@@ -1,19 +1,28 @@
-//! The five names, their replacements, and sets of them.
+//! The names that are renamed, their replacements, and sets of them.
 
 use std::fmt;
 
 /// The names that are renamed, and their replacements. `TLSOptions` is not among them: HTTPRequest and WebSocketPeer
 /// need the engine's class. `TlsOptions` is: the documentation's examples use it, and the engine has no such class.
-pub const RENAMES: [(&str, &str); 5] = [
+pub const RENAMES: [(&str, &str); 8] = [
     ("DTLSServer", "OpenSSLDTLSServer"),
     ("PacketPeerDTLS", "OpenSSLPacketPeerDTLS"),
     ("UDPServer", "OpenSSLUDPServer"),
     ("PacketPeerUDP", "OpenSSLPacketPeerUDP"),
     ("TlsOptions", "OpenSSLTLSOptions"),
+    ("ENetMultiplayerPeer", "OpenSSLENetMultiplayerPeer"),
+    ("ENetConnection", "OpenSSLENetConnection"),
+    ("ENetPacketPeer", "OpenSSLENetPacketPeer"),
 ];
 
-/// The fifth name after [`Direction::ToEngine`]. `TlsOptions` would not parse in the engine.
-const ENGINE_TLS_OPTIONS: &str = "TLSOptions";
+/// The name that `OpenSSLTLSOptions` gets with [`Direction::ToEngine`]. `TlsOptions` would not parse in the engine.
+const TLS_OPTIONS: (&str, &str) = ("TlsOptions", "TLSOptions");
+
+/// Methods whose calls show that a project uses DTLS, and the names that are renamed then.
+pub(crate) const REVEALING_CALLS: [(&str, Names); 2] = [
+    ("dtls_server_setup", Names::ENET),
+    ("dtls_client_setup", Names::ENET),
+];
 
 /// The direction of renaming.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -26,20 +35,12 @@ pub enum Direction {
 }
 
 impl Direction {
-    /// The names of which a project has to use one to be renamed at all; see [`plan`](crate::plan()).
-    pub(crate) fn decisive(self) -> Names {
-        match self {
-            Self::ToAddon => Names::DTLS,
-            Self::ToEngine => Names::ALL,
-        }
-    }
-
     /// The name with that index, before and after.
     pub(crate) fn rename(self, index: usize) -> (&'static str, &'static str) {
         let (engine, addon) = RENAMES[index];
         match self {
             Self::ToAddon => (engine, addon),
-            Self::ToEngine if index + 1 == RENAMES.len() => (addon, ENGINE_TLS_OPTIONS),
+            Self::ToEngine if engine == TLS_OPTIONS.0 => (addon, TLS_OPTIONS.1),
             Self::ToEngine => (addon, engine),
         }
     }
@@ -68,12 +69,16 @@ pub struct Names(u8);
 impl Names {
     /// No name.
     pub const NONE: Self = Self(0);
-    /// All five.
-    pub const ALL: Self = Self(0b1_1111);
+    /// All of them.
+    pub const ALL: Self = Self(0b1111_1111);
     /// Those whose use shows that a project uses DTLS: DTLSServer, PacketPeerDTLS and TlsOptions.
-    pub const DTLS: Self = Self(0b1_0011);
+    pub const DTLS: Self = Self(0b0001_0011);
+    /// UDPServer and PacketPeerUDP.
+    pub const UDP: Self = Self(0b0000_1100);
+    /// ENetMultiplayerPeer, ENetConnection and ENetPacketPeer.
+    pub const ENET: Self = Self(0b1110_0000);
 
-    /// The set of that one name; empty if `text` is none of the five.
+    /// The set of that one name; empty if `text` is none of them.
     pub fn named(text: &str) -> Self {
         let index = RENAMES.iter().position(|(from, _)| text == *from);
         index.map_or(Self::NONE, Self::at)
@@ -85,13 +90,13 @@ impl Names {
     }
 
     /// Whether every name of `other` is in this set.
-    pub fn contains(self, other: Self) -> bool {
+    pub const fn contains(self, other: Self) -> bool {
         other.0 & !self.0 == 0
     }
 
     /// The names of either set.
     #[must_use]
-    pub fn union(self, other: Self) -> Self {
+    pub const fn union(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
@@ -105,6 +110,21 @@ impl Names {
     #[must_use]
     pub fn intersection(self, other: Self) -> Self {
         Self(self.0 & other.0)
+    }
+
+    /// The names that are renamed in a project whose scripts use the names in this set.
+    pub(crate) fn revealed(self) -> Self {
+        if self.intersection(Self::DTLS).is_empty() {
+            Self::NONE
+        } else {
+            Self::DTLS.union(Self::UDP)
+        }
+    }
+
+    /// The names that are renamed in a project that calls a method of that name.
+    pub(crate) fn revealed_by_call(method: &str) -> Self {
+        let call = REVEALING_CALLS.iter().find(|(name, _)| *name == method);
+        call.map_or(Self::NONE, |(_, names)| *names)
     }
 
     /// The names themselves, in the order of [`RENAMES`].

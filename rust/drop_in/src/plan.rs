@@ -28,15 +28,20 @@ pub struct Autoload {
 /// What is renamed in each script of a project.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
-    uses_dtls: bool,
+    renamed: Names,
+    encrypted: Names,
     kept: Vec<Names>,
 }
 
 impl Plan {
-    /// Whether the project uses DTLS, or, with [`Direction::ToEngine`], any of the addon's names. If not, nothing is
-    /// renamed.
-    pub fn uses_dtls(&self) -> bool {
-        self.uses_dtls
+    /// The names that are renamed, but in scripts that keep some. None, if the project does not use DTLS.
+    pub fn renamed(&self) -> Names {
+        self.renamed
+    }
+
+    /// Of [`Plan::renamed`], the names that are renamed because the project uses DTLS with them.
+    pub fn encrypted(&self) -> Names {
+        self.encrypted
     }
 
     /// The names that the script with that index uses for something else, whether or not the project uses DTLS.
@@ -44,27 +49,28 @@ impl Plan {
         self.kept[index]
     }
 
-    /// The names that are not renamed in the script with that index: all, if the project does not use DTLS.
+    /// The names that are not renamed in the script with that index.
     pub fn kept(&self, index: usize) -> Names {
-        if self.uses_dtls {
-            self.kept[index]
-        } else {
-            Names::ALL
-        }
+        self.kept[index].union(Names::ALL.without(self.renamed))
     }
 }
 
 /// Makes the plan for a project.
 ///
-/// All scripts are renamed or none, because scripts pass peers to one another: if any script uses DTLSServer,
-/// PacketPeerDTLS or TlsOptions as the engine's, the five names are renamed everywhere. With [`Direction::ToEngine`],
-/// any of the addon's names is enough. All scripts have to be scanned for the same direction. A script keeps a name
+/// All scripts are renamed or none, because scripts pass peers to one another:
+/// - if any script uses DTLSServer, PacketPeerDTLS or TlsOptions as the engine's, these and the UDP classes are renamed
+///   everywhere;
+/// - if any script calls `dtls_server_setup` or `dtls_client_setup`, ENet's classes are;
+/// - the names in `always` are in any case.
+///
+/// With [`Direction::ToEngine`], any of the addon's names is enough, and all are renamed. All scripts have to be scanned
+/// for the same direction. A script keeps a name
 /// - that it declares, or that a script declares which it extends, directly or not;
 /// - that is a global class (`class_name`) or an autoload of the project.
 ///
-/// `sources` can leave out scripts that contain none of the names, as long as no script [`declares`](Script::declares)
-/// a name: such scripts can be in a chain of `extends`.
-pub fn plan(sources: &[Source<'_, '_>], autoloads: &[Autoload]) -> Plan {
+/// `sources` can leave out scripts that contain none of the names and methods, as long as no script
+/// [`declares`](Script::declares) a name: such scripts can be in a chain of `extends`.
+pub fn plan(sources: &[Source<'_, '_>], autoloads: &[Autoload], always: Names) -> Plan {
     let direction = sources
         .first()
         .map_or(Direction::default(), |source| source.script.direction());
@@ -74,11 +80,26 @@ pub fn plan(sources: &[Source<'_, '_>], autoloads: &[Autoload]) -> Plan {
         .into_iter()
         .map(|names| names.union(global))
         .collect();
-    let uses_dtls = sources.iter().zip(&kept).any(|(source, kept)| {
-        let renamed = source.script.uses().without(*kept);
-        !renamed.intersection(direction.decisive()).is_empty()
-    });
-    Plan { uses_dtls, kept }
+    let used = sources
+        .iter()
+        .zip(&kept)
+        .map(|(source, kept)| source.script.uses().without(*kept))
+        .fold(Names::NONE, Names::union);
+    let encrypted = match direction {
+        Direction::ToEngine if used.is_empty() => Names::NONE,
+        Direction::ToEngine => Names::ALL,
+        Direction::ToAddon => {
+            let calls = sources
+                .iter()
+                .map(|source| source.script.revealed_by_calls());
+            used.revealed().union(calls.fold(Names::NONE, Names::union))
+        }
+    };
+    Plan {
+        renamed: encrypted.union(always),
+        encrypted,
+        kept,
+    }
 }
 
 fn global_names(sources: &[Source<'_, '_>], autoloads: &[Autoload], direction: Direction) -> Names {

@@ -58,6 +58,11 @@ impl<'a> Script<'a> {
         })
     }
 
+    /// The names that are renamed in the script's project because the script calls a method that turns on DTLS.
+    pub fn revealed_by_calls(&self) -> Names {
+        self.facts.revealed_by_calls
+    }
+
     /// The names that the script declares in a class body, as a class, constant, variable, function, signal, enum, or
     /// value of an unnamed enum. They are not renamed in this script and in scripts that extend it.
     ///

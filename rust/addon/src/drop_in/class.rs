@@ -1,7 +1,7 @@
 //! `OpenSSLDropIn`: the drop-in's functions for scripts.
 
 use drop_in::convert::Conversion;
-use drop_in::{Script, Source};
+use drop_in::{Names, Script, Source};
 use godot::builtin::{GString, PackedStringArray};
 use godot::global::Error;
 use godot::register::{GodotClass, godot_api};
@@ -10,7 +10,7 @@ use crate::drop_in::project;
 use crate::ffi::catch_panic::catch_panic;
 use crate::report::mistake;
 
-/// Renames the engine's DTLS and UDP classes to the addon's in texts of scripts that the drop-in does not rename
+/// Renames the engine's DTLS, UDP and ENet classes to the addon's in texts of scripts that the drop-in does not rename
 /// itself.
 ///
 /// When a project starts, and when it is exported, the drop-in renames the project's scripts. It does not rename
@@ -29,13 +29,15 @@ struct OpenSslDropIn {}
 #[godot_api]
 impl OpenSslDropIn {
     /// Returns the script [param source] with the identifiers [code]DTLSServer[/code], [code]PacketPeerDTLS[/code],
-    /// [code]UDPServer[/code], [code]PacketPeerUDP[/code] and [code]TlsOptions[/code] renamed to the addon's classes.
+    /// [code]UDPServer[/code], [code]PacketPeerUDP[/code] and [code]TlsOptions[/code] renamed to the addon's classes;
+    /// and [code]ENetMultiplayerPeer[/code], [code]ENetConnection[/code] and [code]ENetPacketPeer[/code], unless
+    /// [param enet] is [code]false[/code], for games whose own scripts keep the engine's ENet.
     ///
     /// Line numbers stay the same. Strings, comments, node paths, names that the script declares itself, and autoloads
-    /// of the project are not renamed. A text that was renamed before does not change. The setting
-    /// [code]openssl_dtls/drop_in[/code] has no influence.
+    /// of the project are not renamed. A text that was renamed before does not change. The project settings have no
+    /// influence.
     #[func]
-    fn rename(source: GString) -> GString {
+    fn rename(source: GString, #[opt(default = true)] enet: bool) -> GString {
         catch_panic("OpenSSLDropIn.rename()", || {
             let text = source.to_string();
             let script = Script::scan(text.as_str());
@@ -45,8 +47,9 @@ impl OpenSslDropIn {
                 script: &script,
             }];
             let autoloads = project::autoloads();
-            let own = drop_in::plan(&sources, &autoloads).own(0);
-            GString::from(&*script.renamed(own))
+            let own = drop_in::plan(&sources, &autoloads, Names::NONE).own(0);
+            let kept = if enet { own } else { own.union(Names::ENET) };
+            GString::from(&*script.renamed(kept))
         })
     }
 

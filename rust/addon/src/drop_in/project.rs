@@ -4,10 +4,12 @@ use std::path::{Path, PathBuf};
 
 use drop_in::convert::Conversion;
 use drop_in::project::{Extent, Renamed, is_project, rename};
-use drop_in::{Autoload, Direction};
+use drop_in::{Autoload, Direction, Names};
 use godot::builtin::{GString, VarDictionary};
 use godot::classes::{Os, ProjectSettings};
 use godot::obj::Singleton;
+
+use crate::drop_in::settings;
 
 /// The project's folder; `None` in an exported game.
 pub(crate) fn folder() -> Option<PathBuf> {
@@ -34,9 +36,16 @@ pub(crate) fn autoloads() -> Vec<Autoload> {
     properties.iter_shared().filter_map(autoload).collect()
 }
 
-/// What renaming makes of the project in that folder, read as fast as a start or an export needs it.
-pub(crate) fn renamed(root: &Path) -> Renamed {
-    rename(root, &autoloads(), Direction::ToAddon, Extent::Quick)
+/// What renaming makes of the project in that folder, read as fast as an export needs it; see
+/// [`rename`](drop_in::project::rename).
+pub(crate) fn renamed(root: &Path, always: Names) -> Renamed {
+    rename(
+        root,
+        &autoloads(),
+        Direction::ToAddon,
+        always,
+        Extent::Quick,
+    )
 }
 
 /// What a conversion to the addon's names changes, or back to the engine's. `None` in an exported game.
@@ -46,7 +55,8 @@ pub(crate) fn conversion(back: bool) -> Option<Conversion> {
     } else {
         Direction::ToAddon
     };
-    Some(Conversion::of(&folder()?, &autoloads(), direction))
+    let always = settings::always_renamed();
+    Some(Conversion::of(&folder()?, &autoloads(), direction, always))
 }
 
 /// Whether the engine was started with such an argument.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::error::WriteError;
 use super::write::{keep_one_path_of_each, write};
-use crate::names::Direction;
+use crate::names::{Direction, Names};
 use crate::plan::Autoload;
 use crate::project::{Changed, Extent, rename};
 
@@ -17,9 +17,9 @@ pub struct Conversion {
 }
 
 impl Conversion {
-    /// Reads the project in that folder. Changes nothing.
-    pub fn of(root: &Path, autoloads: &[Autoload], direction: Direction) -> Self {
-        let renamed = rename(root, autoloads, direction, Extent::Everything);
+    /// Reads the project in that folder. Changes nothing. `always` is as in [`rename`].
+    pub fn of(root: &Path, autoloads: &[Autoload], direction: Direction, always: Names) -> Self {
+        let renamed = rename(root, autoloads, direction, always, Extent::Everything);
         let mut files = renamed.changed;
         keep_one_path_of_each(&mut files);
         Self {

@@ -80,7 +80,7 @@ pub fn begin(
         let what = if changed.is_empty() {
             "the exported game lacks the addon's classes"
         } else {
-            "the exported scripts stay on the engine's own DTLS classes"
+            "the exported scripts stay on the engine's own classes"
         };
         return Begun {
             run: None,
@@ -287,9 +287,9 @@ fn complaint(plugins: &str, files: &[&(&str, Found)]) -> String {
     let list = list.join(", ");
     let all_unknown = files.iter().all(|(_, found)| *found == Found::Unknown);
     let found = if all_unknown {
-        "and whether its text names the engine's DTLS classes cannot be read"
+        "and whether its text names the engine's classes cannot be read"
     } else {
-        "and its text names the engine's DTLS classes"
+        "and its text names the engine's classes"
     };
     format!(
         "the export fails, because {plugins} put its own text of {list} into the game before the names were \

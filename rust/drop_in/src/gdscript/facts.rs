@@ -9,6 +9,8 @@ use crate::names::Names;
 pub(crate) struct Facts {
     pub(crate) uses: Vec<Use>,
     pub(crate) declared: Names,
+    /// See [`Names::revealed_by_call`].
+    pub(crate) revealed_by_calls: Names,
     pub(crate) class_name: Option<Range<usize>>,
     pub(crate) extends: Vec<ExtendsAt>,
     pub(crate) preloads: Vec<PreloadAt>,

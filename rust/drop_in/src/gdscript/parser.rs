@@ -278,7 +278,12 @@ impl Parser<'_> {
             self.declare(declaration, index);
             return Before::Operand;
         }
-        if self.before == Before::Period || self.names_an_element(index) {
+        if self.before == Before::Period {
+            let revealed = Names::revealed_by_call(word);
+            self.facts.revealed_by_calls = self.facts.revealed_by_calls.union(revealed);
+            return Before::Operand;
+        }
+        if self.names_an_element(index) {
             return Before::Operand;
         }
         if self.before == Before::Statement && word == "set" {

@@ -9,8 +9,9 @@ use std::time::{Duration, Instant, SystemTime};
 use super::engine::Engine;
 use super::error::{OverlayError, StaleText};
 use super::pack::{self, Entry};
-use crate::names::Direction;
-use crate::project::{Changed, Extent, Scripts, endless_link, rename};
+use super::summary::summary;
+use crate::names::{Direction, Names};
+use crate::project::{Changed, Extent, Renamed, Scripts, endless_link, rename};
 
 /// Tells whether a file has changed.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -85,7 +86,9 @@ impl OwnPacks {
 pub struct Overlay<E> {
     engine: E,
     root: PathBuf,
+    always: Names,
     scripts: Scripts,
+    encrypted: Names,
     changes_folders: Option<String>,
     overlaid: Vec<Overlaid>,
     /// The index in `overlaid` at which the next check begins.
@@ -100,10 +103,16 @@ pub struct Overlay<E> {
 
 impl<E: Engine> Overlay<E> {
     /// Reads the project in the folder `root` and loads renamed copies over it, from a pack in the first of `folders`
-    /// where that works. `None` if there is nothing to rename. On an error the project is as it was.
-    pub fn load(engine: E, root: &Path, folders: &[PathBuf]) -> Result<Option<Self>, OverlayError> {
+    /// where that works. The names in `always` are renamed also where the project does not use DTLS. `None` if there is
+    /// nothing to rename. On an error the project is as it was.
+    pub fn load(
+        engine: E,
+        root: &Path,
+        always: Names,
+        folders: &[PathBuf],
+    ) -> Result<Option<Self>, OverlayError> {
         let scanned_at = SystemTime::now();
-        let renamed = rename(root, &engine.autoloads(), Direction::ToAddon, Extent::Quick);
+        let renamed = read(&engine, root, always);
         let changed = renamed.changed;
         if changed.is_empty() {
             return Ok(None);
@@ -125,7 +134,9 @@ impl<E: Engine> Overlay<E> {
         Ok(Some(Self {
             engine,
             root: root.to_owned(),
+            always,
             scripts: count_once(&changed),
+            encrypted: renamed.encrypted,
             changes_folders: renamed.changes_folders,
             overlaid: overlaid.collect(),
             next: 0,
@@ -143,20 +154,7 @@ impl<E: Engine> Overlay<E> {
 
     /// One line for users: how many scripts run on OpenSSL, whose version is given.
     pub fn summary(&self, openssl_version: &str) -> String {
-        let Scripts {
-            with_dtls,
-            with_udp,
-        } = self.scripts;
-        let scripts = match with_dtls {
-            1 => "1 script with DTLS runs".to_owned(),
-            count => format!("{count} scripts with DTLS run"),
-        };
-        let sharing = match with_udp {
-            0 => String::new(),
-            1 => "; 1 more script uses its UDP classes".to_owned(),
-            count => format!("; {count} more scripts use its UDP classes"),
-        };
-        format!("{scripts} on {openssl_version}{sharing} (setting openssl_dtls/drop_in).")
+        summary(self.scripts, self.encrypted, openssl_version)
     }
 
     /// A script that seems to change folders under `res://`, which fails while a pack is loaded.
@@ -259,8 +257,7 @@ impl<E: Engine> Overlay<E> {
 
     /// The texts that differ from those in the overlay, by path.
     fn new_texts(&mut self) -> Vec<(String, Vec<u8>)> {
-        let autoloads = self.engine.autoloads();
-        let renamed = rename(&self.root, &autoloads, Direction::ToAddon, Extent::Quick);
+        let renamed = read(&self.engine, &self.root, self.always);
         let mut texts: HashMap<String, (PathBuf, Vec<u8>)> = renamed
             .changed
             .into_iter()
@@ -294,6 +291,11 @@ impl<E: Engine> Overlay<E> {
         }
         new
     }
+}
+
+fn read(engine: &impl Engine, root: &Path, always: Names) -> Renamed {
+    let autoloads = engine.autoloads();
+    rename(root, &autoloads, Direction::ToAddon, always, Extent::Quick)
 }
 
 /// Counts the scripts of each file once, even if links give it several paths.

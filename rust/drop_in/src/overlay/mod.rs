@@ -7,6 +7,7 @@ mod error;
 mod live;
 mod pack;
 mod staging;
+mod summary;
 
 pub use engine::Engine;
 pub use error::{OverlayError, StaleText};

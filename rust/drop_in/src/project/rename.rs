@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::scan::{self, Extent, File, Kind};
 use crate::names::{Direction, Names};
-use crate::plan::{Autoload, Source, plan};
+use crate::plan::{Autoload, Plan, Source, plan};
 use crate::scene::Scene;
 use crate::script::Script;
 
@@ -35,6 +35,8 @@ pub struct Renamed {
     /// A script that seems to change folders under `res://`, see
     /// [`changes_project_folders`](crate::changes_project_folders).
     pub changes_folders: Option<String>,
+    /// The names that are renamed because the project uses DTLS with them.
+    pub encrypted: Names,
 }
 
 /// Counts of renamed scripts.
@@ -42,17 +44,19 @@ pub struct Renamed {
 pub struct Scripts {
     /// Those that name the engine's DTLS classes.
     pub with_dtls: usize,
-    /// Those that name its UDP classes only. They are renamed since they may share objects with the others.
+    /// Those that name its UDP classes, and no others. They are renamed since they may share objects with the others.
     pub with_udp: usize,
+    /// Those that name its ENet classes. They can be among those with DTLS.
+    pub with_enet: usize,
 }
 
 impl Scripts {
     fn count(&mut self, renamed: Names) {
-        if !renamed.intersection(Names::DTLS).is_empty() {
-            self.with_dtls += 1;
-        } else if !renamed.is_empty() {
-            self.with_udp += 1;
-        }
+        let has = |names| usize::from(!renamed.intersection(names).is_empty());
+        let only_udp = !renamed.is_empty() && Names::UDP.contains(renamed);
+        self.with_dtls += has(Names::DTLS);
+        self.with_enet += has(Names::ENET);
+        self.with_udp += usize::from(only_udp);
     }
 }
 
@@ -61,6 +65,7 @@ impl std::iter::Sum for Scripts {
         scripts.fold(Self::default(), |sum, one| Self {
             with_dtls: sum.with_dtls + one.with_dtls,
             with_udp: sum.with_udp + one.with_udp,
+            with_enet: sum.with_enet + one.with_enet,
         })
     }
 }
@@ -78,16 +83,18 @@ struct Unit<'s> {
     script: &'s Script<'s>,
 }
 
-/// Reads the project in the folder `root` and renames its names in memory. Changes nothing on disk.
+/// Reads the project in the folder `root` and renames its names in memory: those in `always`, and those for which the
+/// project uses DTLS, see [`plan`](crate::plan()). Changes nothing on disk.
 pub fn rename(
     root: &Path,
     autoloads: &[Autoload],
     direction: Direction,
+    always: Names,
     extent: Extent,
 ) -> Renamed {
-    let mut project = scan::read(root, direction, extent);
+    let mut project = scan::read(root, direction, always, extent);
     if !project.can_change {
-        log::debug!(target: "drop_in", "nothing is renamed: no script names the DTLS classes");
+        log::debug!(target: "drop_in", "nothing is renamed: no script uses DTLS");
         return Renamed::default();
     }
     let mut scanned = scanned(&project.files, direction);
@@ -97,16 +104,7 @@ pub fn rename(
         project.read_all();
         scanned = self::scanned(&project.files, direction);
     }
-    let changed = changed(&project.files, &scanned, autoloads);
-    Renamed {
-        changed,
-        unreadable: project.unreadable,
-        changes_folders: project.changes_folders,
-    }
-}
-
-fn changed(files: &[File], scanned: &[Scanned<'_>], autoloads: &[Autoload]) -> Vec<Changed> {
-    let units = units(files, scanned);
+    let units = units(&project.files, &scanned);
     let sources: Vec<Source<'_, '_>> = units
         .iter()
         .map(|unit| Source {
@@ -115,7 +113,22 @@ fn changed(files: &[File], scanned: &[Scanned<'_>], autoloads: &[Autoload]) -> V
             script: unit.script,
         })
         .collect();
-    let plan = plan(&sources, autoloads);
+    let plan = plan(&sources, autoloads, always);
+    let changed = changed(&project.files, &scanned, &units, &plan);
+    Renamed {
+        changed,
+        unreadable: project.unreadable,
+        changes_folders: project.changes_folders,
+        encrypted: plan.encrypted(),
+    }
+}
+
+fn changed(
+    files: &[File],
+    scanned: &[Scanned<'_>],
+    units: &[Unit<'_>],
+    plan: &Plan,
+) -> Vec<Changed> {
     let mut changed = Vec::new();
     let mut first_unit = 0;
     for (file, scanned) in files.iter().zip(scanned) {

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::files::for_each_file;
 use crate::dir_access::changes_project_folders;
-use crate::mentions::{mentions_dtls, mentions_toward};
-use crate::names::Direction;
+use crate::mentions::{mentions, mentions_dtls, mentions_toward};
+use crate::names::{Direction, Names};
 
 /// The kinds of files that hold scripts.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -58,21 +58,21 @@ pub enum Extent {
     Everything,
 }
 
-/// A project's files that contain one of the names, in comments too.
+/// A project's files that contain one of the names or methods that are looked for, in comments too.
 pub(crate) struct Project {
     pub(crate) files: Vec<File>,
-    /// Whether one of the names occurs that renaming depends on, see [`plan`](crate::plan()).
+    /// Whether one of those occurs that renaming depends on, see [`plan`](crate::plan()).
     pub(crate) can_change: bool,
     /// Files that contain one of the names and cannot be renamed: `res://…` and why.
     pub(crate) unreadable: Vec<(String, &'static str)>,
     /// The first script that seems to change folders under `res://`.
     pub(crate) changes_folders: Option<String>,
-    /// Scripts that contain none of the names.
+    /// Scripts that contain none of those.
     others: Vec<(PathBuf, String)>,
 }
 
 impl Project {
-    /// Adds the scripts that contain none of the names.
+    /// Adds the scripts that contain none of those.
     pub(crate) fn read_all(&mut self) {
         for (on_disk, path) in std::mem::take(&mut self.others) {
             if let Ok(text) = fs::read_to_string(&on_disk) {
@@ -88,7 +88,7 @@ impl Project {
 }
 
 /// Reads the project's files with scripts, except the addon's own.
-pub(crate) fn read(root: &Path, direction: Direction, extent: Extent) -> Project {
+pub(crate) fn read(root: &Path, direction: Direction, always: Names, extent: Extent) -> Project {
     /// Larger scenes hold meshes and images as text.
     const MAX_QUICK_SCENE: u64 = 16 << 20;
     const OWN_FOLDER: &str = "res://addons/openssl_dtls/";
@@ -133,7 +133,8 @@ pub(crate) fn read(root: &Path, direction: Direction, extent: Extent) -> Project
             log::debug!(target: "drop_in", "{path} cannot be renamed: {why}");
             return project.unreadable.push((path, why));
         }
-        project.can_change |= direction == Direction::ToEngine || mentions_dtls(&bytes);
+        project.can_change |=
+            direction == Direction::ToEngine || mentions_dtls(&bytes) || mentions(&bytes, always);
         match String::from_utf8(bytes) {
             Ok(text) => project.files.push(File {
                 on_disk,

@@ -167,7 +167,9 @@ fn assert_sound(text: &str) {
         script: &script,
     };
     assert_eq!(
-        plan(&[source], &[]).uses_dtls(),
+        plan(&[source], &[], Names::NONE)
+            .renamed()
+            .contains(Names::DTLS),
         !script.uses().intersection(Names::DTLS).is_empty()
     );
     assert!(script.extends().count() + script.preloads().count() <= text.len());

@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use drop_in::Direction;
 use drop_in::convert::{Conversion, WriteError};
+use drop_in::{Direction, Names};
 
 use crate::folder::Folder;
 
@@ -11,7 +11,7 @@ const OLD: &str = "var s: DTLSServer\r\n";
 const NEW: &str = "var s: OpenSSLDTLSServer\r\n";
 
 fn conversion(project: &Folder) -> Conversion {
-    Conversion::of(project.path(), &[], Direction::ToAddon)
+    Conversion::of(project.path(), &[], Direction::ToAddon, Names::NONE)
 }
 
 #[test]
@@ -32,7 +32,7 @@ fn all_files_are_written_and_nothing_is_left_beside_them() {
 fn the_way_back_restores_the_texts() {
     let project = Folder::new(&[("a.gd", OLD)]);
     conversion(&project).write().unwrap();
-    Conversion::of(project.path(), &[], Direction::ToEngine)
+    Conversion::of(project.path(), &[], Direction::ToEngine, Names::NONE)
         .write()
         .unwrap();
     assert_eq!(project.read("a.gd"), OLD);
@@ -88,7 +88,7 @@ fn the_listing_shows_each_line_and_what_is_left_as_it_is() {
             "Lines to be changed: 1 in 1 file.",
         ]
     );
-    let empty = Conversion::of(project.path(), &[], Direction::ToEngine);
+    let empty = Conversion::of(project.path(), &[], Direction::ToEngine, Names::NONE);
     assert!(empty.is_empty());
     assert_eq!(
         empty.listing(),

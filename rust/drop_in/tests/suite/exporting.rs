@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use drop_in::Direction;
 use drop_in::export::{
     Begun, Editor, Export, Exports, Finish, Lacking, Message, OtherPlugin, Place, Reach, ReadZip,
     Run, begin, network_denied,
 };
 use drop_in::project::{Changed, Extent, rename};
+use drop_in::{Direction, Names};
 
 use crate::folder::Folder;
 
@@ -106,7 +106,14 @@ fn export(path: &Path) -> Export {
 
 fn changed(files: &[(&str, &str)]) -> Vec<Changed> {
     let project = Folder::new(files);
-    rename(project.path(), &[], Direction::ToAddon, Extent::Quick).changed
+    rename(
+        project.path(),
+        &[],
+        Direction::ToAddon,
+        Names::NONE,
+        Extent::Quick,
+    )
+    .changed
 }
 
 fn warning(begun: &Begun) -> Option<&str> {
@@ -125,7 +132,7 @@ fn an_export_without_the_addon_renames_nothing_and_warns() {
     assert_eq!(
         warning(&begun),
         Some(
-            "the exported scripts stay on the engine's own DTLS classes, since its preset leaves out \
+            "the exported scripts stay on the engine's own classes, since its preset leaves out \
              res://addons/openssl_dtls/openssl_dtls.gdextension; add *.gdextension to the preset's filter of further \
              resources."
         )
@@ -162,7 +169,7 @@ fn an_export_without_a_library_renames_nothing_and_warns() {
     assert_eq!(
         warning(&begun),
         Some(
-            "the exported scripts stay on the engine's own DTLS classes, since the addon has no library for Linux on \
+            "the exported scripts stay on the engine's own classes, since the addon has no library for Linux on \
              rv64."
         )
     );
@@ -235,8 +242,8 @@ fn fails(finish: &Finish, found: &str) {
     assert!(finish.has_failed);
 }
 
-const ENGINE_NAMES: &str = "and its text names the engine's DTLS classes.";
-const UNREADABLE: &str = "and whether its text names the engine's DTLS classes cannot be read.";
+const ENGINE_NAMES: &str = "and its text names the engine's classes.";
+const UNREADABLE: &str = "and whether its text names the engine's classes cannot be read.";
 
 #[test]
 fn a_game_with_the_engines_names_fails_the_export_and_is_removed() {

@@ -6,8 +6,8 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use drop_in::Autoload;
 use drop_in::overlay::{Engine, Overlay};
+use drop_in::{Autoload, Names};
 
 use crate::folder::Folder;
 
@@ -80,7 +80,7 @@ const NEW: &str = "var s: OpenSSLDTLSServer\n";
 
 fn load(engine: &FakeEngine, project: &Folder) -> Overlay<FakeEngine> {
     let folders = [project.join(".godot/openssl_dtls")];
-    let overlay = Overlay::load(engine.clone(), project.path(), &folders);
+    let overlay = Overlay::load(engine.clone(), project.path(), Names::NONE, &folders);
     overlay.unwrap().unwrap()
 }
 
@@ -106,7 +106,7 @@ fn the_engine_reads_renamed_copies_and_the_files_stay() {
 fn a_project_without_dtls_gets_no_pack() {
     let project = Folder::new(&[("a.gd", "pass\n")]);
     let folders = [project.join("packs")];
-    let overlay = Overlay::load(FakeEngine::default(), project.path(), &folders);
+    let overlay = Overlay::load(FakeEngine::default(), project.path(), Names::NONE, &folders);
     assert!(overlay.unwrap().is_none());
     assert_eq!(project.names(""), ["a.gd"]);
 }
@@ -161,7 +161,7 @@ fn the_next_folder_is_used_where_the_first_cannot_be_written() {
     let project = Folder::new(&[("a.gd", OLD), ("file", "")]);
     let folders = [project.join("file/packs"), project.join("packs")];
     let engine = FakeEngine::default();
-    let overlay = Overlay::load(engine.clone(), project.path(), &folders);
+    let overlay = Overlay::load(engine.clone(), project.path(), Names::NONE, &folders);
     assert!(overlay.unwrap().is_some());
     assert_eq!(project.names("packs").len(), 1);
 }
@@ -172,7 +172,7 @@ fn an_error_gives_the_reason_for_each_folder() {
     let folders = [project.join("file/packs"), project.join("packs")];
     let engine = FakeEngine::default();
     engine.0.borrow_mut().cannot_write = true;
-    let why = Overlay::load(engine.clone(), project.path(), &folders).err();
+    let why = Overlay::load(engine.clone(), project.path(), Names::NONE, &folders).err();
     let why = why.unwrap().to_string();
     assert!(why.contains("file/packs cannot be written ("), "{why}");
     assert!(why.contains("; "), "{why}");
@@ -184,7 +184,7 @@ fn an_error_gives_the_reason_for_each_folder() {
 
     engine.0.borrow_mut().cannot_write = false;
     engine.0.borrow_mut().cannot_load = true;
-    let why = Overlay::load(engine, project.path(), &folders[1..]).err();
+    let why = Overlay::load(engine, project.path(), Names::NONE, &folders[1..]).err();
     let why = why.unwrap().to_string();
     assert!(why.starts_with("the engine did not load "), "{why}");
     assert!(project.names("packs").is_empty(), "nothing is left");
@@ -198,7 +198,7 @@ fn a_project_with_endless_links_gets_no_pack() {
         project.link(".", link);
     }
     let folders = [project.join("packs")];
-    let why = Overlay::load(FakeEngine::default(), project.path(), &folders).err();
+    let why = Overlay::load(FakeEngine::default(), project.path(), Names::NONE, &folders).err();
     assert!(matches!(
         why,
         Some(drop_in::overlay::OverlayError::EndlessLink { .. })

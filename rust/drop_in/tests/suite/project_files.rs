@@ -3,7 +3,7 @@
 use drop_in::project::{
     Extent, Renamed, Scripts, endless_link, for_each_file, has_csharp, is_project, rename,
 };
-use drop_in::{Autoload, Direction};
+use drop_in::{Autoload, Direction, Names};
 
 use crate::folder::Folder;
 
@@ -15,7 +15,7 @@ fn files(folder: &Folder) -> Vec<String> {
 }
 
 fn renamed(folder: &Folder, direction: Direction, extent: Extent) -> Renamed {
-    rename(folder.path(), &[], direction, extent)
+    rename(folder.path(), &[], direction, Names::NONE, extent)
 }
 
 fn changed(folder: &Folder) -> Vec<(String, String)> {
@@ -112,6 +112,54 @@ fn scripts_and_scenes_are_renamed_together_and_the_addons_own_are_not() {
 }
 
 #[test]
+fn a_call_that_turns_on_dtls_renames_enet_in_all_files() {
+    let setup = "func f():\n\tmultiplayer.multiplayer_peer.host.dtls_server_setup(o)\n";
+    let project = Folder::new(&[
+        ("lobby.gd", "var p := ENetMultiplayerPeer.new()\n"),
+        ("both.gd", "var s: DTLSServer\nvar p: ENetConnection\n"),
+        ("setup.gd", setup),
+    ]);
+    let expected = [
+        (
+            "res://both.gd",
+            "var s: OpenSSLDTLSServer\nvar p: OpenSSLENetConnection\n",
+        ),
+        (
+            "res://lobby.gd",
+            "var p := OpenSSLENetMultiplayerPeer.new()\n",
+        ),
+    ]
+    .map(|(path, text)| (path.to_owned(), text.to_owned()));
+    assert_eq!(changed(&project), expected);
+    let renamed = renamed(&project, Direction::ToAddon, Extent::Quick);
+    assert_eq!(renamed.encrypted, Names::ALL);
+    let scripts: Scripts = renamed.changed.iter().map(|file| file.scripts).sum();
+    let counts = (scripts.with_dtls, scripts.with_udp, scripts.with_enet);
+    assert_eq!(counts, (1, 0, 2));
+}
+
+#[test]
+fn enet_without_dtls_is_renamed_only_if_that_is_asked_for() {
+    let project = Folder::new(&[("lobby.gd", "var p: ENetMultiplayerPeer\nvar u: UDPServer\n")]);
+    assert!(changed(&project).is_empty());
+    let always = |names| {
+        rename(
+            project.path(),
+            &[],
+            Direction::ToAddon,
+            names,
+            Extent::Quick,
+        )
+    };
+    let renamed = always(Names::ENET);
+    assert_eq!(
+        renamed.changed[0].text,
+        "var p: OpenSSLENetMultiplayerPeer\nvar u: UDPServer\n"
+    );
+    assert_eq!(renamed.encrypted, Names::NONE);
+}
+
+#[test]
 fn a_project_without_dtls_is_left_alone() {
     let project = Folder::new(&[("main.gd", "var s: UDPServer\n")]);
     assert!(changed(&project).is_empty());
@@ -144,6 +192,7 @@ fn an_autoload_keeps_its_name() {
         project.path(),
         &autoloads,
         Direction::ToAddon,
+        Names::NONE,
         Extent::Quick,
     );
     assert_eq!(

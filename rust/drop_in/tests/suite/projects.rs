@@ -5,6 +5,7 @@ use drop_in::{Autoload, Names, Plan, Script, Source, plan};
 struct Project {
     scripts: Vec<(&'static str, Script<'static>)>,
     autoloads: Vec<Autoload>,
+    always: Names,
 }
 
 impl Project {
@@ -16,6 +17,7 @@ impl Project {
         Self {
             scripts,
             autoloads: Vec::new(),
+            always: Names::NONE,
         }
     }
 
@@ -30,7 +32,7 @@ impl Project {
             .iter()
             .map(|(path, script)| source((path, script)))
             .collect();
-        plan(&sources, &self.autoloads)
+        plan(&sources, &self.autoloads, self.always)
     }
 
     #[track_caller]
@@ -50,7 +52,7 @@ const USER: (&str, &str) = ("res://user.gd", "var a = DTLSServer.new()");
 #[test]
 fn one_script_that_uses_dtls_renames_all() {
     let project = Project::of(&[("res://a.gd", "var a: UDPServer"), USER]);
-    assert!(project.plan().uses_dtls());
+    assert_eq!(project.plan().renamed(), Names::ALL.without(Names::ENET));
     project.becomes(&["var a: OpenSSLUDPServer", "var a = OpenSSLDTLSServer.new()"]);
 }
 
@@ -59,9 +61,58 @@ fn without_dtls_nothing_changes() {
     let text =
         "var a: UDPServer # DTLSServer\nvar b = \"PacketPeerDTLS\"\nvar c = $DTLSServer.TlsOptions";
     let project = Project::of(&[("res://a.gd", text)]);
-    assert!(!project.plan().uses_dtls());
+    assert_eq!(project.plan().renamed(), Names::NONE);
     assert_eq!(project.plan().kept(0), Names::ALL);
     project.becomes(&[text]);
+}
+
+#[test]
+fn a_call_of_either_setup_renames_enets_classes_everywhere() {
+    let uses = "var p: ENetMultiplayerPeer\nvar c: ENetConnection\nvar q: ENetPacketPeer";
+    let renamed = "var p: OpenSSLENetMultiplayerPeer\nvar c: OpenSSLENetConnection\nvar q: OpenSSLENetPacketPeer";
+    for setup in [
+        "func f(p):\n\tp.host.dtls_server_setup(TLSOptions.server(k, c))",
+        "func f(p):\n\tp.host.dtls_client_setup(\"a.example\")",
+        "func f(p):\n\tvar setup = p.get_host() \\\n\t\t. dtls_client_setup",
+    ] {
+        let project = Project::of(&[("res://a.gd", uses), ("res://b.gd", setup)]);
+        assert_eq!(project.plan().renamed(), Names::ENET);
+        assert_eq!(project.plan().encrypted(), Names::ENET);
+        project.becomes(&[renamed, setup]);
+    }
+}
+
+#[test]
+fn enet_without_a_call_of_a_setup_is_left_alone() {
+    for setup in [
+        "# p.dtls_server_setup(o)",
+        "var a = \"p.dtls_server_setup\"",
+        "func dtls_server_setup(): pass",
+        "var a = $p/dtls_client_setup",
+        "var a = { dtls_client_setup = 1 }",
+        "p.dtls_server_setup_done()",
+        "var a: DTLSServer",
+    ] {
+        let plain = "var p: ENetMultiplayerPeer";
+        let project = Project::of(&[("res://a.gd", plain), ("res://b.gd", setup)]);
+        let plan = project.plan();
+        assert!(!plan.renamed().contains(Names::ENET), "{setup}");
+        assert_eq!(project.scripts[0].1.renamed(plan.kept(0)), plain);
+    }
+}
+
+#[test]
+fn enet_can_be_renamed_in_any_case_and_dtls_by_its_use() {
+    let mut project = Project::of(&[
+        ("res://a.gd", "var p: ENetPacketPeer\nvar u: UDPServer"),
+        ("res://b.gd", "class_name ENetConnection"),
+    ]);
+    project.always = Names::ENET;
+    assert_eq!(project.plan().encrypted(), Names::NONE);
+    project.becomes(&[
+        "var p: OpenSSLENetPacketPeer\nvar u: UDPServer",
+        "class_name ENetConnection",
+    ]);
 }
 
 #[test]
@@ -203,8 +254,12 @@ fn a_script_can_be_extended_by_its_uid_and_by_its_autoloads_name() {
             name: "Net".into(),
             path: "res://base.gd".into(),
         }],
+        Names::NONE,
     );
     let kept: Vec<_> = (0..4).map(|index| plan.kept(index)).collect();
     let udp = Names::named("UDPServer");
-    assert_eq!(kept, [udp, udp, udp, Names::NONE]);
+    assert_eq!(
+        kept,
+        [udp, udp, udp, Names::NONE].map(|own| own.union(Names::ENET))
+    );
 }

@@ -260,6 +260,7 @@ fn a_mention_is_any_occurrence() {
         mentions_dtls(b"# MyDTLSServer")
             && mentions_dtls(b"PacketPeerDTLS")
             && mentions_dtls(b"\xffTlsOptions")
+            && mentions_dtls(b"host.dtls_client_setup(")
     );
     assert!(!mentions_dtls(
         b"UDPServer, PacketPeerUDP, TLSOptions, DTLS"
@@ -268,6 +269,7 @@ fn a_mention_is_any_occurrence() {
         mentions_any(b"UDPServer")
             && mentions_any(b"xPacketPeerUDPx")
             && mentions_any(b"TlsOptions")
+            && mentions_any(b"ENetPacketPeer.STATE_CONNECTED")
     );
     assert!(!mentions_any(b"PacketPeer, Server, TLSOptions"));
 }

@@ -10,7 +10,7 @@ fn back(text: &str) -> String {
         uid: None,
         script: &script,
     }];
-    let kept = plan(&sources, &[]).kept(0);
+    let kept = plan(&sources, &[], Names::NONE).kept(0);
     script.renamed(kept).into_owned()
 }
 
@@ -23,6 +23,7 @@ fn scripts_for_the_engine_are_restored_byte_by_byte() {
     for text in [
         "extends Node\r\nvar dtls := DTLSServer.new()\r\nvar peers: Array[PacketPeerDTLS] = [] # DTLSServer\r\n",
         "\u{feff}var udp: UDPServer\nfunc f(peer: PacketPeerUDP, o := TLSOptions.client()) -> PacketPeerDTLS:\n\treturn null",
+        "var p := ENetMultiplayerPeer.new()\nfunc f(c: ENetConnection, p: ENetPacketPeer):\n\tc.dtls_server_setup(TLSOptions.server(k, c))",
         "const DTLSServer = 1\nvar a := DTLSServer\nvar b: UDPServer",
         "var a = { DTLSServer = 1, \"PacketPeerDTLS\": $DTLSServer, DTLSServer: %UDPServer }\n",
         "func f(UDPServer):\n\tUDPServer.poll()\nfunc g():\n\tUDPServer.new()\n",
@@ -62,7 +63,7 @@ fn a_name_that_the_script_declares_is_not_overwritten() {
         path: "res://b.gd".into(),
     };
     assert_eq!(
-        script.renamed(plan(&sources, &[autoload]).kept(0)),
+        script.renamed(plan(&sources, &[autoload], Names::NONE).kept(0)),
         script.text()
     );
 }

@@ -61,7 +61,7 @@ fn project(text: &str) {
         name: "Network".into(),
         path: "res://0.gd".into(),
     };
-    let plan = plan(&sources, &[autoload]);
+    let plan = plan(&sources, &[autoload], Names::NONE);
     for (index, script) in scripts.iter().enumerate() {
         let kept = plan.kept(index);
         assert!(

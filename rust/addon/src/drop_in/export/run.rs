@@ -59,7 +59,9 @@ pub(super) fn start(target: &Target, features: &[GString], path: &str) {
         return;
     };
     let changed = match project::folder() {
-        Some(root) if settings::drop_in_for(features) => project::renamed(&root).changed,
+        Some(root) if settings::drop_in_for(features) => {
+            project::renamed(&root, settings::always_renamed_for(features)).changed
+        }
         _ => Vec::new(),
     };
     let export = target.export(path);

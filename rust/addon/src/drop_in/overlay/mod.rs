@@ -31,10 +31,15 @@ pub(crate) fn start() {
         project::has_argument(|argument| argument.ends_with("addons/openssl_dtls/convert.gd"));
     if has_csharp(&root) && !is_converter {
         godot_print!(
-            "OpenSSL DTLS: this project has C# scripts; they stay on the engine's DTLS classes, and only GDScript is renamed."
+            "OpenSSL DTLS: this project has C# scripts; they stay on the engine's own classes, and only GDScript is renamed."
         );
     }
-    match Overlay::load(GodotEngine, &root, &pack_folders(&root)) {
+    match Overlay::load(
+        GodotEngine,
+        &root,
+        settings::always_renamed(),
+        &pack_folders(&root),
+    ) {
         Ok(None) => {}
         Ok(Some(overlay)) => {
             if !is_converter {
@@ -43,7 +48,7 @@ pub(crate) fn start() {
             reload::start(overlay);
         }
         Err(why) => godot_error!(
-            "OpenSSL DTLS: this project's scripts run on the engine's own DTLS classes, since their renamed copies could not be laid over them: {why}."
+            "OpenSSL DTLS: this project's scripts run on the engine's own classes, since their renamed copies could not be laid over them: {why}."
         ),
     }
 }

@@ -147,7 +147,7 @@ pub(crate) fn nowhere_to_write(context: &Context) -> Result<()> {
 
     fs::remove_dir_all(&user)?;
     fs::write(&user, "")?;
-    let why = "run on the engine's own DTLS classes";
+    let why = "run on the engine's own classes";
     let finished = kinds::run(context.godot.command(project.path()), &[why])?;
     fs::remove_file(&user)?;
     kinds::check(&finished.lines, Classes::Engine)?;
