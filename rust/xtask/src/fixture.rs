@@ -25,6 +25,16 @@ impl Fixture {
         Ok(fixture)
     }
 
+    /// A copy of the project `godot_project/examples/NAME`, with the addon.
+    pub(crate) fn example(name: &str) -> Result<Self> {
+        let fixture = Self::empty()?;
+        let own = workspace::godot_project().join("examples").join(name);
+        // There, `addons` is a link to the addon.
+        let is_left_out = |name: &str| is_generated(name) || name == "addons";
+        files::copy_folder(&own, fixture.path(), &is_left_out)?;
+        Ok(fixture)
+    }
+
     /// A copy of the project of the documented pair, its server on one port, its client sending to another.
     pub(crate) fn documented(server_port: u16, client_port: u16) -> Result<Self> {
         let source = workspace::godot_project();

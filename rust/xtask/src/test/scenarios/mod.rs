@@ -4,6 +4,7 @@ use anyhow::Result;
 
 use crate::environment::Context;
 
+mod arena;
 mod bad_link;
 mod class_reference;
 mod contexts;
@@ -74,6 +75,7 @@ pub(crate) const ALL: &[(&str, Scenario)] = &[
     ("the_readme_echoes", snippets::readme_echoes),
     ("the_guide_echoes", snippets::guide_echoes),
     ("a_typed_pair_runs_on_openssl", typed::runs),
+    ("players_of_the_arena_agree", arena::players_agree),
     (
         "contexts_are_made_once_for_many_connections",
         contexts::are_made_once,
