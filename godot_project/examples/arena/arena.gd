@@ -38,7 +38,7 @@ var plays_by_itself := false
 func _ready() -> void:
 	spawner.spawn_function = _make_player
 	multiplayer.peer_disconnected.connect(_on_peer_disconnected)
-	multiplayer.connected_to_server.connect(func() -> void: enter.rpc_id(1, own_name))
+	multiplayer.connected_to_server.connect(_enter)
 	multiplayer.connection_failed.connect(leave.bind("The server cannot be reached."))
 	multiplayer.server_disconnected.connect(leave.bind("The server has closed the game."))
 	_start(OS.get_cmdline_user_args())
@@ -157,10 +157,15 @@ func _use(peer: MultiplayerPeer) -> bool:
 		status.text = "This did not work: the output says why."
 		return false
 	multiplayer.multiplayer_peer = peer
+	status.text = ""
 	lobby.hide()
 	talk.show()
-	status.text = ""
 	return true
+
+
+func _enter() -> void:
+	status.text = ""
+	enter.rpc_id(1, own_name)
 
 
 func _spawn(peer: int, title: String) -> void:

@@ -6,7 +6,7 @@ extends Node2D
 
 const SPEED := 220.0
 const RADIUS := 18.0
-const FIELD := Rect2(30, 30, 900, 420)
+const FIELD := Rect2(30, 60, 900, 390)
 
 ## The direction in which the player wants to move: set by whoever steers it.
 var wish := Vector2.ZERO

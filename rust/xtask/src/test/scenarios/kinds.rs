@@ -11,7 +11,7 @@ use crate::process::{self, Finished};
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// How many lines `kind WHAT: CLASS` the fixture prints.
-const KINDS: usize = 31;
+const KINDS: usize = 34;
 
 /// What it prints with either classes.
 const ALWAYS: &[&str] = &[

@@ -15,6 +15,7 @@ mod documented;
 mod documents;
 mod drop_in;
 mod edit;
+mod enet;
 mod export;
 mod export_packs;
 mod export_platforms;
@@ -138,6 +139,9 @@ pub(crate) const ALL: &[(&str, Scenario)] = &[
     ),
     ("drop_in_costs_little_at_start", cost::start_up),
     ("drop_in_counts_what_it_renames", project_scan::counts),
+    ("drop_in_leaves_enet_without_dtls", enet::without_dtls),
+    ("drop_in_renames_enet_with_dtls", enet::with_dtls),
+    ("drop_in_renames_all_enet_if_asked", enet::by_the_setting),
     (
         "drop_in_does_not_read_hidden_folders",
         project_scan::hidden_folders,
