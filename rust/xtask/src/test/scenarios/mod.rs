@@ -75,6 +75,7 @@ pub(crate) const ALL: &[(&str, Scenario)] = &[
     ("documents_name_what_exists", documents::name_what_exists),
     ("the_readme_echoes", snippets::readme_echoes),
     ("the_guide_echoes", snippets::guide_echoes),
+    ("the_guides_multiplayer_is_encrypted", snippets::guide_joins),
     ("a_typed_pair_runs_on_openssl", typed::runs),
     ("players_of_the_arena_agree", arena::players_agree),
     (

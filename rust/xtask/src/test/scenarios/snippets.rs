@@ -56,6 +56,31 @@ pub(crate) fn guide_echoes(context: &Context) -> Result<()> {
     Ok(())
 }
 
+/// docs/guide.md's multiplayer game: a client joins its host.
+pub(crate) fn guide_joins(context: &Context) -> Result<()> {
+    let main = "extends Node\nfunc _ready():\n\tvar game = load(\"res://multiplayer_game.gd\").new()\n\tadd_child(game)\n\tmultiplayer.peer_connected.connect(func(peer): print(\"connected: \", peer == 1))\n\tif \"host\" in OS.get_cmdline_user_args():\n\t\tgame.host()\n\t\tprint(\"hosting: \", multiplayer.is_server())\n\telse:\n\t\tgame.join(\"127.0.0.1\")\n";
+    let project = project("docs/guide.md")?.with_main_script("Guide", main)?;
+    project.import(context)?;
+    run(context, project.path(), "make_certificate.gd")?;
+    let start = |role: &str| {
+        let mut command = context.godot.command(project.path());
+        command.args(["--", role]).env("OPENSSL_DTLS_LOG", "info");
+        process::start(command, None)
+    };
+    let mut server = start("host")?;
+    server.wait_for("host", |line| line == "hosting: true", LIMIT)?;
+    let mut client = start("join")?;
+    client.wait_for("server", |line| line == "connected: true", LIMIT)?;
+    server.wait_for("client", |line| line == "connected: false", LIMIT)?;
+    for running in [client, server] {
+        let lines = running.stop()?.lines;
+        no_problems(&lines)?;
+        let established = |line: &String| line.contains("session established: DTLSv1.2");
+        ensure!(lines.iter().any(established), "not encrypted: {lines:?}");
+    }
+    Ok(())
+}
+
 /// The search path, with the folder of a program in front.
 fn path_with(program: &Path) -> Result<OsString> {
     let path = std::env::var_os("PATH").unwrap_or_default();
