@@ -102,6 +102,7 @@ impl Host {
             _ => return Err(SetUpError::InUse),
         };
         let link = ClientLink::new(Arc::clone(plain), context, host_name);
+        let link = link.map_err(SetUpError::Config)?;
         let started = self.guarded(|enet| {
             enet.socket_mut().link = Link::Client(Box::new(link));
             lower_mtu(enet);

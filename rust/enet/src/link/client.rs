@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use dtls::ClientContext;
+use dtls::{ClientContext, ConfigError, Session};
 use endpoint::{SendError, SharedConnection, Status};
 use udp::DatagramSocket;
 
@@ -24,8 +24,14 @@ pub(crate) struct ClientLink {
 }
 
 impl ClientLink {
-    pub(crate) fn new(socket: Arc<DatagramSocket>, context: ClientContext, host: &str) -> Self {
-        Self {
+    /// No connection yet. A name that the context cannot verify is an error here, where its caller can be told.
+    pub(crate) fn new(
+        socket: Arc<DatagramSocket>,
+        context: ClientContext,
+        host: &str,
+    ) -> Result<Self, ConfigError> {
+        Session::connect(&context, host, Instant::now())?;
+        Ok(Self {
             socket,
             context,
             host_name: host.to_owned(),
@@ -33,7 +39,7 @@ impl ClientLink {
             remote: None,
             waiting: None,
             is_polled: false,
-        }
+        })
     }
 
     pub(crate) fn local_port(&self) -> u16 {

@@ -90,6 +90,22 @@ fn a_set_up_at_the_wrong_time_changes_nothing() {
 }
 
 #[test]
+fn a_name_that_cannot_be_verified_is_refused_at_once() {
+    let mut client = Node::new(1);
+    for name in ["", "local\0host"] {
+        let refused = client.host.set_up_dtls_client(client_context(), name);
+        assert!(
+            matches!(refused, Err(SetUpError::Config(_))),
+            "{name:?}: {refused:?}"
+        );
+    }
+    let set_up = client
+        .host
+        .set_up_dtls_client(client_context(), "localhost");
+    assert_eq!(set_up, Ok(()));
+}
+
+#[test]
 fn a_failed_verification_ends_the_attempt_at_once() {
     let mut clock = Clock::new();
     let mut server = Node::server(2);
