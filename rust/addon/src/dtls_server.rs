@@ -118,9 +118,10 @@ impl OpenSslDtlsServer {
     /// Returns [constant OK], [constant ERR_ALREADY_IN_USE] if the server was set up before, or [constant ERR_INVALID_PARAMETER] for options that are no server's, or whose key and certificate are missing, broken, not a pair, or of a kind that no client could connect with; a printed line says which. A certificate whose issuer is not in the chain behind it is taken, with a warning, since clients may trust the issuer itself.
     #[func(gd_self)]
     fn setup(this: Gd<Self>, server_options: Variant) -> Error {
-        answer("DTLSServer.setup()", || {
+        const WHAT: &str = "DTLSServer.setup()";
+        answer(WHAT, || {
             let state = state::of(&this);
-            let set_up = contexts::server(&server_options).and_then(|context| {
+            let set_up = contexts::server(WHAT, &server_options).and_then(|context| {
                 let set_up = state.server.set_up(context, Instant::now());
                 set_up.map_err(|error| match error {
                     SetUpError::AlreadyDone => Refusal::new(

@@ -395,12 +395,13 @@ impl OpenSslEnetConnection {
     /// Returns [constant OK], [constant ERR_UNCONFIGURED] if there is no host, [constant ERR_INVALID_PARAMETER] for options that are no server's, or whose key and certificate are missing, broken or not a pair, [constant FAILED] if the host was set up before or has peers; a printed line says which.
     #[func(gd_self)]
     fn dtls_server_setup(this: Gd<Self>, server_options: Variant) -> Error {
-        answer("ENetConnection.dtls_server_setup()", || {
+        const WHAT: &str = "ENetConnection.dtls_server_setup()";
+        answer(WHAT, || {
             let host = Arc::clone(&state::of(&this).host);
             if !host.is_active() {
                 return Err(unconfigured());
             }
-            let context = contexts::server(&server_options)?;
+            let context = contexts::server(WHAT, &server_options)?;
             let now = Instant::now();
             let set_up = host.with(|host| {
                 host.set_handshake_pool(handshake_pool());

@@ -35,8 +35,8 @@ fn read(value: &Variant) -> Option<Options> {
     })
 }
 
-/// Makes a context of a server's options.
-pub(crate) fn server(options: &Variant) -> Result<ServerContext, Refusal> {
+/// Makes a context of a server's options, for the method `caller`.
+pub(crate) fn server(caller: &str, options: &Variant) -> Result<ServerContext, Refusal> {
     let options = read(options)
         .filter(|options| options.is_server)
         .ok_or("it takes a server's options, from TLSOptions.server(key, certificate)")?;
@@ -53,13 +53,13 @@ pub(crate) fn server(options: &Variant) -> Result<ServerContext, Refusal> {
     let context = ServerContext::new(&identity)?;
     report::info(|| "context made for a server".to_owned());
     if let Some(issuer) = identity.missing_issuer() {
-        hint_at_issuer(certificates, &issuer);
+        hint_at_issuer(caller, certificates, &issuer);
     }
     Ok(context)
 }
 
 /// Prints, once for a certificate, that a part of its chain may be missing.
-fn hint_at_issuer(certificates: String, issuer: &str) {
+fn hint_at_issuer(caller: &str, certificates: String, issuer: &str) {
     static HINTED: Mutex<Vec<String>> = Mutex::new(Vec::new());
     const REMEMBERED: usize = 16;
     {
@@ -70,7 +70,7 @@ fn hint_at_issuer(certificates: String, issuer: &str) {
         hinted.push(certificates);
     }
     godot_warn!(
-        "DTLSServer.setup(): the certificate's issuer ({issuer}) is not in the chain behind it: clients that trust only a \
+        "{caller}: the certificate's issuer ({issuer}) is not in the chain behind it: clients that trust only a \
          root above it refuse the server. If the issuer is an intermediate authority, append its certificate (Let's \
          Encrypt: fullchain.pem in place of cert.pem); if clients trust the issuer itself, nothing is missing."
     );
