@@ -488,7 +488,7 @@ impl OpenSslEnetConnection {
         })
     }
 
-    /// Sends a datagram from the host's port, which opens the way from there through a NAT. What is sent is neither encrypted nor one of ENet's packets.
+    /// Sends a datagram from the host's port, which opens the way from there through a NAT. It is none of ENet's packets. A host with DTLS sends none, as in the engine.
     #[func(gd_self)]
     fn socket_send(
         this: Gd<Self>,

@@ -273,18 +273,18 @@ fn no_peer(id: i64) -> Refusal {
 /// What a getter returns, by the packet that waits longest.
 fn of_packet<R>(
     this: &This,
-    method: &str,
+    what: &str,
     default: R,
     read: impl FnOnce(&players::Incoming) -> R,
 ) -> R {
-    let mut result = default;
-    answer(&format!("ENetMultiplayerPeer.{method}()"), || {
-        let state = active(this)?;
-        let value = state.with(|it| it.incoming.front().map(read));
-        result = value.ok_or(NO_PACKET)?;
-        Ok(())
+    let (is_active, value) = state::of(this).with(|it| {
+        let value = it.incoming.front().map(read);
+        (it.mode != Mode::None, value)
     });
-    result
+    value.unwrap_or_else(|| {
+        mistake(what, if is_active { NO_PACKET } else { INACTIVE });
+        default
+    })
 }
 
 /// In place of gdext's trait of this name, by which alone `#[godot_api]` goes: that one has methods that keep the object
@@ -343,7 +343,7 @@ impl IMultiplayerPeerExtension for OpenSslEnetMultiplayerPeer {
     fn get_packet_channel(this: Gd<Self>) -> i32 {
         of_packet(
             &this,
-            "get_packet_channel",
+            "ENetMultiplayerPeer.get_packet_channel()",
             1,
             players::Incoming::transfer_channel,
         )
@@ -352,12 +352,22 @@ impl IMultiplayerPeerExtension for OpenSslEnetMultiplayerPeer {
     #[func(gd_self)]
     fn get_packet_mode(this: Gd<Self>) -> TransferMode {
         let default = TransferMode::RELIABLE;
-        of_packet(&this, "get_packet_mode", default, players::Incoming::mode)
+        of_packet(
+            &this,
+            "ENetMultiplayerPeer.get_packet_mode()",
+            default,
+            players::Incoming::mode,
+        )
     }
 
     #[func(gd_self)]
     fn get_packet_peer(this: Gd<Self>) -> i32 {
-        of_packet(&this, "get_packet_peer", SERVER, |packet| packet.from)
+        of_packet(
+            &this,
+            "ENetMultiplayerPeer.get_packet_peer()",
+            SERVER,
+            |packet| packet.from,
+        )
     }
 
     #[func(gd_self)]
