@@ -197,6 +197,37 @@ func test_a_peer_whose_packets_nobody_takes_is_disconnected() -> void:
 	host.service()
 
 
+func test_threads_use_a_peer_while_it_is_polled() -> void:
+	var server := _server()
+	var client := _client(server)
+	await _connected(client)
+	var arrived: Array[int] = [0]
+	(client.multiplayer as SceneMultiplayer).peer_packet.connect(
+			func(_from: int, _packet: PackedByteArray) -> void: arrived[0] += 1)
+	var peer := server.peer
+	var id: int = client.peer.get_unique_id()
+	var use := func() -> int:
+		var used := 0
+		for i in 300:
+			var other := peer.get_peer(id)
+			# A packet of SceneMultiplayer.send_bytes().
+			other.send(2, PackedByteArray([3, i % 256]), OpenSSLENetPacketPeer.FLAG_RELIABLE)
+			used += peer.host.get_peers().size() + int(other.is_active())
+			other.get_statistic(OpenSSLENetPacketPeer.PEER_ROUND_TRIP_TIME)
+			peer.host.flush()
+		return used
+	var threads: Array[Thread] = []
+	for i in 3:
+		threads.append(Thread.new())
+		threads[i].start(use)
+	await until(func() -> bool: return threads.all(func(thread: Thread) -> bool: return not thread.is_alive()), 15.0)
+	for thread in threads:
+		equal(thread.wait_to_finish(), 600, "what a thread saw")
+	await until(func() -> bool: return arrived[0] == 900)
+	equal(arrived[0], 900, "packets that arrived")
+	equal(server.signals, ["peer_connected client"] as Array[String], "the server's signals")
+
+
 ## Waits until both sides know of the connection.
 func _connected(client: End) -> bool:
 	var id: int = client.peer.get_unique_id()
