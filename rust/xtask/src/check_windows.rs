@@ -9,7 +9,7 @@ use crate::platform::{Platform, toolchain};
 use crate::{library, workspace};
 
 /// The crates with code of their own for Windows.
-const CRATES: &[&str] = &["dtls", "udp", "endpoint"];
+const CRATES: &[&str] = &["dtls", "udp", "endpoint", "enet"];
 
 /// Fails on the compiler's errors.
 pub(crate) fn run() -> Result<ExitCode> {

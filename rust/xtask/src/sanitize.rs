@@ -8,7 +8,9 @@ use anyhow::{Result, ensure};
 use crate::{library, process};
 
 /// Everything that runs without Godot.
-const PACKAGES: &[&str] = &["drop_in", "dtls", "endpoint", "fuzzing", "testkit", "udp"];
+const PACKAGES: &[&str] = &[
+    "drop_in", "dtls", "endpoint", "enet", "fuzzing", "testkit", "udp",
+];
 /// OpenSSL is compiled again, with a check at each memory access.
 const LIMIT: Duration = Duration::from_secs(60 * 60);
 

@@ -130,6 +130,10 @@ fn a_failed_verification_ends_the_attempt_at_once() {
 }
 
 #[test]
+#[cfg_attr(
+    windows,
+    ignore = "Windows reports no refusals: ENet's own time limit ends the attempt"
+)]
 fn a_port_without_a_server_ends_the_attempt() {
     let mut clock = Clock::new();
     let mut client = Node::client();

@@ -16,7 +16,7 @@ use crate::workspace;
 const PLATFORM: Platform = Platform::WindowsX86_64;
 
 /// The layers below Godot, and what their tests share.
-const PACKAGES: &[&str] = &["drop_in", "dtls", "endpoint", "testkit", "udp"];
+const PACKAGES: &[&str] = &["drop_in", "dtls", "endpoint", "enet", "testkit", "udp"];
 
 /// Tests that are not compiled for Windows, and why.
 const LEFT_OUT: LeftOut = &[
