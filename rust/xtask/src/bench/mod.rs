@@ -13,6 +13,7 @@ use crate::project::Headless;
 use crate::{certificates, check, library, process, workspace};
 
 mod baseline;
+mod multiplayer;
 mod plot;
 mod row;
 mod start_up;
@@ -38,12 +39,25 @@ pub(crate) struct Options {
     /// Measure what the addon costs a project without DTLS when it starts, and nothing else (Linux)
     #[arg(long, conflicts_with_all = ["json", "full", "plot"])]
     start_up: bool,
+    /// Measure servers of the multiplayer API with many clients, and nothing else (Linux)
+    #[arg(long, conflicts_with_all = ["full", "start_up"])]
+    multiplayer: bool,
+    /// How many clients the servers of --multiplayer have, one number after the other
+    #[arg(long, requires = "multiplayer", value_delimiter = ',', default_values_t = [10, 100, 500, 1_000],
+        value_parser = clap::value_parser!(u16).range(1..=4_000))]
+    peers: Vec<u16>,
+    /// For how long --multiplayer measures each server
+    #[arg(long, requires = "multiplayer", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
+    seconds: u64,
 }
 
 /// Builds the release library, measures, and prints a table; fails if a sample could not be taken.
 pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     if options.start_up {
         return start_up::run();
+    }
+    if options.multiplayer {
+        return multiplayer::run(options);
     }
     build::for_this_machine(library::Profile::Release)?;
     let mut baseline = Baseline::build()?;

@@ -55,6 +55,16 @@ const CHARTS: &[Chart] = &[
     },
 ];
 
+const MULTIPLAYER: Chart = Chart {
+    file: "multiplayer.svg",
+    title: "Processor time of a multiplayer server for each packet",
+    x: "connected peers, 20 packets a second each way",
+    y: "microseconds",
+    rows: ("", ""),
+    height: |_, microseconds| microseconds,
+    base: 10.0,
+};
+
 /// A side's value for a row.
 type Value = fn(&Row) -> Option<f64>;
 
@@ -84,6 +94,30 @@ pub(super) fn draw(rows: &[Row], folder: &Path) -> Result<Vec<PathBuf>> {
     }
     ensure!(!files.is_empty(), "there are no points to draw");
     Ok(files)
+}
+
+/// Draws the cost of a packet of [`super::multiplayer`]'s servers by the number of their peers.
+pub(super) fn draw_multiplayer(
+    curves: impl IntoIterator<Item = (&'static str, Vec<(f64, f64)>)>,
+    folder: &Path,
+) -> Result<PathBuf> {
+    const COLOURS: [RGBColor; 3] = [
+        RGBColor(0x47, 0x8c, 0xbf),
+        RGBColor(0xe6, 0x9f, 0x00),
+        RGBColor(0xc0, 0x39, 0x2b),
+    ];
+    let curves: Vec<Curve> = curves
+        .into_iter()
+        .zip(COLOURS)
+        .map(|((name, points), colour)| (name, colour, points))
+        .collect();
+    ensure!(
+        curves.iter().all(|(.., points)| points.len() > 1),
+        "one point is no curve"
+    );
+    let path = folder.join(MULTIPLAYER.file);
+    files::write(&path, MULTIPLAYER.svg(&curves)?.as_bytes(), Access::Usual)?;
+    Ok(path)
 }
 
 type Curve = (&'static str, RGBColor, Vec<(f64, f64)>);

@@ -110,7 +110,7 @@ pub(super) fn table(rows: &[Row]) -> String {
 }
 
 /// Three digits that matter.
-fn short(value: f64) -> String {
+pub(super) fn short(value: f64) -> String {
     let decimals = match value.abs() {
         size if size < 1.0 => 3,
         size if size < 10.0 => 2,

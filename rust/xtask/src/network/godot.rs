@@ -43,11 +43,31 @@ pub(crate) fn command(
     classes: Classes,
     settings: &[String],
 ) -> std::process::Command {
+    scene(godot, &format!("links/{name}"), FRAMES, classes, settings)
+}
+
+/// `NAME.tscn` with settings, in the project of the tests, at so many frames a second.
+pub(crate) fn scene(
+    godot: &Headless,
+    name: &str,
+    frames: u32,
+    classes: Classes,
+    settings: &[String],
+) -> std::process::Command {
     let mut command = godot.command(&workspace::godot_project());
-    command.args(["--max-fps", &FRAMES.to_string()]);
-    command.arg(format!("res://links/{name}.tscn"));
+    command.args(["--max-fps", &frames.to_string()]);
+    command.arg(format!("res://{name}.tscn"));
     command.arg("--").arg(classes.setting()).args(settings);
     command
+}
+
+/// Waits until a server listens; the result is its port.
+pub(crate) fn wait_for_port(server: &mut Running) -> Result<u16> {
+    let listens = |line: &str| line.starts_with("LISTENING ");
+    server.wait_for("port", listens, START_LIMIT)?;
+    let line = server.lines().iter().find(|line| listens(line));
+    line.and_then(|line| line.split(' ').nth(1)?.parse().ok())
+        .context("the server prints no port")
 }
 
 /// `links/server.tscn`, which sends each packet back.
@@ -60,18 +80,23 @@ pub(crate) struct Server {
 impl Server {
     /// Starts it on a free port of 127.0.0.1, and waits until it listens.
     pub(crate) fn start(godot: &Headless, classes: Classes, settings: &[String]) -> Result<Self> {
+        Self::start_scene(godot, "server", classes, settings)
+    }
+
+    /// As [`Server::start`], with another scene of `links` that takes the same settings and prints the same lines.
+    pub(crate) fn start_scene(
+        godot: &Headless,
+        name: &str,
+        classes: Classes,
+        settings: &[String],
+    ) -> Result<Self> {
         let folder = tempfile::Builder::new()
             .prefix("openssl-dtls-server-")
             .tempdir()?;
         let mut settings = settings.to_vec();
         settings.push(format!("folder={}", folder.path().display()));
-        let mut running = process::start(command(godot, "server", classes, &settings), None)?;
-        let listens = |line: &str| line.starts_with("LISTENING ");
-        running.wait_for("port", listens, START_LIMIT)?;
-        let line = running.lines().iter().find(|line| listens(line));
-        let port = line
-            .and_then(|line| line.split(' ').nth(1)?.parse().ok())
-            .context("the server prints no port")?;
+        let mut running = process::start(command(godot, name, classes, &settings), None)?;
+        let port = wait_for_port(&mut running)?;
         Ok(Self {
             running,
             folder,
@@ -146,12 +171,13 @@ impl std::fmt::Display for Stats {
     }
 }
 
-fn last_stats(lines: &[String]) -> Result<Stats> {
+/// What a server or clients printed last that they counted.
+pub(crate) fn last_stats(lines: &[String]) -> Result<Stats> {
     let line = lines
         .iter()
         .rev()
         .find_map(|line| line.strip_prefix("STATS "))
-        .context("the server has counted nothing yet")?;
+        .context("nothing was counted yet")?;
     Ok(Stats(serde_json::from_str(line)?))
 }
 
@@ -213,7 +239,8 @@ pub(crate) fn finish_clients(
     Ok((told, finished.lines))
 }
 
-fn ensure_end(finished: &Finished, last_word: &str, who: &str) -> Result<()> {
+/// Fails unless a process ended in order and with this line.
+pub(crate) fn ensure_end(finished: &Finished, last_word: &str, who: &str) -> Result<()> {
     ensure!(
         finished.succeeded() && finished.lines.iter().any(|line| line == last_word),
         "the {who} did not run to the end ({}):\n{}",
