@@ -86,6 +86,9 @@ enum Command {
         /// Repeat the random choices of an earlier run
         #[arg(long)]
         seed: Option<u64>,
+        /// Have 100 players of the multiplayer API come, play, leave and crash instead
+        #[arg(long)]
+        multiplayer: bool,
     },
     /// Send first ClientHellos from many addresses to a server with connected clients (Linux)
     Flood {
@@ -166,7 +169,11 @@ fn run(command: Command) -> Result<ExitCode> {
             Some(platform) => platform.run(&filters),
         },
         Command::Bench(options) => bench::run(&options),
-        Command::Soak { minutes, seed } => soak::run(minutes, seed),
+        Command::Soak {
+            minutes,
+            seed,
+            multiplayer,
+        } => soak::run(minutes, seed, multiplayer),
         Command::Flood {
             hellos,
             addresses,
@@ -225,7 +232,8 @@ mod tests {
             read("soak --seed 7 --minutes 2"),
             Some(Command::Soak {
                 minutes: 2,
-                seed: Some(7)
+                seed: Some(7),
+                multiplayer: false
             })
         ));
         assert!(matches!(
@@ -258,6 +266,8 @@ mod tests {
             "frobnicate",
             "build --fast",
             "bench --json",
+            "bench --peers 10",
+            "bench --multiplayer --peers 0",
             "soak --minutes",
             "soak --minutes x",
             "soak 2",

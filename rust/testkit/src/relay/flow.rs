@@ -54,6 +54,13 @@ impl Flow {
         self.client
     }
 
+    /// When its last datagram arrived, of either direction.
+    pub fn last_arrival(&self) -> Option<Instant> {
+        let state = lock(&self.state);
+        let last = state.captured.iter().filter_map(|captured| captured.last());
+        last.map(|datagram| datagram.at).max()
+    }
+
     /// Its captured datagrams of both directions, in the order in which they arrived.
     pub fn captured(&self) -> Vec<Captured> {
         let mut captured = lock(&self.state).captured.concat();

@@ -25,6 +25,7 @@ use crate::{check, library, workspace};
 use active_client::ActiveClient;
 
 mod active_client;
+pub(crate) mod multiplayer;
 
 /// Seconds after which the server drops a silent client: longer than a client's handshake takes when the server's last
 /// flight is lost, and lost again when it is repeated after 1, 3, 7 and 13 seconds.
@@ -85,13 +86,17 @@ impl Plan {
     }
 }
 
-/// `cargo xtask soak [--minutes N] [--seed S]`.
-pub(crate) fn run(minutes: u64, seed: Option<u64>) -> Result<ExitCode> {
+/// `cargo xtask soak [--minutes N] [--seed S] [--multiplayer]`.
+pub(crate) fn run(minutes: u64, seed: Option<u64>, is_multiplayer: bool) -> Result<ExitCode> {
     let context = prepare(library::Profile::Release)?;
     let seed = seed.unwrap_or_else(network::fresh_seed);
     workspace::step(&format!("Soaking for {minutes} minutes, seed {seed}"));
-    let plan = Plan::minutes(minutes, seed);
-    soak(&context.godot, &plan).with_context(|| format!("with the seed {seed}"))?;
+    let soaked = if is_multiplayer {
+        multiplayer::soak(&context.godot, &multiplayer::minutes(minutes, seed))
+    } else {
+        soak(&context.godot, &Plan::minutes(minutes, seed))
+    };
+    soaked.with_context(|| format!("with the seed {seed}"))?;
     Ok(ExitCode::SUCCESS)
 }
 

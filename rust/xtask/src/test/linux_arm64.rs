@@ -72,6 +72,7 @@ const LEFT_OUT: LeftOut = &[
             "a_path_that_swallows_large_datagrams_is_crossed",
             "a_soak_leaves_nothing_behind",
             "drop_in_costs_little_at_start",
+            "players_calls_arrive_once_and_in_order",
             "players_do_not_notice_a_flood_of_hellos",
         ],
     ),

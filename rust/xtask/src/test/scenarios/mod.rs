@@ -227,4 +227,5 @@ pub(crate) const ALL: &[(&str, Scenario)] = &[
     ),
     ("players_do_not_notice_a_flood_of_hellos", flood::short),
     ("a_soak_leaves_nothing_behind", soak::two_minutes),
+    ("players_calls_arrive_once_and_in_order", soak::players),
 ];
