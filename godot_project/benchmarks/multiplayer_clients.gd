@@ -95,6 +95,9 @@ func _wait_for_joining(now: int) -> void:
 	for group in GROUPS:
 		_next_usec.append(now + group * PACKET_USEC / GROUPS)
 	for peer in _peers:
+		# Untyped: MultiplayerPeer does not have what both classes have.
+		var both = peer
+		both.get_peer(1).set_timeout(0, Server.TIMEOUT_MSEC, Server.TIMEOUT_MSEC)
 		peer.transfer_mode = MultiplayerPeer.TRANSFER_MODE_UNRELIABLE
 		peer.set_target_peer(MultiplayerPeer.TARGET_PEER_SERVER)
 

@@ -17,6 +17,8 @@ const STATE_USEC := 50_000
 const SETTLE_USEC := 1_000_000
 ## How long clients may take to go.
 const LEAVE_USEC := 5_000_000
+## Longer than all else: a client of an overloaded server is starved, and not disconnected.
+const TIMEOUT_MSEC := 120_000
 ## The first byte of a state packet: whether it is counted.
 enum Phase { JOINING, MEASURING, OVER }
 
@@ -54,6 +56,7 @@ func _ready() -> void:
 	_peer.peer_connected.connect(func(id: int) -> void:
 		# No throttle: it would drop unreliable packets by their round trips, and each kind of server other ones.
 		peer.get_peer(id).throttle_configure(5_000, 32, 0)
+		peer.get_peer(id).set_timeout(0, TIMEOUT_MSEC, TIMEOUT_MSEC)
 		_received[id] = 0)
 	_peer.peer_disconnected.connect(func(id: int) -> void:
 		_received.erase(id)
