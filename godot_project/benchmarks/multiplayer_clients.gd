@@ -67,6 +67,7 @@ func _process(_delta: float) -> void:
 func _join() -> void:
 	_begin_usec = Time.get_ticks_usec()
 	for i in mini(AT_ONCE, _clients - _peers.size()):
+		# Untyped: MultiplayerPeer does not have what both classes have.
 		var peer = _settings.instantiate("ENetMultiplayerPeer")
 		var code: int = peer.create_client("127.0.0.1", _settings.number("port"))
 		if code == OK and _settings.number("encrypted") > 0:
@@ -74,6 +75,7 @@ func _join() -> void:
 		if code != OK:
 			_fail(error_string(code))
 			return
+		peer.get_peer(1).set_timeout(0, Server.TIMEOUT_MSEC, Server.TIMEOUT_MSEC)
 		_peers.append(peer)
 
 
@@ -95,9 +97,6 @@ func _wait_for_joining(now: int) -> void:
 	for group in GROUPS:
 		_next_usec.append(now + group * PACKET_USEC / GROUPS)
 	for peer in _peers:
-		# Untyped: MultiplayerPeer does not have what both classes have.
-		var both = peer
-		both.get_peer(1).set_timeout(0, Server.TIMEOUT_MSEC, Server.TIMEOUT_MSEC)
 		peer.transfer_mode = MultiplayerPeer.TRANSFER_MODE_UNRELIABLE
 		peer.set_target_peer(MultiplayerPeer.TARGET_PEER_SERVER)
 

@@ -75,7 +75,8 @@ func _process(_delta: float) -> void:
 		var client := _peer.get_packet_peer()
 		_peer.get_packet()
 		_received[client] += 1
-	if begin >= _next_state_usec:
+	# A server that is busy with those that have joined would let others wait.
+	if (_received.size() == _clients or _phase != Phase.JOINING) and begin >= _next_state_usec:
 		_next_state_usec = maxi(_next_state_usec + STATE_USEC, begin - STATE_USEC)
 		_send_states()
 	if _phase == Phase.MEASURING:
