@@ -19,8 +19,9 @@ const WITHOUT_PEER: Duration = Duration::from_secs(10);
 /// How many sessions may be established without an ENet peer. When there is one more, the oldest is closed.
 const MAX_WITHOUT_PEER: usize = 256;
 
-/// How many new addresses may wait to be accepted between two polls.
-const MAX_PENDING: usize = 64;
+/// How many new addresses may wait to be accepted between two polls: as many as players that join at the same moment.
+/// Those beyond it ask again after a second.
+const MAX_PENDING: usize = 1024;
 
 /// The DTLS sessions of a server, by the address of the client.
 pub(crate) struct ServerLink {

@@ -65,3 +65,24 @@ fn a_busy_peer_does_not_hold_up_others() {
     let place = packets.iter().position(|(_, _, packet)| packet == b"quiet");
     assert_eq!(place, Some(1), "of {}", packets.len());
 }
+
+#[test]
+fn a_hundred_clients_that_join_at_once_need_no_second_hello() {
+    let mut server = Node::server(100);
+    let mut clients: Vec<_> = (0..100).map(|_| Node::client()).collect();
+    let begin = crate::hosts::Clock::new().0;
+    for client in &mut clients {
+        client.host.connect(server.address(), 1, 0).unwrap();
+    }
+    // Half a second in all, as the hosts see it: a hello is repeated after one.
+    for milliseconds in (0..500).step_by(10) {
+        let now = begin + Duration::from_millis(milliseconds);
+        for client in &mut clients {
+            client.service(now);
+        }
+        server.service(now);
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let connected = clients.iter().filter(|it| it.connected().is_some());
+    assert_eq!(connected.count(), 100);
+}
