@@ -30,9 +30,9 @@ pub(crate) struct Inbox {
 }
 
 impl Inbox {
-    /// An inbox of [`DEFAULT_INBOX_BYTES`].
-    pub(crate) fn new() -> Inbox {
-        Inbox::with_limit(DEFAULT_INBOX_BYTES - 1)
+    /// An inbox of this many bytes, of which the last stays free.
+    pub(crate) fn of_size(bytes: usize) -> Inbox {
+        Inbox::with_limit(bytes.saturating_sub(1))
     }
 
     /// An inbox as large as the engine's ring buffer for `bind(.., recv_buf_size)`: the next power of two above it.
@@ -162,14 +162,17 @@ mod tests {
 
     #[test]
     fn empty_datagrams_are_bounded_too() {
-        assert_eq!(fill(&mut Inbox::new(), 0), 65_535 / 24);
+        assert_eq!(
+            fill(&mut Inbox::of_size(DEFAULT_INBOX_BYTES), 0),
+            65_535 / 24
+        );
     }
 
     #[test]
     fn the_capacities_are_the_engines() {
         // Measured on Godot 4.6.3: three of 40,000 bytes after `bind`, two of 30,000 in an accepted one.
         assert_eq!(fill(&mut Inbox::for_receive_buffer(65_536), 40_000), 3);
-        assert_eq!(fill(&mut Inbox::new(), 30_000), 2);
+        assert_eq!(fill(&mut Inbox::of_size(DEFAULT_INBOX_BYTES), 30_000), 2);
         assert_eq!(fill(&mut Inbox::for_receive_buffer(1024), 100), 16);
         assert_eq!(fill(&mut Inbox::for_receive_buffer(1023), 100), 8);
         assert_eq!(fill(&mut Inbox::for_receive_buffer(0), 0), 0);
@@ -177,7 +180,7 @@ mod tests {
 
     #[test]
     fn the_largest_datagram_fits_and_its_memory_is_freed() {
-        let mut inbox = Inbox::new();
+        let mut inbox = Inbox::of_size(DEFAULT_INBOX_BYTES);
         assert_eq!(inbox.memory(), 0, "an idle inbox holds no memory");
         let datagram = vec![3; 65_507];
         inbox.push(source(), &datagram);

@@ -50,7 +50,7 @@
 //! | bytes in the kernel's buffers, between two polls | [`Listener::set_kernel_buffer`] |
 //! | datagrams read in one poll | [`MAX_DATAGRAMS_PER_POLL`] |
 //! | datagrams read and not delivered | 32, in 128 KB for a listener; 1,024 of each socket, in 1 MB, once it reads ahead |
-//! | bytes queued for a socket, each datagram counting [`DATAGRAM_OVERHEAD`] more than its payload | [`DEFAULT_INBOX_BYTES`], or the argument of [`DatagramSocket::bind`] |
+//! | bytes queued for a socket, each datagram counting [`DATAGRAM_OVERHEAD`] more than its payload | [`DEFAULT_INBOX_BYTES`], or as [`DatagramSocket::bind`] or [`Listener::set_inbox_bytes`] say |
 //! | sockets that are ready, for [`Listener::take_ready`] | one entry a socket |
 //! | sockets that were replaced | those that the caller keeps |
 //! | bytes in a listener's send queue | 1 MB, twice; the sender waits for room, up to 0.1 s |

@@ -73,6 +73,12 @@ impl Listener {
         };
     }
 
+    /// Sets how many bytes may be queued for a socket that becomes pending from now on:
+    /// [`DEFAULT_INBOX_BYTES`](crate::DEFAULT_INBOX_BYTES) unless set. What arrives beyond that is dropped.
+    pub fn set_inbox_bytes(&self, bytes: usize) {
+        lock(&self.table).inbox_bytes = bytes;
+    }
+
     /// Reads what has arrived and delivers it, at most [`crate::MAX_DATAGRAMS_PER_POLL`] datagrams: `UDPServer.poll`.
     ///
     /// A new sender becomes pending, or is refused while [`Listener::max_pending`] others are.

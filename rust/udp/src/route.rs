@@ -65,12 +65,12 @@ struct Local {
 const SHUT: usize = usize::MAX;
 
 impl Route {
-    /// A route for the sender of a datagram with this path.
-    pub(crate) fn new(path: Path, port: &Arc<Port>) -> Route {
+    /// A route for the sender of a datagram with this path, with a queue of `inbox_bytes`.
+    pub(crate) fn new(path: Path, port: &Arc<Port>, inbox_bytes: usize) -> Route {
         Route {
             remote: path.remote,
             port: Arc::downgrade(port),
-            inbox: Mutex::new(Inbox::new()),
+            inbox: Mutex::new(Inbox::of_size(inbox_bytes)),
             local: Mutex::new(Local {
                 last: path.local,
                 pinned: None,

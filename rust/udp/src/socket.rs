@@ -92,6 +92,14 @@ impl Socket {
         }
     }
 
+    /// Raises the sizes of both of the kernel's buffers.
+    pub(crate) fn grow_buffers(&self, bytes: usize) {
+        let options = SockRef::from(&self.udp);
+        let (receive, send) = (|| options.recv_buffer_size(), || options.send_buffer_size());
+        grow(bytes, receive, |size| options.set_recv_buffer_size(size));
+        grow(bytes, send, |size| options.set_send_buffer_size(size));
+    }
+
     /// The size of the kernel's buffer as the system reports it, in bytes.
     pub(crate) fn receive_buffer(&self) -> io::Result<usize> {
         SockRef::from(&self.udp).recv_buffer_size()

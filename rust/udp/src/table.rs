@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Weak};
 
 use crate::error::Error;
+use crate::inbox::DEFAULT_INBOX_BYTES;
 use crate::path::Path;
 use crate::port::{KernelBuffers, Port};
 use crate::route::Route;
@@ -19,6 +20,8 @@ const READY_SLACK: usize = 64;
 pub(crate) struct Table {
     port: Option<Arc<Port>>,
     pub(crate) kernel_buffers: KernelBuffers,
+    /// The size of the queues of sockets that become pending from now on.
+    pub(crate) inbox_bytes: usize,
     /// Of pending and accepted sockets. The standard hasher is keyed, so senders cannot choose addresses that collide.
     routes: HashMap<Sender, Arc<Route>>,
     /// Oldest first.
@@ -74,6 +77,7 @@ impl Table {
         Table {
             port: None,
             kernel_buffers: KernelBuffers::default(),
+            inbox_bytes: DEFAULT_INBOX_BYTES,
             routes: HashMap::new(),
             pending: VecDeque::new(),
             ready: Vec::new(),
@@ -128,7 +132,7 @@ impl Table {
             list_if_registered(&mut self.ready, route);
         } else if !self.is_full() {
             log::trace!(target: "udp", "new remote address {from}");
-            let route = Arc::new(Route::new(path, port));
+            let route = Arc::new(Route::new(path, port, self.inbox_bytes));
             route.deliver(path.local, datagram);
             self.routes.insert(Sender(from), Arc::clone(&route));
             self.pending.push_back(route);
@@ -153,7 +157,7 @@ impl Table {
             remote,
             local: route.last_local(),
         };
-        let newer = Arc::new(Route::new(path, port));
+        let newer = Arc::new(Route::new(path, port, self.inbox_bytes));
         newer.deliver(path.local, first);
         let mut datagram = Vec::new();
         while route.receive(&mut datagram).is_ok() {

@@ -325,3 +325,25 @@ fn a_listener_on_one_family_does_not_receive_from_the_other() {
     listener.poll().unwrap();
     assert!(!listener.has_pending());
 }
+
+#[test]
+fn inboxes_have_the_size_that_was_set_before_the_socket_was_pending() {
+    let listener = Listener::new();
+    listener.set_inbox_bytes(4 * 30_024 + 1);
+    listener.listen(0, ON_V4).unwrap();
+    let client = plain_socket();
+    client
+        .connect(SocketAddr::new(V4, listener.local_port()))
+        .unwrap();
+    client.send(b"first").unwrap();
+    let socket = accept(&listener);
+    assert_eq!(take(&socket), b"first");
+    for byte in 0..5 {
+        client.send(&[byte; 30_000]).unwrap();
+        eventually("the datagram to be queued or dropped", || {
+            listener.poll().unwrap();
+            socket.available().unwrap() as u64 + socket.dropped() == u64::from(byte) + 1
+        });
+    }
+    assert_eq!((socket.available(), socket.dropped()), (Ok(4), 1));
+}

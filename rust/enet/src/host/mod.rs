@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use endpoint::HandshakePool;
 use rusty_enet::{EventNoRef, HostSettings, PeerID, PeerState};
-use udp::{BindAddress, DEFAULT_INBOX_BYTES, DatagramSocket};
+use udp::{BindAddress, DatagramSocket};
 
 use crate::compressor::{Compressor, RangeCoding};
 use crate::debug_field;
@@ -523,11 +523,16 @@ impl From<EventNoRef> for Taken {
     }
 }
 
+/// The bytes of datagrams that wait to be read: ENet's own `ENET_HOST_RECEIVE_BUFFER_SIZE`. A DTLS server has as many for
+/// each client.
+pub(super) const QUEUE_BYTES: usize = 256 << 10;
+
 fn open_plain(bind: BindAddress, port: u16) -> Result<Arc<DatagramSocket>, udp::Error> {
     let socket = DatagramSocket::new();
     socket.set_blocking(false);
     socket.set_broadcast(true)?;
-    socket.bind(port, bind, DEFAULT_INBOX_BYTES)?;
+    socket.bind(port, bind, QUEUE_BYTES)?;
+    socket.grow_kernel_buffers(QUEUE_BYTES)?;
     Ok(Arc::new(socket))
 }
 

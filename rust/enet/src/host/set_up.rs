@@ -8,7 +8,7 @@ use endpoint::HandshakePool;
 use rusty_enet::{PeerID, PeerState};
 use udp::Listener;
 
-use super::{Enet, Host, open_plain};
+use super::{Enet, Host, QUEUE_BYTES, open_plain};
 use crate::error::SetUpError;
 use crate::link::Link;
 use crate::link::client::ClientLink;
@@ -61,6 +61,7 @@ impl Host {
             return Err(SetUpError::InUse);
         }
         let listener = Arc::new(Listener::new());
+        listener.set_inbox_bytes(QUEUE_BYTES);
         let server = ServerLink::new(Arc::clone(&listener), context, pool, now)?;
         server.refuse_new(refuses);
         let port = plain.local_port();

@@ -1,8 +1,8 @@
 //! What one peer can take from others.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use enet::{Kind, SendError};
+use enet::{Kind, PeerId, SendError};
 
 use crate::hosts::Node;
 use crate::pair::Pair;
@@ -85,4 +85,25 @@ fn a_hundred_clients_that_join_at_once_need_no_second_hello() {
     }
     let connected = clients.iter().filter(|it| it.connected().is_some());
     assert_eq!(connected.count(), 100);
+}
+
+#[test]
+fn a_burst_waits_for_the_next_service() {
+    for mut pair in [Pair::plain(), Pair::dtls()] {
+        let (now, at_server, at_client) = (pair.clock.0, pair.at_server, pair.at_client);
+        burst(&mut pair.client, at_client, &mut pair.server, now);
+        burst(&mut pair.server, at_server, &mut pair.client, now);
+    }
+}
+
+/// Sends more packets than a queue of 64 KB holds, or a kernel's buffer of 200 KB.
+fn burst(from: &mut Node, peer: PeerId, to: &mut Node, now: Instant) {
+    let packet = [7; 1000];
+    for _ in 0..120 {
+        from.host.send(peer, 0, &packet, Kind::Unsequenced).unwrap();
+    }
+    from.host.flush();
+    std::thread::sleep(Duration::from_millis(50));
+    to.service(now);
+    assert_eq!(to.take_packets().len(), 120);
 }

@@ -164,6 +164,18 @@ impl DatagramSocket {
         multicast::change(&own.socket, group, interface_name, Membership::Leave)
     }
 
+    /// Has the kernel keep this many bytes of what arrives and of what is sent (`SO_RCVBUF`, `SO_SNDBUF`), if it keeps less
+    /// and as far as the system allows. Datagrams count with the kernel's overhead, which is several hundred bytes for each.
+    ///
+    /// # Errors
+    /// [`Error::Locked`]: accepted. [`Error::Unconfigured`]: not open.
+    pub fn grow_kernel_buffers(&self, bytes: usize) -> Result<(), Error> {
+        let state = self.unaccepted()?;
+        let own = state.own.as_ref().ok_or(Error::Unconfigured)?;
+        own.socket.grow_buffers(bytes);
+        Ok(())
+    }
+
     /// Whether [`DatagramSocket::send`] waits while the send buffer is full; true unless set, as in the engine
     /// (`PacketPeerUDP::set_blocking_mode`, which scripts cannot call). Receiving never waits.
     pub fn set_blocking(&self, blocking: bool) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::address::Family;
 use crate::error::Error;
-use crate::inbox::Inbox;
+use crate::inbox::{DEFAULT_INBOX_BYTES, Inbox};
 use crate::own_socket::OwnSocket;
 use crate::scoped::ScopedIp;
 use crate::socket::Socket;
@@ -56,7 +56,7 @@ impl State {
         if self.own.is_none() {
             let socket = Socket::open(family).map_err(|_| Error::Failed)?;
             let _ = socket.set_broadcast(self.broadcast);
-            self.own = Some(OwnSocket::new(socket, Inbox::new()));
+            self.own = Some(OwnSocket::new(socket, Inbox::of_size(DEFAULT_INBOX_BYTES)));
         }
         self.own.as_mut().ok_or(Error::Failed)
     }
