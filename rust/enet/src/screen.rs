@@ -7,6 +7,7 @@
 //!   server that relays packets would give away.
 //! - A datagram has at most 32 commands, as ENet's own have, and each is complete.
 //! - A compressed datagram is decompressed here, into a buffer of its own, so that its commands are checked too.
+//! - A DTLS session has two peers at the most. ENet lets one address have all that there is room for.
 //! - Packets that wait for older ones are bounded in number. ENet bounds their bytes, and an empty packet has none.
 //! - The number of channels that a server answers with does not change ENet's: it would free the channels' memory with
 //!   another size than it allocated.
@@ -21,6 +22,10 @@ pub const MAX_WAITING_PACKETS: usize = 16_384;
 
 /// What a fragment's datagram has beside the fragment.
 const FRAGMENT_OVERHEAD: usize = 28;
+
+/// How many peers a DTLS session may have: one, and the next one of a client that has given up the first without a word.
+/// A client needs a handshake for each session, so that it cannot take a server's peers with one.
+const PEERS_OF_SESSION: usize = 2;
 
 /// What to do with a datagram.
 #[derive(Debug, PartialEq, Eq)]
@@ -37,8 +42,10 @@ pub(crate) enum Verdict {
 pub(crate) struct Screen {
     slots: Vec<Option<Slot>>,
     used: usize,
-    /// The addresses whose connects were passed on since the last [`Screen::begin`].
+    /// The addresses whose connects were passed on since the last [`Screen::begin`], one for each connect.
     connecting: Vec<SocketAddr>,
+    /// How many peers may have the same address.
+    peers_of_address: usize,
 }
 
 struct Slot {
@@ -60,7 +67,13 @@ impl Screen {
             slots: (0..peers).map(|_| None).collect(),
             used: 0,
             connecting: Vec::new(),
+            peers_of_address: usize::MAX,
         }
+    }
+
+    /// From now on, each address is a DTLS session's.
+    pub(crate) fn bound_sessions(&mut self) {
+        self.peers_of_address = PEERS_OF_SESSION;
     }
 
     /// To be called before datagrams are checked.
@@ -222,9 +235,11 @@ impl Screen {
         if !is_known && self.used >= self.slots.len() {
             return Verdict::Refuse { peer };
         }
-        if !self.connecting.contains(&from) {
-            self.connecting.push(from);
+        let passed = self.connecting.iter().filter(|it| **it == from).count();
+        if passed + self.slots_of(from).len() >= self.peers_of_address {
+            return Verdict::Drop;
         }
+        self.connecting.push(from);
         Verdict::Pass
     }
 }
@@ -514,6 +529,28 @@ mod tests {
         assert_eq!(screen.check(peer(), &mut two), Verdict::Drop);
         screen.remove(1);
         assert_eq!(screen.check(third, &mut connect()), Verdict::Pass);
+    }
+
+    #[test]
+    fn a_session_has_two_peers_at_most() {
+        let mut screen = Screen::new(4);
+        screen.begin();
+        for _ in 0..3 {
+            assert_eq!(screen.check(peer(), &mut connect()), Verdict::Pass);
+        }
+        screen.bound_sessions();
+        screen.begin();
+        for verdict in [Verdict::Pass, Verdict::Pass, Verdict::Drop] {
+            assert_eq!(screen.check(peer(), &mut connect()), verdict);
+        }
+        screen.note_sent(peer(), &verify_connect(0, 1));
+        screen.note_sent(peer(), &verify_connect(1, 1));
+        screen.begin();
+        assert_eq!(screen.check(peer(), &mut connect()), Verdict::Drop);
+        let other = SocketAddr::from(([192, 0, 2, 2], 1));
+        assert_eq!(screen.check(other, &mut connect()), Verdict::Pass);
+        screen.remove(0);
+        assert_eq!(screen.check(peer(), &mut connect()), Verdict::Pass);
     }
 
     #[test]

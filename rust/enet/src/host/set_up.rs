@@ -73,6 +73,7 @@ impl Host {
             return Err(SetUpError::Port(error));
         }
         socket.link = Link::Server(Box::new(server));
+        socket.screen.bound_sessions();
         self.guarded(lower_mtu);
         Ok(())
     }

@@ -274,3 +274,39 @@ fn plain_text_from_others_changes_nothing() {
         .unwrap();
     assert!(pair.run(|[server, _]| !server.take_packets().is_empty()));
 }
+
+#[test]
+fn a_session_cannot_take_all_peers_of_a_server() {
+    const PEERS: usize = 4;
+    let mut server = Node::server(PEERS);
+    let socket = std::sync::Arc::new(udp::DatagramSocket::new());
+    socket.connect(LOCALHOST, server.host.local_port()).unwrap();
+    let greedy = std::sync::Arc::<endpoint::SharedConnection>::default();
+    let mut clock = Clock::new();
+    greedy
+        .connect(socket, &client_context(), "localhost", clock.0)
+        .unwrap();
+    let connected = clock.run(SOON, [&mut server], |_| {
+        let _ = greedy.poll(Instant::now());
+        greedy.status() == endpoint::Status::Connected
+    });
+    assert!(connected);
+    for id in 0..10 * PEERS as u32 {
+        greedy.send(&connect_with(id)).unwrap();
+        clock.pass(Duration::from_millis(20), [&mut server]);
+    }
+    let mut client = Node::client();
+    client.host.connect(server.address(), 1, 0).unwrap();
+    let nodes = [&mut server, &mut client];
+    assert!(clock.run(SOON, nodes, |[_, client]| client.connected().is_some()));
+}
+
+/// ENet's datagram that asks for a connection with this id.
+fn connect_with(id: u32) -> Vec<u8> {
+    let mut datagram = vec![0x8f, 0xff, 0, 0, 0x82, 0xff, 0, 1, 0, 0, 0xff, 0xff];
+    // MTU, window, channels, two bandwidths, and three numbers of the throttle.
+    for number in [1200_u32, 65_536, 1, 0, 0, 5000, 2, 2, id, 0] {
+        datagram.extend(number.to_be_bytes());
+    }
+    datagram
+}
