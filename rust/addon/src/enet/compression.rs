@@ -17,6 +17,10 @@ impl enet::Compressor for EngineCompressor {
 
     /// Returns the size of the output, or 0 if the input is broken or larger than the output once it is decompressed.
     fn decompress(&mut self, input: &[u8], output: &mut [u8]) -> usize {
+        if input.is_empty() {
+            // The engine prints an error, of every algorithm.
+            return 0;
+        }
         let input = PackedByteArray::from(input);
         let decompress = || input.decompress(output.len(), self.0);
         // Of broken data, the engine prints an error, which would run scripts' loggers while the host is locked.
