@@ -313,6 +313,32 @@ func _ask_badly(game: Game) -> void:
 	await _play_on(game)
 
 
+func test_hosts_that_are_destroyed_in_a_signal() -> void:
+	expect_errors(["instance isn't currently active", "Host already destroyed"])
+	await compare_plain(_destroy_in_a_signal)
+
+
+func _destroy_in_a_signal(game: Game) -> void:
+	game.serve()
+	var server := game.server
+	server.peer.peer_connected.connect(func(_id: int) -> void: server.peer.host.destroy(), CONNECT_ONE_SHOT)
+	game.begin_to_join()
+	await game.until("the server is inactive", func() -> bool: return not server.is_connected_through())
+	game.note("a server's events", server.events)
+	game.note("its peers", server.api.get_peers())
+	var second := Game.new(game.ends)
+	add_child(second)
+	second.serve()
+	var client := second.begin_to_join()
+	client.peer.peer_connected.connect(func(_id: int) -> void: client.peer.host.destroy(), CONNECT_ONE_SHOT)
+	await second.until("the client is inactive", func() -> bool:
+		return client.peer.get_connection_status() == MultiplayerPeer.CONNECTION_DISCONNECTED)
+	game.note("a client's events", client.events)
+	for problem in second.problems:
+		fail(problem)
+	await second.end()
+
+
 ## The engine's decompression prints some errors: a stranger could fill a log with them, and a script's logger that calls the
 ## host would wait for itself.
 func test_compressed_datagrams_that_are_broken() -> void:

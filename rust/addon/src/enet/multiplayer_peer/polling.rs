@@ -58,6 +58,8 @@ impl MultiplayerState {
         while let Some(connection) = self.host(HOST) {
             match connection.state.next(is_first) {
                 Happened::Nothing => break,
+                // A script that a signal ran has destroyed the host: the next poll says which peers are gone.
+                Happened::Inactive if !is_first => break,
                 Happened::Inactive | Happened::Failed => return self.close(),
                 happened => handle(happened),
             }
