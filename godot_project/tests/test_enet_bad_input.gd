@@ -1,6 +1,7 @@
 ## Wrong arguments and calls at the wrong time: the codes of the engine's ENet classes, and the game goes on.
 extends "res://tests/multiplayer_suite.gd"
 
+const CallbackLogger := preload("res://tests/callback_logger.gd")
 const EnetPair := preload("res://tests/enet_pair.gd")
 
 const RELIABLE := 1
@@ -337,6 +338,27 @@ func _destroy_in_a_signal(game: Game) -> void:
 	for problem in second.problems:
 		fail(problem)
 	await second.end()
+
+
+## The multiplayer API sends by itself: a client that acknowledges nothing must not fill a log.
+func test_lines_about_a_client_that_acknowledges_nothing() -> void:
+	expect_error("too much is queued")
+	var game := Game.new(EnetEnds.new(true, true, DTLS))
+	add_child(game)
+	await game.start()
+	game.clients[0].crash()
+	var packet := PackedByteArray()
+	packet.resize(8 << 20)
+	game.server.peer.set_target_peer(game.clients[0].id)
+	var logger: RefCounted = CallbackLogger.new(func() -> void: pass) if CallbackLogger.is_possible() else null
+	for i in 40:
+		equal(game.server.peer.put_packet(packet), OK, "put_packet()")
+	if logger:
+		logger.remove()
+		check(logger.calls <= 5, "%d lines" % logger.calls)
+	await game.end()
+	for problem in game.problems:
+		fail(problem)
 
 
 ## The engine's decompression prints some errors: a stranger could fill a log with them, and a script's logger that calls the

@@ -172,7 +172,7 @@ impl OpenSslEnetPacketPeer {
             let kind = flags::kind(flags).ok_or(flags::NONE_SUCH)?;
             let peer = state.active().ok_or_else(inactive)?;
             send(peer, channel as u8, packet.as_slice(), kind)
-                .map_err(|why| Refusal::new(Error::FAILED, why))
+                .map_err(|unsent| Refusal::new(Error::FAILED, unsent.why))
         })
     }
 
@@ -289,19 +289,36 @@ impl OpenSslEnetPacketPeer {
 
 const NO_PACKET: &str = "no packet waits";
 
+/// Why a packet is not sent.
+pub(crate) struct Unsent {
+    pub(crate) why: String,
+    /// Whether the other side is the cause, and not the script.
+    pub(crate) is_remote: bool,
+}
+
+impl From<String> for Unsent {
+    fn from(why: String) -> Self {
+        let is_remote = false;
+        Self { why, is_remote }
+    }
+}
+
 /// Sends a packet; the error says why it is not sent.
-pub(crate) fn send(peer: &Peer, channel: u8, packet: &[u8], kind: Kind) -> Result<(), String> {
+pub(crate) fn send(peer: &Peer, channel: u8, packet: &[u8], kind: Kind) -> Result<(), Unsent> {
     let sent = peer.with(|host, id| {
         let sent = host.send(id, channel, packet, kind);
         sent.map_err(|error| (error, host.channels(id)))
     });
     match sent {
-        None => Err(INACTIVE.to_owned()),
+        None => Err(INACTIVE.to_owned().into()),
         Some(Ok(())) => Ok(()),
-        Some(Err((SendError::NoChannel, channels))) => Err(format!(
-            "channel {channel} cannot be used, the connection has {channels}"
-        )),
-        Some(Err((error, _))) => Err(error.to_string()),
+        Some(Err((SendError::NoChannel, channels))) => {
+            Err(format!("channel {channel} cannot be used, the connection has {channels}").into())
+        }
+        Some(Err((error, _))) => Err(Unsent {
+            why: error.to_string(),
+            is_remote: error == SendError::QueueFull,
+        }),
     }
 }
 
@@ -350,7 +367,8 @@ impl IPacketPeerExtension for OpenSslEnetPacketPeer {
             // SAFETY: the engine passes `size` readable bytes to this virtual method; to send them prints nothing, so
             // that no script can change them meanwhile.
             let packet = unsafe { packet_ptr::borrow(buffer, size) };
-            send(peer, 0, packet, Kind::Reliable).map_err(|why| Refusal::new(Error::FAILED, why))
+            send(peer, 0, packet, Kind::Reliable)
+                .map_err(|unsent| Refusal::new(Error::FAILED, unsent.why))
         })
     }
 }

@@ -12,9 +12,9 @@ use godot::obj::Singleton;
 use super::players::{Connection, HOST, Mode, MultiplayerState, Players, SERVER};
 use crate::enet::connection::broadcast;
 use crate::enet::host::Peer;
-use crate::enet::packet_peer::send;
+use crate::enet::packet_peer::{Unsent, send};
 use crate::refusal::Refusal;
-use crate::report::mistake;
+use crate::report::{limited, mistake};
 
 /// ENet's largest datagram; larger packets are sent in fragments.
 const MTU: usize = 1392;
@@ -46,8 +46,11 @@ impl MultiplayerState {
             connection.state.host.with(Host::flush);
         }
         // The packet is not used any more: what is printed can run a script that changes it.
-        if let Err(why) = sent {
-            mistake(WHAT, why);
+        match sent {
+            Ok(()) => {}
+            // The multiplayer API sends by itself, to a peer that may acknowledge nothing.
+            Err(unsent) if unsent.is_remote => limited(WHAT, &unsent.why),
+            Err(unsent) => mistake(WHAT, unsent.why),
         }
         if kind != Kind::Reliable && size > MTU {
             warn_of_size(size);
@@ -56,14 +59,17 @@ impl MultiplayerState {
     }
 }
 
-fn send_by(route: &Route, channel: i32, packet: &[u8], kind: Kind) -> Result<(), String> {
+fn send_by(route: &Route, channel: i32, packet: &[u8], kind: Kind) -> Result<(), Unsent> {
     let Ok(within) = u8::try_from(channel) else {
-        return Err(format!("there is no transfer channel {}", channel - 1));
+        return Err(format!("there is no transfer channel {}", channel - 1).into());
     };
     match (&route.to, &route.hosts[..]) {
-        (To::All, [connection, ..]) => {
-            broadcast(&connection.state.host, channel.into(), packet, kind)
-        }
+        (To::All, [connection, ..]) => Ok(broadcast(
+            &connection.state.host,
+            channel.into(),
+            packet,
+            kind,
+        )?),
         (To::All, []) => Ok(()),
         (To::These(peers), _) => {
             let each = peers.iter().map(|peer| send(peer, within, packet, kind));
