@@ -50,8 +50,8 @@ pub enum Failure {
     /// The handshake did not finish within this time, the session's
     /// [limit](crate::Settings::handshake_limit).
     #[error(
-        "the other side did not finish the handshake within {} seconds: check its address, its port \
-         and the firewalls between",
+        "the other side did not finish the handshake within {} seconds: check its address, its port, \
+         whether it uses DTLS, and the firewalls between",
         .0.as_secs_f32()
     )]
     TimedOut(Duration),

@@ -11,6 +11,9 @@ use udp::DatagramSocket;
 use super::address::scoped;
 use super::happened::Happened;
 
+/// The time limit of a handshake: less than the 30 seconds after which ENet gives up, so that a line says what failed.
+const HANDSHAKE_SECONDS: f64 = 25.0;
+
 /// One DTLS connection, which begins with the first datagram that is sent, to the address that it is sent to.
 pub(crate) struct ClientLink {
     socket: Arc<DatagramSocket>,
@@ -106,6 +109,9 @@ impl ClientLink {
         if let Err(error) = self.socket.connect(scoped(to), to.port()) {
             log::debug!(target: "enet", "no socket to {to}: {error}");
             return;
+        }
+        if let Ok(timeouts) = self.connection.timeouts().with_handshake(HANDSHAKE_SECONDS) {
+            self.connection.set_timeouts(timeouts);
         }
         let transport = Arc::clone(&self.socket) as _;
         let began = self

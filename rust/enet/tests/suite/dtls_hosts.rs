@@ -156,6 +156,23 @@ fn a_port_without_a_server_ends_the_attempt() {
 }
 
 #[test]
+fn a_server_without_dtls_ends_the_attempt_with_a_line() {
+    let mut clock = Clock::new();
+    let mut server = Node::new(1);
+    let mut client = Node::client();
+    let peer = client.host.connect(server.address(), 1, 0).unwrap();
+    let limit = Duration::from_secs(30);
+    assert!(clock.run(limit, [&mut server, &mut client], |[_, client]| {
+        client.disconnected().is_some()
+    }));
+    assert_eq!(client.disconnected(), Some((peer, 0)));
+    let [line] = &client.lines[..] else {
+        panic!("{:?}", client.lines);
+    };
+    assert!(line.contains("within 25 seconds"), "{line}");
+}
+
+#[test]
 fn a_session_is_closed_when_its_peer_is_gone() {
     let mut pair = Pair::dtls();
     pair.client.host.disconnect(pair.at_client, 1).unwrap();
