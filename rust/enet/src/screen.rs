@@ -21,7 +21,7 @@ use crate::wire::{self, Body, Command, DATAGRAM, Header, UNCONNECTED};
 pub const MAX_WAITING_PACKETS: usize = 16_384;
 
 /// What a fragment's datagram has beside the fragment.
-const FRAGMENT_OVERHEAD: usize = 28;
+pub(crate) const FRAGMENT_OVERHEAD: usize = 28;
 
 /// How many peers a DTLS session may have: one, and the next one of a client that has given up the first without a word.
 /// A client needs a handshake for each session, so that it cannot take a server's peers with one.

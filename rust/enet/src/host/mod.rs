@@ -23,6 +23,7 @@ use crate::kind::Kind;
 use crate::link::address::canonical;
 use crate::link::{Carrier, Link};
 use crate::queued::Queued;
+use crate::screen::FRAGMENT_OVERHEAD;
 use crate::socket::Socket;
 
 type Enet = rusty_enet::Host<Socket>;
@@ -274,6 +275,13 @@ impl Host {
     /// Sends what is queued, without waiting for the next [`service`](Self::service).
     pub fn flush(&mut self) {
         self.guarded(Enet::flush);
+    }
+
+    /// The bytes of the largest packet that is sent in one datagram; larger ones are sent in fragments.
+    #[must_use]
+    pub fn largest_whole_packet(&mut self) -> usize {
+        let mtu = self.guarded(|enet| enet.mtu()).unwrap_or_default();
+        usize::from(mtu).saturating_sub(FRAGMENT_OVERHEAD)
     }
 
     /// Sets how many bytes a second it receives and sends; 0 for no limit.

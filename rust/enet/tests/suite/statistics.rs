@@ -68,3 +68,20 @@ fn totals_are_counted_since_they_were_asked_for() {
         );
     }
 }
+
+#[test]
+fn packets_are_whole_up_to_the_size_that_the_host_says() {
+    for (mut pair, whole) in [(Pair::plain(), 1364), (Pair::dtls(), 1135)] {
+        assert_eq!(pair.server.host.largest_whole_packet(), whole);
+        for (size, datagrams) in [(whole, 1), (whole + 1, 2)] {
+            let host = &mut pair.server.host;
+            host.flush();
+            host.pop_statistic(Statistic::SentPackets);
+            let packet = vec![0; size];
+            host.send(pair.at_server, 0, &packet, Kind::UnreliableFragment)
+                .unwrap();
+            host.flush();
+            assert_eq!(host.pop_statistic(Statistic::SentPackets), datagrams);
+        }
+    }
+}

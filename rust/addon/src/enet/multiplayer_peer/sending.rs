@@ -16,9 +16,6 @@ use crate::enet::packet_peer::{Unsent, send};
 use crate::refusal::Refusal;
 use crate::report::{limited, mistake};
 
-/// ENet's largest datagram; larger packets are sent in fragments.
-const MTU: usize = 1392;
-
 const WHAT: &str = "ENetMultiplayerPeer.put_packet()";
 
 /// A packet's receivers, and the hosts to flush.
@@ -52,8 +49,13 @@ impl MultiplayerState {
             Err(unsent) if unsent.is_remote => limited(WHAT, &unsent.why),
             Err(unsent) => mistake(WHAT, unsent.why),
         }
-        if kind != Kind::Reliable && size > MTU {
-            warn_of_size(size);
+        if kind != Kind::Reliable {
+            let hosts = route.hosts.iter();
+            let whole =
+                hosts.filter_map(|it| it.state.host.with(|host| host.largest_whole_packet()));
+            if let Some(whole) = whole.min().filter(|whole| size > *whole) {
+                warn_of_size(size, whole);
+            }
         }
         Ok(())
     }
@@ -135,11 +137,11 @@ impl Players {
 }
 
 /// As the engine does: once, and in debug builds alone.
-fn warn_of_size(size: usize) {
+fn warn_of_size(size: usize, whole: usize) {
     static IS_SAID: AtomicBool = AtomicBool::new(false);
     if Os::singleton().is_debug_build() && !IS_SAID.swap(true, Ordering::Relaxed) {
         godot_warn!(
-            "{WHAT}: an unreliable packet of {size} bytes is sent in fragments, since it is larger than {MTU}: it is lost \
+            "{WHAT}: an unreliable packet of {size} bytes is sent in fragments, since it is larger than {whole}: it is lost \
              when one of them is."
         );
     }
