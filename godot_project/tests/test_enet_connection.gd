@@ -147,8 +147,9 @@ func _broadcast(game: Game) -> void:
 	await pair.steps()
 	var sent: Array = range(4).map(func(one: int) -> int: return pair.server.pop_statistic(one))
 	var received: Array = range(4).map(func(one: int) -> int: return pair.client.pop_statistic(one))
-	game.check(sent[0] > 500 and sent[0] < 700 and sent[1] > 0 and sent[1] < 5, "the server's data and packets sent: %s" % [sent])
-	game.check(received[2] > 500 and received[2] < 700 and received[3] > 0 and received[3] < 5, "the client's received: %s" % [received])
+	# A slow machine sends the packet again.
+	game.check(sent[0] > 500 and sent[0] < 3000 and sent[1] > 0 and sent[1] < 10, "the server's data and packets sent: %s" % [sent])
+	game.check(received[2] > 500 and received[2] < 3000 and received[3] > 0 and received[3] < 10, "the client's received: %s" % [received])
 	game.note("popped", [pair.server.pop_statistic(0), pair.client.pop_statistic(2)])
 	pair.end()
 

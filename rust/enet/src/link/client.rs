@@ -9,6 +9,7 @@ use endpoint::{SendError, SharedConnection, Status};
 use udp::DatagramSocket;
 
 use super::address::scoped;
+use super::client_transport::ClientTransport;
 use super::happened::Happened;
 
 /// The time limit of a handshake: less than the 30 seconds after which ENet gives up, so that a line says what failed.
@@ -113,7 +114,7 @@ impl ClientLink {
         if let Ok(timeouts) = self.connection.timeouts().with_handshake(HANDSHAKE_SECONDS) {
             self.connection.set_timeouts(timeouts);
         }
-        let transport = Arc::clone(&self.socket) as _;
+        let transport = Arc::new(ClientTransport::new(Arc::clone(&self.socket)));
         let began = self
             .connection
             .connect(transport, &self.context, &self.host_name, now);

@@ -2,6 +2,7 @@
 
 pub(crate) mod address;
 pub(crate) mod client;
+mod client_transport;
 pub(crate) mod happened;
 pub(crate) mod server;
 

@@ -173,6 +173,28 @@ fn a_server_without_dtls_ends_the_attempt_with_a_line() {
 }
 
 #[test]
+fn a_client_that_sends_to_a_closed_server_hears_why_it_was_closed() {
+    let mut pair = Pair::dtls();
+    pair.client.lines.clear();
+    pair.server.host.disconnect_now(pair.at_server, 5).unwrap();
+    drop(pair.server);
+    // The socket is refused this one, and reports that before what the server has sent.
+    let (host, peer) = (&mut pair.client.host, pair.at_client);
+    for _ in 0..2 {
+        std::thread::sleep(Duration::from_millis(20));
+        host.send(peer, 0, b"too late", Kind::Unsequenced).unwrap();
+        host.flush();
+    }
+    std::thread::sleep(Duration::from_millis(20));
+    let ended = pair.clock.run(SOON, [&mut pair.client], |[client]| {
+        client.disconnected().is_some()
+    });
+    assert!(ended);
+    assert_eq!(pair.client.disconnected(), Some((peer, 5)));
+    assert_eq!(pair.client.lines, [""; 0]);
+}
+
+#[test]
 fn a_session_is_closed_when_its_peer_is_gone() {
     let mut pair = Pair::dtls();
     pair.client.host.disconnect(pair.at_client, 1).unwrap();
