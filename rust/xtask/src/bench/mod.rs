@@ -1,6 +1,5 @@
 //! `cargo xtask bench`: the addon against the engine's own classes, in one Godot.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -14,42 +13,17 @@ use crate::{certificates, check, library, process, workspace};
 
 mod baseline;
 mod multiplayer;
+mod options;
 mod plot;
 mod row;
 mod start_up;
 
 use baseline::Baseline;
+pub(crate) use options::Options;
 use row::Row;
 
 /// The last line of a benchmark that ran to its end.
 const END: &str = "BENCH END";
-
-/// What to measure, and what to write.
-#[derive(clap::Args)]
-pub(crate) struct Options {
-    /// Also write the rows to a file
-    #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
-    /// Measure more sizes and more peers
-    #[arg(long)]
-    full: bool,
-    /// Also draw docs/charts
-    #[arg(long)]
-    plot: bool,
-    /// Measure what the addon costs a project without DTLS when it starts, and nothing else (Linux)
-    #[arg(long, conflicts_with_all = ["json", "full", "plot"])]
-    start_up: bool,
-    /// Measure servers of the multiplayer API with many clients, and nothing else (Linux)
-    #[arg(long, conflicts_with_all = ["full", "start_up"])]
-    multiplayer: bool,
-    /// How many clients the servers of --multiplayer have, one number after the other
-    #[arg(long, requires = "multiplayer", value_delimiter = ',', default_values_t = [10, 100, 500, 1_000],
-        value_parser = clap::value_parser!(u16).range(1..=4_000))]
-    peers: Vec<u16>,
-    /// For how long --multiplayer measures each server
-    #[arg(long, requires = "multiplayer", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
-    seconds: u64,
-}
 
 /// Builds the release library, measures, and prints a table; fails if a sample could not be taken.
 pub(crate) fn run(options: &Options) -> Result<ExitCode> {

@@ -6,7 +6,8 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 
-use super::{Options, plot};
+use super::options::Options;
+use super::plot;
 use crate::environment::prepare;
 use crate::files::{self, Access};
 use crate::library::Profile;

@@ -23,9 +23,13 @@ use crate::project::Headless;
 use crate::{check, library, workspace};
 
 use active_client::ActiveClient;
+use memory::Memory;
+pub(crate) use plan::Plan;
 
 mod active_client;
+mod memory;
 pub(crate) mod multiplayer;
+mod plan;
 
 /// Seconds after which the server drops a silent client: longer than a client's handshake takes when the server's last
 /// flight is lost, and lost again when it is repeated after 1, 3, 7 and 13 seconds.
@@ -46,45 +50,6 @@ const ACTIVE_TIME: std::ops::RangeInclusive<u64> = 1_000..=12_000;
 const AWAY_TIME: std::ops::RangeInclusive<u64> = 0..=2_000;
 /// Share of clients that crash instead of closing.
 const CRASHES: f64 = 0.3;
-
-/// How long and how strict a soak is.
-pub(crate) struct Plan {
-    /// How many clients there are at a time, connected or about to be.
-    pub(crate) clients: usize,
-    /// How long they connect and end.
-    pub(crate) length: Duration,
-    /// After this time the server's memory is taken for what it needs.
-    pub(crate) warm_up: Duration,
-    /// For how long memory is averaged, after the warm-up and before the end.
-    pub(crate) window: Duration,
-    /// By which share memory may have grown from then to the end.
-    pub(crate) growth: f64,
-    /// Decides what clients do, and what the link does.
-    pub(crate) seed: u64,
-}
-
-impl Plan {
-    /// A soak of so many minutes; the whole bound, 2 % of what was in use after ten minutes, needs an hour.
-    fn minutes(minutes: u64, seed: u64) -> Self {
-        let length = Duration::from_secs(60 * minutes);
-        Self {
-            clients: 200,
-            length,
-            warm_up: (length / 3).min(Duration::from_secs(600)),
-            window: (length / 6).min(Duration::from_secs(120)),
-            growth: 0.02,
-            seed,
-        }
-    }
-
-    /// The form that the test suite runs.
-    pub(crate) fn short(seed: u64) -> Self {
-        Self {
-            growth: 0.05,
-            ..Self::minutes(2, seed)
-        }
-    }
-}
 
 /// `cargo xtask soak [--minutes N] [--seed S] [--multiplayer]`.
 pub(crate) fn run(minutes: u64, seed: Option<u64>, is_multiplayer: bool) -> Result<ExitCode> {
@@ -132,40 +97,6 @@ pub(crate) fn soak(godot: &Headless, plan: &Plan) -> Result<()> {
     };
     let memory = clients.run(server, plan)?;
     memory.check(plan)
-}
-
-/// The server's memory, in bytes, second by second.
-struct Memory(Vec<(Duration, u64)>);
-
-impl Memory {
-    fn mean(&self, from: Duration, to: Duration) -> Result<f64> {
-        let within: Vec<u64> = self
-            .0
-            .iter()
-            .filter(|(at, _)| (from..=to).contains(at))
-            .map(|(_, bytes)| *bytes)
-            .collect();
-        ensure!(!within.is_empty(), "the memory was not measured in time");
-        Ok(within.iter().sum::<u64>() as f64 / within.len() as f64)
-    }
-
-    fn check(&self, plan: &Plan) -> Result<()> {
-        let before = self.mean(plan.warm_up, plan.warm_up + plan.window)?;
-        let after = self.mean(plan.length - plan.window, plan.length)?;
-        let growth = after / before - 1.0;
-        println!(
-            "memory: {:.2} MB after the warm-up, {:.2} MB at the end: {:+.2} %",
-            before / 1e6,
-            after / 1e6,
-            100.0 * growth
-        );
-        ensure!(
-            growth <= plan.growth,
-            "the server's memory has grown by {:.2} %",
-            100.0 * growth
-        );
-        Ok(())
-    }
 }
 
 /// All clients.
@@ -455,23 +386,5 @@ impl Totals {
             self.closes += 1;
         }
         self.unread += active.flow.data().to_client.passed() - active.received;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn grown_memory_is_reported() {
-        let plan = Plan::short(0);
-        let flat = Memory((0..120).map(|s| (Duration::from_secs(s), 1_000)).collect());
-        flat.check(&plan).unwrap();
-        let grown = Memory(
-            (0..120)
-                .map(|s| (Duration::from_secs(s), 1_000 + s))
-                .collect(),
-        );
-        assert!(grown.check(&plan).is_err());
     }
 }

@@ -13,7 +13,8 @@ use tempfile::TempDir;
 use testkit::Faults;
 use testkit::relay::Relay;
 
-use super::{Memory, Plan};
+use super::memory::Memory;
+use super::plan::Plan;
 use crate::check;
 use crate::network::godot::{Classes, Server, Stats, command, ensure_end, last_stats, wait_until};
 use crate::process::{self, Running, raise_file_limit};
