@@ -21,7 +21,7 @@ pub(crate) struct Options {
     #[arg(long, conflicts_with_all = ["full", "start_up"])]
     pub(super) multiplayer: bool,
     /// How many clients the servers of --multiplayer have, one number after the other
-    #[arg(long, requires = "multiplayer", value_delimiter = ',', default_values_t = [10, 100, 500, 1_000],
+    #[arg(long, requires = "multiplayer", value_delimiter = ',', default_values_t = [10, 100, 500],
         value_parser = clap::value_parser!(u16).range(1..=4_000))]
     pub(super) peers: Vec<u16>,
     /// For how long --multiplayer measures each server
