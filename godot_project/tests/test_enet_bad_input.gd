@@ -361,15 +361,15 @@ func test_lines_about_a_client_that_acknowledges_nothing() -> void:
 		fail(problem)
 
 
-## The engine's decompression prints some errors: a stranger could fill a log with them, and a script's logger that calls the
+## The engine's decompression prints some errors: a sender could fill a log with them, and a script's logger that calls the
 ## host would wait for itself.
 func test_compressed_datagrams_that_are_broken() -> void:
 	for mode: int in range(1, 5):
 		var host: RefCounted = ClassDB.instantiate("OpenSSLENetConnection")
 		equal(host.create_host_bound("127.0.0.1", 0), OK, "create_host_bound()")
 		host.compress(mode)
-		var stranger := PacketPeerUDP.new()
-		equal(stranger.connect_to_host("127.0.0.1", host.get_local_port()), OK, "connect_to_host()")
+		var sender := PacketPeerUDP.new()
+		equal(sender.connect_to_host("127.0.0.1", host.get_local_port()), OK, "connect_to_host()")
 		# The flag for compressed, and then nothing, or what no algorithm makes.
 		var datagrams: Array[PackedByteArray] = [PackedByteArray([0x4F, 0xFF]), PackedByteArray([0xCF, 0xFF, 0, 0])]
 		for size: int in [1, 2, 3, 20, 1000]:
@@ -379,7 +379,7 @@ func test_compressed_datagrams_that_are_broken() -> void:
 				body.fill(filler)
 				datagrams.append(PackedByteArray([0x4F, 0xFF]) + body)
 		for datagram in datagrams:
-			stranger.put_packet(datagram)
+			sender.put_packet(datagram)
 		var totals := [0]
 		check(await until(func() -> bool:
 			equal(host.service(), [0, null, 0, 0], "mode %d: an event" % mode)

@@ -115,9 +115,9 @@ func _authenticate(game: Game) -> void:
 				client.api.complete_auth(id)
 	var friend := await game.join(0, with_word.call("password"))
 	game.note("with the word: the client", [friend.events, friend.peers()])
-	var stranger := game.begin_to_join(0, with_word.call("guess"))
-	await game.until_events(stranger, 3)
-	game.note("without: the client", [stranger.events, stranger.peers(), stranger.peer.get_connection_status()])
+	var unauthenticated := game.begin_to_join(0, with_word.call("guess"))
+	await game.until_events(unauthenticated, 3)
+	game.note("without: the client", [unauthenticated.events, unauthenticated.peers(), unauthenticated.peer.get_connection_status()])
 	await game.until("it is gone", func() -> bool: return game.server.api.get_authenticating_peers().is_empty())
 	await game.frames()
 	game.note("heard", heard)
@@ -232,7 +232,7 @@ func test_scripts_act_in_signals() -> void:
 func _act_in_signals(game: Game) -> void:
 	game.serve()
 	var server := game.server
-	# Greets the first, disconnects the second at once, and closes the server when the third is there.
+	# Calls the first, disconnects the second at once, and closes the server when the third is there.
 	server.api.peer_connected.connect(func(id: int) -> void:
 		if game.title_of(id) == "client 1":
 			server.rpc_id(id, "tell", "welcome")
@@ -241,7 +241,7 @@ func _act_in_signals(game: Game) -> void:
 		else:
 			server.peer.close())
 	var first := game.begin_to_join()
-	await game.until("it is greeted", func() -> bool: return first.count("tell") == 1)
+	await game.until("it was called", func() -> bool: return first.count("tell") == 1)
 	# It answers to who leaves, when it hears of it.
 	first.api.peer_disconnected.connect(func(id: int) -> void:
 		if game.title_of(id) == "client 2":

@@ -231,12 +231,12 @@ impl Screen {
             // ENet sends it alone.
             return Verdict::Drop;
         }
-        let is_known = self.connecting.contains(&from) || self.has_address(from);
-        if !is_known && self.used >= self.slots.len() {
+        let passed = self.connecting.iter().filter(|it| **it == from).count();
+        let known = passed + self.slots_of(from).len();
+        if known == 0 && self.used >= self.slots.len() {
             return Verdict::Refuse { peer };
         }
-        let passed = self.connecting.iter().filter(|it| **it == from).count();
-        if passed + self.slots_of(from).len() >= self.peers_of_address {
+        if known >= self.peers_of_address {
             return Verdict::Drop;
         }
         self.connecting.push(from);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use enet::{Host, Kind};
+use enet::Kind;
 use godot::classes::Os;
 use godot::classes::multiplayer_peer::ConnectionStatus;
 use godot::global::{Error, godot_warn};
@@ -39,8 +39,13 @@ impl MultiplayerState {
         })?;
         let size = packet.len();
         let sent = send_by(&route, channel, packet, kind);
+        let mut whole = usize::MAX;
         for connection in &route.hosts {
-            connection.state.host.with(Host::flush);
+            let of_host = connection.state.host.with(|host| {
+                host.flush();
+                host.largest_whole_packet()
+            });
+            whole = whole.min(of_host.unwrap_or(whole));
         }
         // The packet is not used any more: what is printed can run a script that changes it.
         match sent {
@@ -49,13 +54,8 @@ impl MultiplayerState {
             Err(unsent) if unsent.is_remote => limited(WHAT, &unsent.why),
             Err(unsent) => mistake(WHAT, unsent.why),
         }
-        if kind != Kind::Reliable {
-            let hosts = route.hosts.iter();
-            let whole =
-                hosts.filter_map(|it| it.state.host.with(|host| host.largest_whole_packet()));
-            if let Some(whole) = whole.min().filter(|whole| size > *whole) {
-                warn_of_size(size, whole);
-            }
+        if kind != Kind::Reliable && size > whole {
+            warn_of_size(size, whole);
         }
         Ok(())
     }
