@@ -131,7 +131,14 @@ fn check(told: &[Told], stats: &Stats, name: &str, link: &Relay) -> Result<()> {
         received += client.count("received")?;
     }
     stats.ensure_clean()?;
-    ensure!(stats.count("connected")? == CLIENTS, "sessions: {stats}");
+    // The engine's server does not always send its last flight again. Our client then begins another handshake after
+    // 20 s; at its hello the server ends the session that it had connected (MBEDTLS_ERR_SSL_CLIENT_RECONNECT).
+    let failed = stats.count("failed")?;
+    ensure!(
+        stats.count("connected")? == CLIENTS + failed
+            && (failed == 0 || name.starts_with("server Engine")),
+        "sessions: {stats}"
+    );
 
     // What the link forwarded arrived, and nothing else.
     let data = link.data();
