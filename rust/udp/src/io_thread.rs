@@ -14,14 +14,16 @@ use crate::port::Port;
 use crate::recv_queue::{BATCH, Read};
 use crate::send_queue::SendBatch;
 
-/// Unparking the thread takes longer than sending a datagram, and some systems then run it in the caller's place. So it
-/// is unparked only after a pause, and then polls for more work: at this interval, doubled up to [`LONGEST_BACKOFF`]
-/// while there is none.
+/// Unparking the thread takes longer than sending a datagram, and some systems then run it in the caller's place. So a
+/// datagram unparks it only after a pause. Then the thread looks for more at this interval, doubled up to
+/// [`LONGEST_BACKOFF`] while there is little.
 const FIRST_BACKOFF: Duration = Duration::from_micros(50);
 
-/// The longest that a queued datagram waits for the thread to look. It costs about 2,000 wake-ups a second while the
-/// port is busy.
-const LONGEST_BACKOFF: Duration = Duration::from_micros(500);
+/// Up to here the thread sleeps, and a queued datagram waits. Longer waits end with the next datagram.
+const LONGEST_SLEEP: Duration = Duration::from_micros(400);
+
+/// The longest interval between two looks for datagrams that have arrived: a few in each tick.
+const LONGEST_BACKOFF: Duration = Duration::from_micros(3200);
 
 /// How long the thread polls without work before it parks: longer than a tick.
 const IDLE_LIMIT: Duration = Duration::from_millis(50);
@@ -71,24 +73,35 @@ fn run(port: &Port) {
         if has_sent || worker.take_request() {
             idle_for = Duration::ZERO;
         }
-        if read_ahead(port) || has_sent {
+        if has_sent {
             backoff = FIRST_BACKOFF;
-        } else if idle_for < IDLE_LIMIT {
-            thread::sleep(backoff);
-            idle_for += backoff;
-            backoff = LONGEST_BACKOFF.min(2 * backoff);
-        } else {
-            worker.park(|| !port.send_queue().is_empty());
+            continue;
         }
+        if read_ahead(port) {
+            backoff = FIRST_BACKOFF;
+        }
+        let has_work = || !port.send_queue().is_empty();
+        if idle_for >= IDLE_LIMIT {
+            worker.park(None, has_work);
+            continue;
+        }
+        if backoff <= LONGEST_SLEEP {
+            thread::sleep(backoff);
+        } else {
+            worker.park(Some(backoff), has_work);
+        }
+        idle_for += backoff;
+        backoff = LONGEST_BACKOFF.min(2 * backoff);
     }
 }
 
-/// Reads what has arrived until a poll wants the batch. Returns whether it read anything.
+/// Reads what has arrived until a poll wants the batch. Returns whether it read so much of a socket that its buffer could
+/// be full before the longest interval is over.
 fn read_ahead(port: &Port) -> bool {
     let queue = port.recv_queue();
     let (sockets, limit) = port.readable();
     let limit = limit.min(MAX_READ_AHEAD);
-    let mut has_read = false;
+    let mut has_read_many = false;
     for (index, socket) in sockets {
         let Some(mut batch) = queue.lock_between_polls() else {
             break;
@@ -102,7 +115,7 @@ fn read_ahead(port: &Port) -> bool {
                 break;
             };
         }
-        has_read |= batch.len() > before;
+        has_read_many |= batch.len() >= before + BATCH;
     }
-    has_read
+    has_read_many
 }

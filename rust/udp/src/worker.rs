@@ -3,6 +3,7 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use crate::lock::lock;
 
@@ -96,14 +97,17 @@ impl Worker {
         self.is_requested.swap(false, Ordering::SeqCst)
     }
 
-    /// For the thread: parks until it is woken, unless there is work, a request or the end.
-    pub(crate) fn park(&self, has_work: impl FnOnce() -> bool) {
+    /// For the thread: parks until it is woken, at most for `limit` if there is one, unless there is work, a request or
+    /// the end.
+    pub(crate) fn park(&self, limit: Option<Duration>, has_work: impl FnOnce() -> bool) {
         self.is_parked.store(true, Ordering::SeqCst);
         // Checked after `is_parked` is set: a caller that adds work later wakes the thread.
         let is_needed =
             has_work() || self.is_requested.load(Ordering::SeqCst) || self.is_stopping();
-        if !is_needed {
-            thread::park();
+        match limit {
+            _ if is_needed => {}
+            Some(limit) => thread::park_timeout(limit),
+            None => thread::park(),
         }
         self.is_parked.store(false, Ordering::SeqCst);
     }
