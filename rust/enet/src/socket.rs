@@ -13,7 +13,10 @@ use crate::link::happened::Happened;
 use crate::screen::{Screen, Verdict};
 use crate::wire::{self, COMPRESSED, DATAGRAM, Header};
 
-/// How many datagrams one service reads at the most, dropped ones included. ENet handles 256.
+/// How many datagrams ENet reads in a service.
+const READ_PER_SERVICE: usize = 256;
+
+/// How many are read at the most, with those that it does not get.
 const DATAGRAMS_PER_SERVICE: usize = 1024;
 
 pub(crate) struct Socket {
@@ -26,6 +29,8 @@ pub(crate) struct Socket {
     refused: Vec<SocketAddr>,
     counts: [u64; 4],
     left: usize,
+    /// How many datagrams ENet has got in this service.
+    passed: usize,
     received: Vec<u8>,
     other: Box<[u8; DATAGRAM]>,
 }
@@ -41,6 +46,7 @@ impl Socket {
             refused: Vec::new(),
             counts: [0; 4],
             left: 0,
+            passed: 0,
             received: Vec::new(),
             other: Box::new([0; DATAGRAM]),
         }
@@ -50,8 +56,14 @@ impl Socket {
     pub(crate) fn begin(&mut self, now: Instant) {
         self.now = now;
         self.left = DATAGRAMS_PER_SERVICE;
+        self.passed = 0;
         self.link.begin();
         self.screen.begin();
+    }
+
+    /// Whether this service has ended before everything was read.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.left == 0 || self.passed >= READ_PER_SERVICE
     }
 
     /// Closes the sessions of clients that were refused, since they have been told why.
@@ -153,6 +165,7 @@ impl rusty_enet::Socket for Socket {
             let size = self.received.len();
             self.count(Statistic::ReceivedData, Statistic::ReceivedPackets, size);
             if let Some(size) = self.pass_on(from, buffer) {
+                self.passed += 1;
                 return Ok(Some((from, PacketReceived::Complete(size))));
             }
         }

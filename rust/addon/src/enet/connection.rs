@@ -49,7 +49,7 @@ pub(crate) struct OpenSslEnetConnection {
 pub(crate) struct ConnectionState {
     pub(crate) host: Arc<SharedHost>,
     /// The objects of peers, so that one peer is always the same object.
-    objects: Mutex<HashMap<PeerId, Held<OpenSslEnetPacketPeer>>>,
+    objects: Mutex<HashMap<PeerId, (Arc<Peer>, Held<OpenSslEnetPacketPeer>)>>,
 }
 
 state::stateful!(OpenSslEnetConnection: ConnectionState, ConnectionState::destroy_host);
@@ -60,9 +60,11 @@ impl ConnectionState {
     /// The object of a peer.
     pub(crate) fn object(&self, peer: &Arc<Peer>) -> Gd<OpenSslEnetPacketPeer> {
         let mut objects = lock(&self.objects);
-        let object = objects
-            .entry(peer.id())
-            .or_insert_with(|| Held::new(OpenSslEnetPacketPeer::of(Arc::clone(peer))));
+        let new = || {
+            let object = OpenSslEnetPacketPeer::of(Arc::clone(peer));
+            (Arc::clone(peer), Held::new(object))
+        };
+        let (_, object) = objects.entry(peer.id()).or_insert_with(new);
         object.object()
     }
 
@@ -76,12 +78,17 @@ impl ConnectionState {
         }
     }
 
+    /// Whether the last service has left datagrams: they came faster than one in a frame reads.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.host.with(|host| host.is_behind()).unwrap_or(false)
+    }
+
     /// Drops the objects of peers that are gone, unless a script has them.
     fn forget_inactive(&self) {
         let mut objects = lock(&self.objects);
         // Their scripts may run when they are dropped.
         let gone: Vec<_> = objects
-            .extract_if(|_, object| !OpenSslEnetPacketPeer::is_used(&object.object()))
+            .extract_if(|_, (peer, _)| !peer.is_active())
             .collect();
         drop(objects);
         drop(gone);

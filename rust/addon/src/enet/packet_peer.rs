@@ -52,11 +52,6 @@ impl OpenSslEnetPacketPeer {
         let _ = state::of(&this).peer.set(peer);
         this
     }
-
-    /// Whether its peer is active.
-    pub(crate) fn is_used(this: &Gd<Self>) -> bool {
-        state::of(this).active().is_some()
-    }
 }
 
 impl PacketPeerState {
@@ -283,7 +278,7 @@ impl OpenSslEnetPacketPeer {
     /// Returns whether the peer can be used: its connection has not ended, and its [OpenSSLENetConnection] was not destroyed.
     #[func(gd_self)]
     fn is_active(this: Gd<Self>) -> bool {
-        Self::is_used(&this)
+        state::of(&this).active().is_some()
     }
 }
 

@@ -253,6 +253,12 @@ impl Host {
         Ok(event.or_else(|| self.pending.pop_front()))
     }
 
+    /// Whether the last [`service`](Self::service) has left datagrams that had arrived: it reads 256. Another one reads on.
+    #[must_use]
+    pub fn is_behind(&self) -> bool {
+        self.socket().is_some_and(Socket::is_behind)
+    }
+
     /// The oldest event that waits, without a look at the network.
     pub fn check_events(&mut self) -> Option<Event> {
         if let Some(event) = self.pending.pop_front() {
