@@ -30,6 +30,8 @@ var _received := PackedInt32Array()
 ## While the server measures.
 var _sent := 0
 var _is_measured := false
+## Whether a state packet has come: the server has them all.
+var _is_complete := false
 var _is_joined := false
 var _begin_usec := 0
 ## How long the first took that joined at once.
@@ -105,6 +107,7 @@ func _serve(number: int) -> void:
 	var peer := _peers[number]
 	peer.poll()
 	while peer.get_available_packet_count() > 0:
+		_is_complete = true
 		match peer.get_packet()[0]:
 			Server.Phase.MEASURING:
 				_received[number] += 1
@@ -113,7 +116,8 @@ func _serve(number: int) -> void:
 				_is_measured = false
 				if _end_usec == 0:
 					_end_usec = Time.get_ticks_usec() + LAST_PACKETS_USEC
-	if peer.put_packet(_packet) != OK:
+	# A server that is busy with those that have joined would let others wait.
+	if _is_complete and peer.put_packet(_packet) != OK:
 		_fail("client %d cannot send" % number)
 	_sent += int(_is_measured)
 

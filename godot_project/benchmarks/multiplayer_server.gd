@@ -74,8 +74,9 @@ func _process(_delta: float) -> void:
 	while _peer.get_available_packet_count() > 0:
 		var client := _peer.get_packet_peer()
 		_peer.get_packet()
-		_received[client] += 1
-	# A server that is busy with those that have joined would let others wait.
+		if _received.has(client):
+			_received[client] += 1
+	# Clients send once they have a state packet.
 	if (_received.size() == _clients or _phase != Phase.JOINING) and begin >= _next_state_usec:
 		_next_state_usec = maxi(_next_state_usec + STATE_USEC, begin - STATE_USEC)
 		_send_states()
