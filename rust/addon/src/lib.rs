@@ -42,11 +42,15 @@ unsafe extern "C" fn openssl_dtls_init(
     library: sys::GDExtensionClassLibraryPtr,
     init: *mut sys::GDExtensionInitialization,
 ) -> sys::GDExtensionBool {
-    let shortcuts = [
+    let methods = [
         packet_peer_dtls::hot::SHORTCUTS.as_slice(),
         udp_server::hot::SHORTCUTS.as_slice(),
     ];
-    let get_proc_address = ffi::calls::wrap_registration(get_proc_address, shortcuts.concat());
+    let shortcuts = ffi::calls::Shortcuts {
+        methods: methods.concat(),
+        virtuals: enet::multiplayer_peer::hot::SHORTCUTS.to_vec(),
+    };
+    let get_proc_address = ffi::calls::wrap_registration(get_proc_address, shortcuts);
     if get_proc_address.is_none() {
         return 0;
     }

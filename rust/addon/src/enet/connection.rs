@@ -49,8 +49,10 @@ pub(crate) struct OpenSslEnetConnection {
 pub(crate) struct ConnectionState {
     pub(crate) host: Arc<SharedHost>,
     /// The objects of peers, so that one peer is always the same object.
-    objects: Mutex<HashMap<PeerId, (Arc<Peer>, Held<OpenSslEnetPacketPeer>)>>,
+    objects: Mutex<HashMap<PeerId, PeerObject>>,
 }
+
+type PeerObject = (Arc<Peer>, Held<OpenSslEnetPacketPeer>);
 
 state::stateful!(OpenSslEnetConnection: ConnectionState, ConnectionState::destroy_host);
 

@@ -10,11 +10,12 @@ use std::ffi::{CStr, c_char, c_void};
 use std::sync::OnceLock;
 
 use endpoint::after_call;
-use godot::builtin::Variant;
+use godot::builtin::{StringName, Variant};
 use godot::sys;
 
 use super::catch_panic;
-use super::hot::Shortcut;
+use super::hot::{MethodShortcut, Shortcut};
+use super::virtuals;
 
 /// The function by which the engine gives out the others.
 static GET_PROC_ADDRESS: OnceLock<
@@ -22,15 +23,27 @@ static GET_PROC_ADDRESS: OnceLock<
 > = OnceLock::new();
 
 /// How the engine calls some of the methods, in place of gdext's way.
-static SHORTCUTS: OnceLock<Vec<&'static dyn Shortcut>> = OnceLock::new();
+static SHORTCUTS: OnceLock<Shortcuts> = OnceLock::new();
+
+type RegisterMethod = sys::GDExtensionInterfaceClassdbRegisterExtensionClassMethod;
+type RegisterClass = sys::GDExtensionInterfaceClassdbRegisterExtensionClass4;
 
 const REGISTER_METHOD: &CStr = c"classdb_register_extension_class_method";
 
-/// Notes the function by which the engine gives out the others, and returns one that gives out a function of this file
-/// for registering methods.
+/// As gdext registers them for the API version that it is built for, 4.4.
+const REGISTER_CLASS: &CStr = c"classdb_register_extension_class4";
+
+/// Of methods that gdext registers, and of virtual methods that it does not know.
+pub(crate) struct Shortcuts {
+    pub(crate) methods: Vec<&'static dyn MethodShortcut>,
+    pub(crate) virtuals: Vec<&'static dyn Shortcut>,
+}
+
+/// Notes the function by which the engine gives out the others, and returns one that gives out functions of this file
+/// for registering methods and classes.
 pub(crate) fn wrap_registration(
     get_proc_address: sys::GDExtensionInterfaceGetProcAddress,
-    shortcuts: Vec<&'static dyn Shortcut>,
+    shortcuts: Shortcuts,
 ) -> sys::GDExtensionInterfaceGetProcAddress {
     // The process has one engine: when the addon is reloaded, it is the same function.
     let _ = GET_PROC_ADDRESS.set(get_proc_address?);
@@ -41,12 +54,18 @@ pub(crate) fn wrap_registration(
 unsafe extern "C" fn proc_address(name: *const c_char) -> sys::GDExtensionInterfaceFunctionPtr {
     // SAFETY: gdext asks for names that end in NUL, as the engine's function requires.
     let (name, engines) = unsafe { (CStr::from_ptr(name), GET_PROC_ADDRESS.get()?(name)) };
-    if name != REGISTER_METHOD {
-        return engines;
-    }
-    let ours: sys::GDExtensionInterfaceClassdbRegisterExtensionClassMethod = register;
-    // SAFETY: function pointers are all alike until they are called; gdext makes it one of this type again.
-    engines.map(|_| unsafe { std::mem::transmute::<_, unsafe extern "C" fn()>(ours) })
+    type Function = unsafe extern "C" fn();
+    let (method, class): (RegisterMethod, RegisterClass) = (register, register_class);
+    // SAFETY: function pointers are all alike until they are called; gdext makes it one of its type again.
+    engines.map(|engines| unsafe {
+        if name == REGISTER_METHOD {
+            std::mem::transmute::<RegisterMethod, Function>(method)
+        } else if name == REGISTER_CLASS {
+            std::mem::transmute::<RegisterClass, Function>(class)
+        } else {
+            engines
+        }
+    })
 }
 
 /// A method as gdext has registered it.
@@ -54,7 +73,7 @@ struct Registered {
     userdata: *mut c_void,
     call: sys::GDExtensionClassMethodCall,
     call_by_pointers: sys::GDExtensionClassMethodPtrCall,
-    shortcut: Option<&'static dyn Shortcut>,
+    shortcut: Option<&'static dyn MethodShortcut>,
     arguments: Vec<sys::GDExtensionVariantType>,
     /// How many of the last arguments may be left out.
     optional: usize,
@@ -65,7 +84,6 @@ unsafe extern "C" fn register(
     class: sys::GDExtensionConstStringNamePtr,
     method: *const sys::GDExtensionClassMethodInfo,
 ) {
-    type Register = sys::GDExtensionInterfaceClassdbRegisterExtensionClassMethod;
     // SAFETY: gdext passes a valid description, with `argument_count` arguments; its names are laid out as the engine's.
     let (mut method, arguments, names) = unsafe {
         let method = *method;
@@ -74,15 +92,15 @@ unsafe extern "C" fn register(
         let names = (&*class.cast(), &*method.name.cast());
         (method, arguments.collect(), names)
     };
-    let shortcuts = SHORTCUTS.get().into_iter().flatten();
+    let mut shortcuts = SHORTCUTS.get().into_iter().flat_map(|it| &it.methods);
     // Never freed: the engine may keep the method as long as the process lives.
     let registered = Box::leak(Box::new(Registered {
         userdata: method.method_userdata,
         call: method.call_func,
         call_by_pointers: method.ptrcall_func,
-        shortcut: { shortcuts }
-            .copied()
-            .find(|it| it.is_for(names.0, names.1)),
+        shortcut: shortcuts
+            .find(|it| it.is_of(names.0) && it.is_named(names.1))
+            .copied(),
         arguments,
         optional: method.default_argument_count as usize,
     }));
@@ -96,8 +114,38 @@ unsafe extern "C" fn register(
             .get()
             .and_then(|get| get(REGISTER_METHOD.as_ptr()));
         if let Some(engines) = engines {
-            std::mem::transmute::<unsafe extern "C" fn(), Register>(engines)(
+            std::mem::transmute::<unsafe extern "C" fn(), RegisterMethod>(engines)(
                 library, class, &method,
+            );
+        }
+    }
+}
+
+unsafe extern "C" fn register_class(
+    library: sys::GDExtensionClassLibraryPtr,
+    class: sys::GDExtensionConstStringNamePtr,
+    parent: sys::GDExtensionConstStringNamePtr,
+    description: *const sys::GDExtensionClassCreationInfo4,
+) {
+    // SAFETY: gdext passes a valid description; its names are laid out as the engine's.
+    let (mut description, name) = unsafe { (*description, &*class.cast::<StringName>()) };
+    let shortcuts = SHORTCUTS.get().into_iter().flat_map(|it| &it.virtuals);
+    let shortcuts: Vec<_> = shortcuts.filter(|it| it.is_of(name)).copied().collect();
+    if !shortcuts.is_empty() {
+        virtuals::call_by(shortcuts, &mut description);
+    }
+    // SAFETY: the name ends in NUL, and the engine's function of this name has this type. gdext's description is valid,
+    // also where `virtuals` has changed it.
+    unsafe {
+        let engines = GET_PROC_ADDRESS
+            .get()
+            .and_then(|get| get(REGISTER_CLASS.as_ptr()));
+        if let Some(engines) = engines {
+            std::mem::transmute::<unsafe extern "C" fn(), RegisterClass>(engines)(
+                library,
+                class,
+                parent,
+                &raw const description,
             );
         }
     }

@@ -5,6 +5,7 @@
 
 use endpoint::panics;
 use godot::builtin::{Array, GString, PackedByteArray, PackedStringArray};
+use godot::classes::multiplayer_peer::TransferMode;
 use godot::global::{Error, godot_error};
 use godot::meta::Element;
 use godot::obj::{Gd, GodotClass};
@@ -71,6 +72,7 @@ after_panic! {
     PackedStringArray => Self::new(),
     Error => Self::FAILED,
     StatusCode => Status::Failed.into(),
+    TransferMode => Self::RELIABLE,
 }
 
 impl<C: GodotClass> AfterPanic for Option<Gd<C>> {

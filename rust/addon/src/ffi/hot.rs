@@ -1,12 +1,14 @@
 //! Methods that scripts call thousands of times a frame, without what gdext does around a call.
 //!
-//! gdext registers them as all others, and `calls.rs` then has the engine call them by a [`Shortcut`]. Without these an
+//! gdext registers them as all others, and `calls.rs` then has the engine call them by a [`MethodShortcut`]; virtual methods
+//! it has called by a [`Shortcut`], without one of gdext's. Without these an
 //! echoing server's frame takes 1.5 times as long (docs/decisions/method-registration.md). They rely on `godot::private`
 //! and hidden functions, so gdext's version is exact in Cargo.toml.
 
 use std::sync::Arc;
 
 use godot::builtin::{StringName, Variant};
+use godot::meta::conv::RawPtr;
 use godot::meta::{FromGodot, GodotType, ToGodot};
 use godot::obj::{Gd, GodotClass, Inherits};
 use godot::private::{Storage, as_storage};
@@ -56,13 +58,14 @@ impl<C: Stateful, A, R> Hot<C, A, R> {
     }
 }
 
-/// The engine's two ways of calling a method.
+/// How the engine calls a method: from typed code, or as a virtual method.
 pub(crate) trait Shortcut: Sync {
-    /// Whether it is for that method.
-    fn is_for(&self, class: &StringName, method: &StringName) -> bool;
+    /// Whether it is for a method of that class.
+    fn is_of(&self, class: &StringName) -> bool;
 
-    /// A call from typed code.
-    ///
+    /// Whether it is for a method of that name. The names of virtual methods begin with an underscore.
+    fn is_named(&self, method: &StringName) -> bool;
+
     /// # Safety
     /// The arguments must be what the engine passes to the method.
     unsafe fn call_by_pointers(
@@ -71,7 +74,10 @@ pub(crate) trait Shortcut: Sync {
         arguments: *const sys::GDExtensionConstTypePtr,
         returned: sys::GDExtensionTypePtr,
     );
+}
 
+/// How the engine calls a method that is no virtual one: from untyped code as well.
+pub(crate) trait MethodShortcut: Shortcut {
     /// A call from untyped code, whose arguments were checked.
     ///
     /// # Safety
@@ -83,7 +89,7 @@ pub(crate) trait Shortcut: Sync {
     ) -> Variant;
 }
 
-impl<C: Stateful, A: Arguments, R: ToGodot + AfterPanic> Hot<C, A, R> {
+impl<C: Stateful, A, R: ToGodot + AfterPanic> Hot<C, A, R> {
     /// # Safety
     /// `instance` must be what the engine passes to a method of class `C`.
     unsafe fn run(&self, instance: sys::GDExtensionClassInstancePtr, arguments: A) -> R {
@@ -95,9 +101,15 @@ impl<C: Stateful, A: Arguments, R: ToGodot + AfterPanic> Hot<C, A, R> {
     }
 }
 
-impl<C: Stateful, A: Arguments, R: ToGodot + AfterPanic> Shortcut for Hot<C, A, R> {
-    fn is_for(&self, class: &StringName, method: &StringName) -> bool {
-        *class == C::class_id().to_string_name() && self.what.ends_with(&format!(".{method}()"))
+impl<C: Stateful, A: FromPointers, R: ToGodot + AfterPanic> Shortcut for Hot<C, A, R> {
+    fn is_of(&self, class: &StringName) -> bool {
+        *class == C::class_id().to_string_name()
+    }
+
+    fn is_named(&self, method: &StringName) -> bool {
+        let method = method.to_string();
+        let name = method.strip_prefix('_').unwrap_or(&method);
+        self.what.ends_with(&format!(".{name}()"))
     }
 
     unsafe fn call_by_pointers(
@@ -106,14 +118,16 @@ impl<C: Stateful, A: Arguments, R: ToGodot + AfterPanic> Shortcut for Hot<C, A, 
         arguments: *const sys::GDExtensionConstTypePtr,
         returned: sys::GDExtensionTypePtr,
     ) {
-        // SAFETY: the caller's contract. gdext registered the method with these types.
+        // SAFETY: the caller's contract. The engine has the method with these types.
         unsafe {
             let value = self.run(instance, A::from_pointers(arguments));
             let value = value.to_godot_owned().into_ffi();
             value.move_return_ptr(returned, PtrcallType::Standard);
         }
     }
+}
 
+impl<C: Stateful, A: FromVariants, R: ToGodot + AfterPanic> MethodShortcut for Hot<C, A, R> {
     unsafe fn call(
         &self,
         instance: sys::GDExtensionClassInstancePtr,
@@ -124,32 +138,66 @@ impl<C: Stateful, A: Arguments, R: ToGodot + AfterPanic> Shortcut for Hot<C, A, 
     }
 }
 
-/// What a method takes: nothing, or one value.
-pub(crate) trait Arguments {
+/// What a method takes.
+pub(crate) trait FromPointers {
     /// # Safety
-    /// `arguments` must point to as many values of the types that the method was registered with.
+    /// `arguments` must point to as many values of the types that the engine has the method with.
     unsafe fn from_pointers(arguments: *const sys::GDExtensionConstTypePtr) -> Self;
+}
 
+/// What a method takes from untyped code.
+pub(crate) trait FromVariants: FromPointers {
     /// # Safety
     /// `arguments` must point to as many variants.
     unsafe fn from_variants(arguments: *const sys::GDExtensionConstVariantPtr) -> Self;
 }
 
-impl Arguments for () {
+impl FromPointers for () {
     unsafe fn from_pointers(_: *const sys::GDExtensionConstTypePtr) {}
+}
 
+impl FromVariants for () {
     unsafe fn from_variants(_: *const sys::GDExtensionConstVariantPtr) {}
 }
 
-impl<A: FromGodot<Via = A> + GodotType<Ffi = A> + GodotFfi + Default> Arguments for (A,) {
+impl<A: GodotFfi> FromPointers for (A,) {
     unsafe fn from_pointers(arguments: *const sys::GDExtensionConstTypePtr) -> Self {
         // SAFETY: the caller's contract; the value is copied.
         (unsafe { A::from_arg_ptr((*arguments).cast_mut(), PtrcallType::Standard) },)
     }
+}
 
+impl<A: FromGodot<Via = A> + GodotType<Ffi = A> + GodotFfi + Default> FromVariants for (A,) {
     unsafe fn from_variants(arguments: *const sys::GDExtensionConstVariantPtr) -> Self {
         // SAFETY: the caller's contract; gdext's type is laid out as the engine's.
         let variant = unsafe { &*(*arguments).cast::<Variant>() };
         (variant.try_to_relaxed().unwrap_or_default(),)
+    }
+}
+
+/// The arguments of `_get_packet`: where the packet and its size go.
+impl FromPointers for (RawPtr<*mut RawPtr<*const u8>>, RawPtr<*mut i32>) {
+    unsafe fn from_pointers(arguments: *const sys::GDExtensionConstTypePtr) -> Self {
+        // SAFETY: the caller's contract; gdext's type is laid out as the pointer that it has.
+        unsafe {
+            (
+                (*arguments).cast::<RawPtr<_>>().read(),
+                (*arguments.add(1)).cast::<RawPtr<_>>().read(),
+            )
+        }
+    }
+}
+
+/// The arguments of `_put_packet`: a packet and its size.
+impl FromPointers for (RawPtr<*const u8>, i64) {
+    unsafe fn from_pointers(arguments: *const sys::GDExtensionConstTypePtr) -> Self {
+        // SAFETY: the caller's contract; gdext's type is laid out as the pointer that it has, and integers are passed with 64
+        // bits.
+        unsafe {
+            (
+                (*arguments).cast::<RawPtr<_>>().read(),
+                (*arguments.add(1)).cast::<i64>().read(),
+            )
+        }
     }
 }

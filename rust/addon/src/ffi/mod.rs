@@ -8,6 +8,7 @@ pub(crate) mod hot;
 pub(crate) mod optional;
 pub(crate) mod packet_ptr;
 pub(crate) mod state;
+mod virtuals;
 
 #[cfg(all(debug_assertions, target_os = "linux"))]
 #[global_allocator]

@@ -15,14 +15,14 @@ use godot::obj::Gd;
 use godot::register::godot_api;
 
 use super::OpenSslPacketPeerDtls;
-use crate::ffi::hot::{Call, Hot, Shortcut};
+use crate::ffi::hot::{Call, Hot, MethodShortcut};
 use crate::ffi::state;
 use crate::report;
 use crate::status::StatusCode;
 
 type Peer<'a> = Call<'a, OpenSslPacketPeerDtls>;
 
-pub(crate) static SHORTCUTS: [&dyn Shortcut; 5] = [
+pub(crate) static SHORTCUTS: [&dyn MethodShortcut; 5] = [
     &Hot::new("PacketPeerDTLS.poll()", |peer: Peer<'_>, ()| {
         if !peer.peek().has_nothing_to_do() {
             poll(&peer.state());

@@ -7,13 +7,13 @@ use godot::obj::{Gd, Singleton};
 use godot::register::godot_api;
 
 use super::OpenSslUdpServer;
-use crate::ffi::hot::{Call, Hot, Shortcut};
+use crate::ffi::hot::{Call, Hot, MethodShortcut};
 use crate::ffi::state;
 use crate::refusal::code;
 
 type Server<'a> = Call<'a, OpenSslUdpServer>;
 
-pub(crate) static SHORTCUTS: [&dyn Shortcut; 2] = [
+pub(crate) static SHORTCUTS: [&dyn MethodShortcut; 2] = [
     &Hot::new("UDPServer.poll()", |server: Server<'_>, ()| {
         code(server.peek().poll())
     }),

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use godot::classes::multiplayer_peer::{ConnectionStatus, TransferMode};
 use godot::classes::{MultiplayerPeer, MultiplayerPeerExtension};
 use godot::global::Error;
-use godot::meta::conv::RawPtr;
 use godot::prelude::*;
 
 use self::players::{Connection, FIRST_CHANNEL, HOST, Mode, MultiplayerState, SERVER};
@@ -13,12 +12,11 @@ use self::polling::Signal;
 use super::connection::{Limits, OpenSslEnetConnection};
 use super::packet_peer::{MAX_PACKET_SIZE, OpenSslEnetPacketPeer};
 use crate::ffi::catch_panic::catch_panic;
-use crate::ffi::packet_ptr;
 use crate::ffi::state;
 use crate::is_class::is_class;
 use crate::refusal::{Refusal, answer, refuse};
-use crate::report::mistake;
 
+pub(crate) mod hot;
 mod players;
 mod polling;
 mod sending;
@@ -270,23 +268,6 @@ fn no_peer(id: i64) -> Refusal {
     Refusal::parameter(format_args!("there is no peer {id}"))
 }
 
-/// What a getter returns, by the packet that waits longest.
-fn of_packet<R>(
-    this: &This,
-    what: &str,
-    default: R,
-    read: impl FnOnce(&players::Incoming) -> R,
-) -> R {
-    let (is_active, value) = state::of(this).with(|it| {
-        let value = it.incoming.front().map(read);
-        (it.mode != Mode::None, value)
-    });
-    value.unwrap_or_else(|| {
-        mistake(what, if is_active { NO_PACKET } else { INACTIVE });
-        default
-    })
-}
-
 /// In place of gdext's trait of this name, by which alone `#[godot_api]` goes: that one has methods that keep the object
 /// borrowed, and the scripts that a signal runs call the object again.
 ///
@@ -301,96 +282,16 @@ trait IMultiplayerPeerExtension {
 #[godot_api]
 impl IMultiplayerPeerExtension for OpenSslEnetMultiplayerPeer {
     #[func(gd_self)]
-    unsafe fn get_packet_rawptr(
-        this: Gd<Self>,
-        buffer: RawPtr<*mut RawPtr<*const u8>>,
-        buffer_size: RawPtr<*mut i32>,
-    ) -> Error {
-        const WHAT: &str = "ENetMultiplayerPeer.get_packet()";
-        catch_panic(WHAT, || {
-            let taken = state::of(&this).with(|it| it.incoming.pop_front());
-            let taken = taken.map(|incoming| incoming.packet.bytes).ok_or_else(|| {
-                mistake(WHAT, NO_PACKET);
-                Error::ERR_UNAVAILABLE
-            });
-            // SAFETY: the engine passes two valid out pointers to this virtual method.
-            unsafe { packet_ptr::give(taken, buffer, buffer_size) }
-        })
-    }
-
-    #[func(gd_self)]
-    unsafe fn put_packet_rawptr(this: Gd<Self>, buffer: RawPtr<*const u8>, size: i32) -> Error {
-        answer("ENetMultiplayerPeer.put_packet()", || {
-            let state = Arc::clone(&state::of(&this));
-            // SAFETY: the engine passes `size` readable bytes to this virtual method. They can be a script's, whose logger
-            // can change them when something is printed: `put` does not use them after that.
-            state.put(unsafe { packet_ptr::borrow(buffer, size) })
-        })
-    }
-
-    #[func(gd_self)]
-    fn get_available_packet_count(this: Gd<Self>) -> i32 {
-        let count = state::of(&this).with(|it| it.incoming.len());
-        i32::try_from(count).unwrap_or(i32::MAX)
-    }
-
-    #[func(gd_self)]
     fn get_max_packet_size(_this: Gd<Self>) -> i32 {
         MAX_PACKET_SIZE
-    }
-
-    #[func(gd_self)]
-    fn get_packet_channel(this: Gd<Self>) -> i32 {
-        of_packet(
-            &this,
-            "ENetMultiplayerPeer.get_packet_channel()",
-            1,
-            players::Incoming::transfer_channel,
-        )
-    }
-
-    #[func(gd_self)]
-    fn get_packet_mode(this: Gd<Self>) -> TransferMode {
-        let default = TransferMode::RELIABLE;
-        of_packet(
-            &this,
-            "ENetMultiplayerPeer.get_packet_mode()",
-            default,
-            players::Incoming::mode,
-        )
-    }
-
-    #[func(gd_self)]
-    fn get_packet_peer(this: Gd<Self>) -> i32 {
-        of_packet(
-            &this,
-            "ENetMultiplayerPeer.get_packet_peer()",
-            SERVER,
-            |packet| packet.from,
-        )
-    }
-
-    #[func(gd_self)]
-    fn set_transfer_channel(this: Gd<Self>, channel: i32) {
-        state::of(&this).with(|it| it.transfer_channel = channel);
     }
 
     fn get_transfer_channel(&self) -> i32 {
         state::of_value(self).with(|it| it.transfer_channel)
     }
 
-    #[func(gd_self)]
-    fn set_transfer_mode(this: Gd<Self>, mode: TransferMode) {
-        state::of(&this).with(|it| it.transfer_mode = mode);
-    }
-
     fn get_transfer_mode(&self) -> TransferMode {
         state::of_value(self).with(|it| it.transfer_mode)
-    }
-
-    #[func(gd_self)]
-    fn set_target_peer(this: Gd<Self>, peer: i32) {
-        state::of(&this).with(|it| it.target = peer);
     }
 
     #[func(gd_self)]
