@@ -39,7 +39,7 @@ impl Socket {
     pub(crate) fn new(link: Link, peers: usize, now: Instant) -> Self {
         Self {
             link,
-            screen: Screen::new(peers),
+            screen: Screen::new(peers, now),
             compressor: None,
             happened: Happened::default(),
             now,
@@ -58,7 +58,7 @@ impl Socket {
         self.left = DATAGRAMS_PER_SERVICE;
         self.passed = 0;
         self.link.begin();
-        self.screen.begin();
+        self.screen.begin(now);
     }
 
     /// Whether this service has ended before everything was read.

@@ -7,6 +7,8 @@ pub(crate) const DATAGRAM: usize = rusty_enet::MTU_MAX;
 /// How many commands a datagram of ENet's has at the most.
 const COMMANDS: usize = 32;
 
+/// The flag of a command that is to be acknowledged.
+const TO_ACKNOWLEDGE: u8 = 0x80;
 const SENT_TIME: u16 = 0x8000;
 pub(crate) const COMPRESSED: u16 = 0x4000;
 
@@ -42,6 +44,8 @@ pub(crate) struct Command {
     pub(crate) channel: u8,
     /// Its reliable sequence number.
     pub(crate) number: u16,
+    /// Whether it is to be acknowledged.
+    pub(crate) is_reliable: bool,
     pub(crate) body: Body,
 }
 
@@ -57,8 +61,12 @@ pub(crate) enum Body {
         /// Where the number of channels stands, after the datagram's header.
         channels_at: usize,
     },
+    Acknowledge,
     Reliable,
-    Unreliable,
+    Unreliable {
+        /// Its number among those that follow the same reliable packet.
+        number: u16,
+    },
     Fragment(Fragment),
     Other,
 }
@@ -66,7 +74,7 @@ pub(crate) enum Body {
 /// A piece of a packet.
 pub(crate) struct Fragment {
     pub(crate) is_reliable: bool,
-    /// The sequence number of the first piece.
+    /// The sequence number of the first piece; of an unreliable packet, its own.
     pub(crate) start: u16,
     length: usize,
     count: u32,
@@ -121,6 +129,7 @@ fn command(datagram: &[u8], at: usize) -> Option<(Command, usize)> {
     let fixed = bytes.get(..size)?;
     let data_length = |offset| u16_at(fixed, offset).map(usize::from);
     let (body, data) = match kind {
+        1 => (Body::Acknowledge, 0),
         2 => (
             Body::Connect {
                 peer: u16_at(fixed, 4)?,
@@ -137,7 +146,10 @@ fn command(datagram: &[u8], at: usize) -> Option<(Command, usize)> {
             (body, 0)
         }
         6 => (Body::Reliable, data_length(4)?),
-        7 => (Body::Unreliable, data_length(6)?),
+        7 => {
+            let number = u16_at(fixed, 4)?;
+            (Body::Unreliable { number }, data_length(6)?)
+        }
         9 => (Body::Other, data_length(6)?),
         8 | 12 => {
             let length = data_length(6)?;
@@ -157,6 +169,7 @@ fn command(datagram: &[u8], at: usize) -> Option<(Command, usize)> {
     let command = Command {
         channel: fixed[1],
         number: u16_at(fixed, 2)?,
+        is_reliable: fixed[0] & TO_ACKNOWLEDGE != 0,
         body,
     };
     (bytes.len() >= size + data).then_some((command, size + data))

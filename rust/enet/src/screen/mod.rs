@@ -1,0 +1,350 @@
+//! Checks of received datagrams before ENet gets them.
+//!
+//! ENet is C code by origin, and trusts its peers in some places. What it lacks is here:
+//!
+//! - Fragments of a packet must tile it, each but the last as large as the peer's MTU makes them. ENet counts fragments
+//!   and not bytes: fragments that overlap would complete a packet with memory in it that was never written, which a
+//!   server that relays packets would give away.
+//! - A datagram has at most 32 commands, as ENet's own have, and each is complete.
+//! - A compressed datagram is decompressed here, into a buffer of its own, so that its commands are checked too.
+//! - A DTLS session has two peers at the most. ENet lets one address have all that there is room for.
+//! - Packets that wait for older ones are bounded in number. ENet bounds their bytes, and an empty packet has none.
+//! - So is the time that a peer's packets and acknowledgements take: ENet searches lists for each.
+//! - The number of channels that a server answers with does not change ENet's: it would free the channels' memory with
+//!   another size than it allocated.
+
+mod acknowledgements;
+#[cfg(test)]
+mod tests;
+mod waiting;
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use acknowledgements::Acknowledgements;
+pub use waiting::MAX_WAITING_PACKETS;
+use waiting::{Place, Waiting};
+
+use crate::wire::{self, Body, Command, DATAGRAM, Header, UNCONNECTED};
+
+/// The time for which there are bounds of what peers may make ENet search.
+const PERIOD: Duration = Duration::from_millis(10);
+
+/// What a fragment's datagram has beside the fragment.
+pub(crate) const FRAGMENT_OVERHEAD: usize = 28;
+
+/// How many peers a DTLS session may have: one, and the next one of a client that has given up the first without a word.
+/// A client needs a handshake for each session, so that it cannot take a server's peers with one.
+const PEERS_OF_SESSION: usize = 2;
+
+/// What to do with a datagram.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// ENet gets it.
+    Pass,
+    /// It is dropped.
+    Drop,
+    /// It asks for a connection, and there is no room: the peer that it names is to be refused.
+    Refuse { peer: u16 },
+}
+
+/// What is known of the peers, for the checks.
+pub(crate) struct Screen {
+    slots: Vec<Option<Slot>>,
+    used: usize,
+    started: Instant,
+    /// How many times [`PERIOD`] has passed.
+    period: u64,
+    /// Of each address that has a peer.
+    acknowledgements: HashMap<SocketAddr, Acknowledgements>,
+    /// The addresses whose connects were passed on since the last [`Screen::begin`], one for each connect.
+    connecting: Vec<SocketAddr>,
+    /// How many peers may have the same address.
+    peers_of_address: usize,
+}
+
+struct Slot {
+    address: SocketAddr,
+    /// The size of the fragments that the peer sends, all but the last of a packet.
+    fragment: usize,
+    /// The channels that both sides have.
+    channels: usize,
+    /// The channels that this side has, for ENet.
+    asked: usize,
+    /// Whether this side connected.
+    is_client: bool,
+    waiting: Waiting,
+}
+
+impl Screen {
+    pub(crate) fn new(peers: usize, now: Instant) -> Self {
+        Self {
+            slots: (0..peers).map(|_| None).collect(),
+            used: 0,
+            started: now,
+            period: 0,
+            acknowledgements: HashMap::new(),
+            connecting: Vec::new(),
+            peers_of_address: usize::MAX,
+        }
+    }
+
+    /// From now on, each address is a DTLS session's.
+    pub(crate) fn bound_sessions(&mut self) {
+        self.peers_of_address = PEERS_OF_SESSION;
+    }
+
+    /// To be called before datagrams are checked.
+    pub(crate) fn begin(&mut self, now: Instant) {
+        self.connecting.clear();
+        let elapsed = now.saturating_duration_since(self.started);
+        self.period = (elapsed.as_millis() / PERIOD.as_millis()) as u64;
+    }
+
+    /// A peer at `slot` that this side connects to.
+    pub(crate) fn connect(&mut self, slot: u16, address: SocketAddr, channels: usize) {
+        self.set(slot, address, channels, 0, true);
+    }
+
+    /// No peer is at `slot` any more.
+    pub(crate) fn remove(&mut self, slot: u16) -> Option<SocketAddr> {
+        let removed = self.slots.get_mut(usize::from(slot))?.take()?;
+        self.used -= 1;
+        if !self.has_address(removed.address) {
+            self.acknowledgements.remove(&removed.address);
+        }
+        Some(removed.address)
+    }
+
+    /// The address of the peer at `slot`.
+    pub(crate) fn address(&self, slot: u16) -> Option<SocketAddr> {
+        Some(self.slot(slot)?.address)
+    }
+
+    /// The channels of the peer at `slot` that both sides have.
+    pub(crate) fn channels(&self, slot: u16) -> usize {
+        self.slot(slot).map_or(0, |slot| slot.channels)
+    }
+
+    /// Whether any peer has this address.
+    pub(crate) fn has_address(&self, address: SocketAddr) -> bool {
+        self.slots.iter().flatten().any(|it| it.address == address)
+    }
+
+    /// The slots whose peer has this address.
+    pub(crate) fn slots_of(&self, address: SocketAddr) -> Vec<u16> {
+        let all = (0_u16..).zip(&self.slots);
+        let of_address =
+            |slot: &Option<Slot>| slot.as_ref().is_some_and(|it| it.address == address);
+        all.filter(|(_, slot)| of_address(slot))
+            .map(|(number, _)| number)
+            .collect()
+    }
+
+    /// The slots that are taken.
+    pub(crate) fn taken(&self) -> Vec<u16> {
+        let all = (0_u16..).zip(&self.slots);
+        all.filter(|(_, slot)| slot.is_some())
+            .map(|(number, _)| number)
+            .collect()
+    }
+
+    fn slot(&self, slot: u16) -> Option<&Slot> {
+        self.slots.get(usize::from(slot))?.as_ref()
+    }
+
+    fn slot_mut(&mut self, slot: u16) -> Option<&mut Slot> {
+        self.slots.get_mut(usize::from(slot))?.as_mut()
+    }
+
+    fn set(&mut self, slot: u16, address: SocketAddr, channels: usize, mtu: u32, is_client: bool) {
+        let Some(place) = self.slots.get_mut(usize::from(slot)) else {
+            return;
+        };
+        self.used += usize::from(place.is_none());
+        self.acknowledgements.entry(address).or_default();
+        *place = Some(Slot {
+            address,
+            fragment: fragment_size(mtu),
+            channels,
+            asked: channels,
+            is_client,
+            waiting: Waiting::default(),
+        });
+    }
+
+    /// Notes what a datagram that ENet sends says about a peer: the answer to a new one, and what is to be acknowledged.
+    pub(crate) fn note_sent(&mut self, address: SocketAddr, datagram: &[u8]) {
+        let Some(header) = Header::read(datagram) else {
+            return;
+        };
+        let mut reliable = 0;
+        for command in wire::commands(&datagram[header.size..]) {
+            let Some(command) = command else {
+                break;
+            };
+            reliable += usize::from(command.is_reliable);
+            if let Body::VerifyConnect {
+                peer,
+                mtu,
+                channels,
+                ..
+            } = command.body
+            {
+                // It is repeated until it is acknowledged.
+                if self
+                    .slot(peer)
+                    .is_none_or(|slot| slot.address != address || slot.is_client)
+                {
+                    self.set(peer, address, channels as usize, mtu, false);
+                } else if let Some(slot) = self.slot_mut(peer)
+                    && slot.waiting.is_unused()
+                {
+                    slot.fragment = fragment_size(mtu);
+                    slot.channels = channels as usize;
+                }
+            }
+        }
+        if let Some(acknowledgements) = self.acknowledgements.get_mut(&address) {
+            acknowledgements.sent(reliable);
+        }
+    }
+
+    /// A reliable packet of this length was taken from ENet.
+    pub(crate) fn delivered(&mut self, slot: u16, channel: u8, length: usize) {
+        if let Some(slot) = self.slot_mut(slot) {
+            let fragments = match slot.fragment {
+                fragment if length > fragment && fragment > 0 => length.div_ceil(fragment),
+                _ => 1,
+            };
+            slot.waiting.delivered(channel, fragments);
+        }
+    }
+
+    /// Checks a datagram, which is not compressed.
+    pub(crate) fn check(&mut self, from: SocketAddr, datagram: &mut [u8]) -> Verdict {
+        let Some(header) = Header::read(datagram) else {
+            return Verdict::Drop;
+        };
+        if datagram.len() > DATAGRAM {
+            return Verdict::Drop;
+        }
+        if header.peer == UNCONNECTED {
+            return self.check_connect(from, &datagram[header.size..]);
+        }
+        let Some(slot) = self.slot_mut(header.peer) else {
+            return Verdict::Drop;
+        };
+        if slot.address != from {
+            // ENet sends to a broadcast address, and then to the address that answers.
+            match slot.address {
+                SocketAddr::V4(it) if it.ip().is_broadcast() && slot.is_client => {
+                    slot.address = from;
+                }
+                _ => return Verdict::Drop,
+            }
+        }
+        let commands = &mut datagram[header.size..];
+        let is_answer = |command: &Command| matches!(command.body, Body::Acknowledge);
+        let answers = wire::commands(commands).flatten().filter(is_answer).count();
+        let period = self.period;
+        if answers > 0
+            && let Some(acknowledgements) = self.acknowledgements.get_mut(&from)
+            && !acknowledgements.take(answers, period)
+        {
+            log::trace!(target: "enet", "dropped a datagram of {from}: it acknowledges what was not sent");
+            return Verdict::Drop;
+        }
+        self.slot_mut(header.peer)
+            .map_or(Verdict::Drop, |slot| slot.check(commands, period))
+    }
+
+    fn check_connect(&mut self, from: SocketAddr, commands: &[u8]) -> Verdict {
+        let mut all = wire::commands(commands);
+        let Some(Some(Command {
+            body: Body::Connect { peer },
+            ..
+        })) = all.next()
+        else {
+            return Verdict::Drop;
+        };
+        if all.next().is_some() {
+            // ENet sends it alone.
+            return Verdict::Drop;
+        }
+        let passed = self.connecting.iter().filter(|it| **it == from).count();
+        let known = passed + self.slots_of(from).len();
+        if known == 0 && self.used >= self.slots.len() {
+            return Verdict::Refuse { peer };
+        }
+        if known >= self.peers_of_address {
+            return Verdict::Drop;
+        }
+        self.connecting.push(from);
+        Verdict::Pass
+    }
+}
+
+fn fragment_size(mtu: u32) -> usize {
+    (mtu as usize).saturating_sub(FRAGMENT_OVERHEAD)
+}
+
+impl Slot {
+    fn check(&mut self, commands: &mut [u8], period: u64) -> Verdict {
+        self.waiting.begin(period);
+        // The first pass changes nothing that a dropped datagram must not.
+        let mut fragment = self.fragment;
+        let mut ahead = 0;
+        let mut searched = 0;
+        let mut is_progress = false;
+        let mut answer = None;
+        for command in wire::commands(commands) {
+            let Some(command) = command else {
+                return Verdict::Drop;
+            };
+            match command.body {
+                Body::VerifyConnect {
+                    mtu,
+                    channels,
+                    channels_at,
+                    ..
+                } if self.is_client => {
+                    if self.fragment == 0 {
+                        // Once: pieces of two sizes could leave gaps.
+                        fragment = fragment_size(mtu);
+                    }
+                    answer = Some((channels as usize, channels_at));
+                }
+                Body::Connect { .. } => return Verdict::Drop,
+                Body::Fragment(piece) if !piece.tiles(fragment) => return Verdict::Drop,
+                _ => {}
+            }
+            searched += self.waiting.searched_for(&command);
+            match self.waiting.place_of(&command) {
+                Place::Known => {}
+                Place::Next => is_progress = true,
+                Place::Ahead => ahead += 1,
+            }
+        }
+        let too_many = ahead > 0 && !is_progress && !self.waiting.has_room_for(ahead);
+        if too_many || !self.waiting.search(searched) {
+            log::trace!(target: "enet", "dropped a datagram of {}: too many packets wait", self.address);
+            return Verdict::Drop;
+        }
+        self.fragment = fragment;
+        for command in wire::commands(commands).flatten() {
+            self.waiting.note(&command);
+        }
+        if let Some((channels, at)) = answer
+            && channels < self.asked
+            && channels > 0
+        {
+            self.channels = channels;
+            if let Some(field) = commands.get_mut(at..at + 4) {
+                field.copy_from_slice(&(self.asked as u32).to_be_bytes());
+            }
+        }
+        Verdict::Pass
+    }
+}
