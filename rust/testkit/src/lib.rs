@@ -2,6 +2,7 @@
 
 pub mod certificates;
 mod clock;
+pub mod enet;
 mod faults;
 pub mod forged;
 pub mod openssl_rng;
