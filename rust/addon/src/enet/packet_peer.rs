@@ -287,14 +287,24 @@ const NO_PACKET: &str = "no packet waits";
 /// Why a packet is not sent.
 pub(crate) struct Unsent {
     pub(crate) why: String,
-    /// Whether the other side is the cause, and not the script.
-    pub(crate) is_remote: bool,
+    pub(crate) cause: Cause,
+}
+
+/// Who can be the cause of a packet that is not sent.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Cause {
+    /// The script.
+    Script,
+    /// The other side: it acknowledges nothing, or has ended the connection.
+    Remote,
+    /// A client that has fewer channels than the server; at a client, the script, which knows how many the server has.
+    FewerChannels,
 }
 
 impl From<String> for Unsent {
     fn from(why: String) -> Self {
-        let is_remote = false;
-        Self { why, is_remote }
+        let cause = Cause::Script;
+        Self { why, cause }
     }
 }
 
@@ -302,19 +312,22 @@ impl From<String> for Unsent {
 pub(crate) fn send(peer: &Peer, channel: u8, packet: &[u8], kind: Kind) -> Result<(), Unsent> {
     let sent = peer.with(|host, id| {
         let sent = host.send(id, channel, packet, kind);
-        sent.map_err(|error| (error, host.channels(id)))
+        sent.map_err(|error| (error, host.channels(id), host.channel_limit()))
     });
-    match sent {
-        None => Err(INACTIVE.to_owned().into()),
-        Some(Ok(())) => Ok(()),
-        Some(Err((SendError::NoChannel, channels))) => {
-            Err(format!("channel {channel} cannot be used, the connection has {channels}").into())
+    let (why, cause) = match sent {
+        Some(Ok(())) => return Ok(()),
+        None => (INACTIVE.to_owned(), Cause::Remote),
+        Some(Err((SendError::NoChannel, channels, limit))) => {
+            let why = format!("channel {channel} cannot be used, the connection has {channels}");
+            match usize::from(channel) < limit {
+                true => (why, Cause::FewerChannels),
+                false => (why, Cause::Script),
+            }
         }
-        Some(Err((error, _))) => Err(Unsent {
-            why: error.to_string(),
-            is_remote: error == SendError::QueueFull,
-        }),
-    }
+        Some(Err((error @ SendError::TooLarge, ..))) => (error.to_string(), Cause::Script),
+        Some(Err((error, ..))) => (error.to_string(), Cause::Remote),
+    };
+    Err(Unsent { why, cause })
 }
 
 #[godot_api]

@@ -12,7 +12,7 @@ use godot::obj::Singleton;
 use super::players::{Connection, HOST, Mode, MultiplayerState, Players, SERVER};
 use crate::enet::connection::broadcast;
 use crate::enet::host::Peer;
-use crate::enet::packet_peer::{Unsent, send};
+use crate::enet::packet_peer::{Cause, Unsent, send};
 use crate::refusal::Refusal;
 use crate::report::{limited, mistake};
 
@@ -33,9 +33,9 @@ enum To {
 impl MultiplayerState {
     /// Sends a packet to the peers that are set as its target. What fails for one of them is printed, once.
     pub(super) fn put(&self, packet: &[u8]) -> Result<(), Refusal> {
-        let (kind, channel, route) = self.with(|it| {
+        let (kind, channel, mode, route) = self.with(|it| {
             let (kind, channel) = it.transfer();
-            it.route().map(|route| (kind, channel, route))
+            it.route().map(|route| (kind, channel, it.mode, route))
         })?;
         let size = packet.len();
         let sent = send_by(&route, channel, packet, kind);
@@ -50,9 +50,12 @@ impl MultiplayerState {
         // The packet is not used any more: what is printed can run a script that changes it.
         match sent {
             Ok(()) => {}
-            // The multiplayer API sends by itself, to a peer that may acknowledge nothing.
-            Err(unsent) if unsent.is_remote => limited(WHAT, &unsent.why),
-            Err(unsent) => mistake(WHAT, unsent.why),
+            // The multiplayer API sends by itself, to a peer that may acknowledge nothing, and that a peer is gone to others
+            // that are gone as well.
+            Err(Unsent { why, cause }) => match (cause, mode) {
+                (Cause::Remote, _) | (Cause::FewerChannels, Mode::Server) => limited(WHAT, &why),
+                _ => mistake(WHAT, why),
+            },
         }
         if kind != Kind::Reliable && size > whole {
             warn_of_size(size, whole);
