@@ -1,7 +1,8 @@
 ## A server of the multiplayer API whose players come and go: it checks that each player's reliable RPCs arrive once and in
 ## order, answers them, and sends RPCs to all players.
 ##
-## Prints `LISTENING port`, then `STATS {...}` once a second, and ends when its folder has a file named `quit`. Settings:
+## Prints `LISTENING port`, and `STATS {...}` before it and once a second, and ends when its folder has a file named
+## `quit`. Settings:
 ##
 ## - `folder`: where it looks for that file
 ## - `classes=engine`: the engine's own classes instead of ours
@@ -65,8 +66,8 @@ func _ready() -> void:
 	_every(0.1, func() -> void:
 		if FileAccess.file_exists(_settings.text("folder").path_join("quit")):
 			_end())
-	print("LISTENING ", peer.host.get_local_port())
 	_print_stats()
+	print("LISTENING ", peer.host.get_local_port())
 
 
 func _answer(player: int, number: int) -> void:

@@ -9,6 +9,7 @@ pub(crate) mod client;
 pub(crate) mod garbage;
 pub(crate) mod godot;
 pub(crate) mod packet;
+pub(crate) mod players;
 pub(crate) mod ports;
 pub(crate) mod records;
 mod trace;

@@ -8,32 +8,24 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, ensure};
-use tempfile::TempDir;
+use anyhow::{Result, ensure};
 use testkit::Faults;
 use testkit::relay::Relay;
 
 use super::memory::Memory;
 use super::plan::Plan;
 use crate::check;
-use crate::network::godot::{Classes, Server, Stats, command, ensure_end, last_stats, wait_until};
-use crate::process::{self, Running, raise_file_limit};
+use crate::network::godot::{Classes, Server, Stats, wait_until};
+use crate::network::players::{LEAVE_LIMIT, Players, ensure_all_right};
+use crate::process::raise_file_limit;
 use crate::project::Headless;
 
 /// Processes that have the players.
 const PROCESSES: usize = 4;
 /// A client that the link has not heard of for this time is gone.
 const SILENCE: Duration = Duration::from_secs(30);
-/// How long the last players may take to leave, and the server to disconnect those that crashed.
-const LEAVE_LIMIT: Duration = Duration::from_secs(60);
 /// Share of players that a link may have disconnected, or not connected.
 const LOST: f64 = 0.01;
-/// With its relay, the engine sends the news that a player is gone to another that is gone as well, and says that it
-/// cannot.
-const ALLOWED: &[&str] = &[
-    "put_packet(): the peer is not connected",
-    "put_packet(): the peer is gone",
-];
 
 /// A soak of so many minutes.
 pub(crate) fn minutes(minutes: u64, seed: u64) -> Plan {
@@ -133,7 +125,7 @@ pub(crate) fn soak(godot: &Headless, plan: &Plan) -> Result<()> {
         Ok(stats.count("gone")? == stats.count("joined")?)
     })?;
     let (stats, lines) = server.end()?;
-    check::ensure_no_problem("the server", &lines, ALLOWED)?;
+    check::ensure_no_problem("the server", &lines, &[])?;
     println!("players: {totals:?}");
     println!("server: {stats}");
     println!("link: {:?}", link.all());
@@ -192,75 +184,4 @@ impl Totals {
         }
         Ok(())
     }
-}
-
-/// A process of `links/players.tscn`.
-struct Players {
-    running: Running,
-    folder: TempDir,
-}
-
-impl Players {
-    fn start(godot: &Headless, port: u16, players: usize, seed: u64) -> Result<Self> {
-        let folder = tempfile::Builder::new()
-            .prefix("openssl-dtls-players-")
-            .tempdir()?;
-        let settings = [
-            "encrypted=1".to_owned(),
-            format!("folder={}", folder.path().display()),
-            format!("port={port}"),
-            format!("players={players}"),
-            format!("seed={seed}"),
-        ];
-        let command = command(godot, "players", Classes::Ours, &settings);
-        Ok(Self {
-            running: process::start(command, None)?,
-            folder,
-        })
-    }
-
-    fn ensure_running(&mut self) -> Result<()> {
-        self.running.take_in();
-        let ended = self.running.ended()?;
-        ensure!(
-            ended.is_none(),
-            "players ended by themselves:\n{}",
-            process::tail(self.running.lines())
-        );
-        Ok(())
-    }
-
-    /// Kills the process; the result is what it counted last.
-    fn kill(self) -> Result<Stats> {
-        let lines = self.running.stop()?.lines;
-        let stats = last_stats(&lines)?;
-        ensure_all_right(&stats, &lines)?;
-        Ok(stats)
-    }
-
-    fn ask_to_end(&self) -> Result<()> {
-        let path = self.folder.path().join("quit");
-        std::fs::write(&path, "").with_context(|| path.display().to_string())
-    }
-
-    /// Waits for the end that was asked for; the result is what it counted.
-    fn end(self) -> Result<Stats> {
-        let finished = self.running.finish(LEAVE_LIMIT)?;
-        ensure_end(&finished, "END", "players")?;
-        check::ensure_no_problem("players", &finished.lines, &[])?;
-        let stats = last_stats(&finished.lines)?;
-        ensure_all_right(&stats, &finished.lines)?;
-        Ok(stats)
-    }
-}
-
-/// Fails if a process counts an RPC that did not arrive, or arrived twice or out of order.
-fn ensure_all_right(stats: &Stats, lines: &[String]) -> Result<()> {
-    let wrong = lines.iter().find(|line| line.starts_with("WRONG: "));
-    ensure!(
-        stats.count("wrong")? == 0,
-        "{stats}, first: {}",
-        wrong.map_or("", |line| line)
-    );
-    Ok(())
 }

@@ -25,6 +25,7 @@ mod flood;
 mod foreign_tools;
 mod freed_while_printing;
 mod hostile_link;
+mod hostile_players;
 mod kinds;
 mod live;
 mod logging;
@@ -226,6 +227,10 @@ pub(crate) const ALL: &[(&str, Scenario)] = &[
         hostile_link::handshakes,
     ),
     ("players_do_not_notice_a_flood_of_hellos", flood::short),
+    (
+        "players_calls_arrive_beside_hostile_clients",
+        hostile_players::calls_arrive,
+    ),
     ("a_soak_leaves_nothing_behind", soak::two_minutes),
     ("players_calls_arrive_once_and_in_order", soak::players),
 ];
