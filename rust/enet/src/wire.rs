@@ -2,6 +2,8 @@
 
 /// The peer that a datagram names which asks for a connection.
 pub(crate) const UNCONNECTED: u16 = 0xfff;
+/// The channel of commands that are ENet's own.
+pub(crate) const OWN_CHANNEL: u8 = 0xff;
 /// The largest datagram.
 pub(crate) const DATAGRAM: usize = rusty_enet::MTU_MAX;
 /// How many commands a datagram of ENet's has at the most.
@@ -61,7 +63,10 @@ pub(crate) enum Body {
         /// Where the number of channels stands, after the datagram's header.
         channels_at: usize,
     },
-    Acknowledge,
+    Acknowledge {
+        /// The number of the command that it acknowledges.
+        number: u16,
+    },
     Reliable,
     Unreliable {
         /// Its number among those that follow the same reliable packet.
@@ -129,7 +134,10 @@ fn command(datagram: &[u8], at: usize) -> Option<(Command, usize)> {
     let fixed = bytes.get(..size)?;
     let data_length = |offset| u16_at(fixed, offset).map(usize::from);
     let (body, data) = match kind {
-        1 => (Body::Acknowledge, 0),
+        1 => {
+            let number = u16_at(fixed, 4)?;
+            (Body::Acknowledge { number }, 0)
+        }
         2 => (
             Body::Connect {
                 peer: u16_at(fixed, 4)?,

@@ -456,19 +456,24 @@ impl Host {
         for (peer, address, _) in due {
             let is_same = self.id(peer.slot) == peer
                 && self.socket().and_then(|it| it.screen.address(peer.slot)) == Some(address);
-            if !is_same {
-                continue;
+            if is_same {
+                self.give_up(peer.slot, false);
             }
-            self.guarded(|enet| enet.peer_mut(PeerID(peer.slot.into())).reset());
-            if self.slots[usize::from(peer.slot)].is_visible {
-                self.pending.push_back(Event::Disconnect { peer, data: 0 });
-            }
-            self.end(peer.slot, false);
         }
     }
 
-    /// Forgets the peers that ENet ended without an event, since they never were connected, and closes sessions that no
-    /// peer uses.
+    /// Ends the peer at `slot`, which the owner learns by an event; its session as [`end`](Self::end) does.
+    fn give_up(&mut self, slot: u16, closes: bool) {
+        self.guarded(|enet| enet.peer_mut(PeerID(slot.into())).reset());
+        if self.slots[usize::from(slot)].is_visible {
+            let peer = self.id(slot);
+            self.pending.push_back(Event::Disconnect { peer, data: 0 });
+        }
+        self.end(slot, closes);
+    }
+
+    /// Forgets the peers that ENet ended without an event, since they never were connected, gives those up that do not
+    /// acknowledge what ENet itself sends, and closes sessions that no peer uses.
     fn sweep(&mut self, now: Instant) {
         let Some(enet) = &self.enet else {
             return;
@@ -476,9 +481,15 @@ impl Host {
         let taken = enet.socket().screen.taken();
         let is_gone =
             |slot: &u16| enet.peer(PeerID((*slot).into())).state() == PeerState::Disconnected;
-        let gone: Vec<_> = taken.into_iter().filter(is_gone).collect();
+        let withholds = |slot: &u16| enet.socket().screen.withholds(*slot);
+        let (gone, others): (Vec<_>, Vec<_>) = taken.into_iter().partition(is_gone);
+        let withholding: Vec<_> = others.into_iter().filter(withholds).collect();
         for slot in gone {
             self.end(slot, true);
+        }
+        for slot in withholding {
+            log::debug!(target: "enet", "a peer is given up, since it does not acknowledge what ENet sends");
+            self.give_up(slot, true);
         }
         if let Some(Socket { link, screen, .. }) = self.socket_mut()
             && let Link::Server(server) = link

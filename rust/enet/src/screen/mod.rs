@@ -26,7 +26,7 @@ use acknowledgements::Acknowledgements;
 pub use waiting::MAX_WAITING_PACKETS;
 use waiting::{Place, Waiting};
 
-use crate::wire::{self, Body, Command, DATAGRAM, Header, UNCONNECTED};
+use crate::wire::{self, Body, Command, DATAGRAM, Header, OWN_CHANNEL, UNCONNECTED};
 
 /// The time for which there are bounds of what peers may make ENet search.
 const PERIOD: Duration = Duration::from_millis(10);
@@ -179,12 +179,12 @@ impl Screen {
         let Some(header) = Header::read(datagram) else {
             return;
         };
-        let mut reliable = 0;
+        let mut is_reliable = false;
         for command in wire::commands(&datagram[header.size..]) {
             let Some(command) = command else {
-                break;
+                return;
             };
-            reliable += usize::from(command.is_reliable);
+            is_reliable |= command.is_reliable;
             if let Body::VerifyConnect {
                 peer,
                 mtu,
@@ -206,9 +206,26 @@ impl Screen {
                 }
             }
         }
-        if let Some(acknowledgements) = self.acknowledgements.get_mut(&address) {
-            acknowledgements.sent(reliable);
+        if !is_reliable {
+            return;
         }
+        let Some(acknowledgements) = self.acknowledgements.get_mut(&address) else {
+            return;
+        };
+        let all = wire::commands(&datagram[header.size..]).flatten();
+        for command in all.filter(|it| it.is_reliable) {
+            acknowledgements.sent();
+            if command.channel == OWN_CHANNEL {
+                acknowledgements.sent_own(command.number);
+            }
+        }
+    }
+
+    /// Whether the peer at `slot` leaves too much unacknowledged that ENet itself has sent, and is to be given up.
+    pub(crate) fn withholds(&self, slot: u16) -> bool {
+        let address = self.address(slot);
+        let acknowledgements = address.and_then(|it| self.acknowledgements.get(&it));
+        acknowledgements.is_some_and(Acknowledgements::are_withheld)
     }
 
     /// A reliable packet of this length was taken from ENet.
@@ -246,15 +263,23 @@ impl Screen {
             }
         }
         let commands = &mut datagram[header.size..];
-        let is_answer = |command: &Command| matches!(command.body, Body::Acknowledge);
+        let is_answer = |command: &Command| matches!(command.body, Body::Acknowledge { .. });
         let answers = wire::commands(commands).flatten().filter(is_answer).count();
         let period = self.period;
         if answers > 0
             && let Some(acknowledgements) = self.acknowledgements.get_mut(&from)
-            && !acknowledgements.take(answers, period)
         {
-            log::trace!(target: "enet", "dropped a datagram of {from}: it acknowledges what was not sent");
-            return Verdict::Drop;
+            if !acknowledgements.take(answers, period) {
+                log::trace!(target: "enet", "dropped a datagram of {from}: it acknowledges what was not sent");
+                return Verdict::Drop;
+            }
+            for command in wire::commands(commands).flatten() {
+                if let Body::Acknowledge { number } = command.body
+                    && command.channel == OWN_CHANNEL
+                {
+                    acknowledgements.take_own(number);
+                }
+            }
         }
         self.slot_mut(header.peer)
             .map_or(Verdict::Drop, |slot| slot.check(commands, period))

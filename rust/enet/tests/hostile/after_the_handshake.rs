@@ -225,6 +225,29 @@ fn a_peer_that_acknowledges_what_was_not_sent() {
 }
 
 #[test]
+fn a_peer_that_acknowledges_all_but_what_enet_itself_sends() {
+    let (mut game, mut raw) = game();
+    let peer = game.other_peers()[0];
+    let mut pings = 0;
+    let held = game.play(800, |game, _| {
+        for _ in 0..20 {
+            pings += i32::from(game.server.host.ping(peer).is_ok());
+        }
+        // They keep it.
+        raw.send(&Commands::full(|commands, at| {
+            commands.acknowledge(9, at, 0)
+        }));
+        raw.forget_received();
+    });
+    assert!(held < 2 * MB, "{held}");
+    assert_eq!(game.other_peers(), []);
+    assert!((4096..10_000).contains(&pings), "{pings}");
+    assert!(raw.is_closed());
+    game.end();
+    assert!(game.held() < MB, "{}", game.held());
+}
+
+#[test]
 fn pings_and_settings_without_end() {
     let (mut game, mut raw) = game();
     let mut rng = SeededRng::new(9);
