@@ -34,6 +34,10 @@ const MAX_CHANNELS: usize = 255;
 /// ENet's clock begins here: it takes some times of 0 for unset.
 const CLOCK_START: Duration = Duration::from_secs(1);
 
+/// How far ENet's clock goes on at a time: it takes times that are more than a day apart for reversed, and would never end a
+/// peer whose packets were under way while a machine slept for that long.
+const LONGEST_GAP: Duration = Duration::from_secs(3600);
+
 /// How often sessions without a peer are looked for.
 const BETWEEN_SWEEPS: Duration = Duration::from_secs(1);
 
@@ -230,9 +234,7 @@ impl Host {
         if let Some(event) = self.pending.pop_front() {
             return Ok(Some(event));
         }
-        let elapsed = now.saturating_duration_since(self.started) + CLOCK_START;
-        let millis = elapsed.as_millis() as u64;
-        self.clock.fetch_max(millis, Ordering::Relaxed);
+        self.advance_clock(now);
         let serviced = self.guarded(|enet| {
             enet.socket_mut().begin(now);
             let event = match enet.service() {
@@ -342,6 +344,15 @@ impl Host {
         if let Some(socket) = self.socket_mut() {
             socket.link.send_raw(canonical(address), datagram);
         }
+    }
+
+    fn advance_clock(&mut self, now: Instant) {
+        let elapsed = now.saturating_duration_since(self.started) + CLOCK_START;
+        let before = Duration::from_millis(self.clock.load(Ordering::Relaxed));
+        let excess = elapsed.saturating_sub(before + LONGEST_GAP);
+        self.started += excess;
+        let millis = (elapsed - excess).as_millis() as u64;
+        self.clock.fetch_max(millis, Ordering::Relaxed);
     }
 
     fn socket(&self) -> Option<&Socket> {

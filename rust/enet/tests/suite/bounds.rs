@@ -31,6 +31,22 @@ fn a_peer_that_acknowledges_nothing_has_a_bounded_queue() {
 }
 
 #[test]
+fn a_peer_that_is_gone_after_a_day_without_service_ends() {
+    let mut pair = Pair::plain();
+    let host = &mut pair.server.host;
+    host.send(pair.at_server, 0, b"under way", Kind::Reliable)
+        .unwrap();
+    host.flush();
+    pair.clock.0 += Duration::from_secs(25 * 3600);
+    let limit = Duration::from_secs(60);
+    let nodes = [&mut pair.server];
+    let ended = pair
+        .clock
+        .run(limit, nodes, |[server]| server.disconnected().is_some());
+    assert!(ended);
+}
+
+#[test]
 fn a_busy_peer_does_not_hold_up_others() {
     let mut server = Node::server(8);
     let mut clients: Vec<_> = (0..2).map(|_| Node::client()).collect();
