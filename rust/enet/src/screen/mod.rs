@@ -10,6 +10,8 @@
 //! - A DTLS session has two peers at the most. ENet lets one address have all that there is room for.
 //! - Packets that wait for older ones are bounded in number. ENet bounds their bytes, and an empty packet has none.
 //! - So is the time that a peer's packets and acknowledgements take: ENet searches lists for each.
+//! - A server acknowledges nothing before it has answered a connect, as ENet's own do: a connect that is acknowledged and
+//!   never answered would wait for ever.
 //! - The number of channels that a server answers with does not change ENet's: it would free the channels' memory with
 //!   another size than it allocated.
 
@@ -342,6 +344,9 @@ impl Slot {
                     answer = Some((channels as usize, channels_at));
                 }
                 Body::Connect { .. } => return Verdict::Drop,
+                Body::Acknowledge { .. } if self.is_client && fragment == 0 => {
+                    return Verdict::Drop;
+                }
                 Body::Fragment(piece) if !piece.tiles(fragment) => return Verdict::Drop,
                 _ => {}
             }

@@ -109,6 +109,23 @@ fn a_datagram_that_is_not_complete_is_dropped() {
 }
 
 #[test]
+fn a_connect_is_not_acknowledged_before_it_is_answered() {
+    let acknowledge = vec![0x01, 0xff, 0, 1, 0, 1, 0, 0];
+    let mut screen = Screen::new(1, Instant::now());
+    screen.connect(0, peer(), 8);
+    let acknowledges = [acknowledge];
+    assert_eq!(check(&mut screen, &acknowledges), Verdict::Drop);
+    assert_eq!(
+        screen.check(peer(), &mut verify_connect(0, 8)[..]),
+        Verdict::Drop
+    );
+    let mut answer = verify_connect(0, 8);
+    answer[1] = 0;
+    assert_eq!(screen.check(peer(), &mut answer), Verdict::Pass);
+    assert_eq!(check(&mut screen, &acknowledges), Verdict::Pass);
+}
+
+#[test]
 fn others_cannot_send_in_a_peers_name() {
     let mut screen = screen();
     let other = SocketAddr::from(([192, 0, 2, 2], 1));
