@@ -5,6 +5,7 @@
 //! same bytes do the same thing each time and a captured handshake can be replayed: never link this into a product.
 
 mod credentials;
+mod held;
 pub mod mutate;
 mod packets;
 mod random;
