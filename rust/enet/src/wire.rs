@@ -22,6 +22,8 @@ pub(crate) struct Header {
     /// The receiver's number of the sender.
     pub(crate) peer: u16,
     pub(crate) is_compressed: bool,
+    /// Whether it says when the datagram was sent.
+    pub(crate) has_time: bool,
     pub(crate) size: usize,
 }
 
@@ -36,6 +38,7 @@ impl Header {
         (datagram.len() >= size).then_some(Self {
             peer: first & UNCONNECTED,
             is_compressed: first & COMPRESSED != 0,
+            has_time: first & SENT_TIME != 0,
             size,
         })
     }

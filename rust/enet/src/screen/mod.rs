@@ -10,6 +10,8 @@
 //! - A DTLS session has two peers at the most. ENet lets one address have all that there is room for.
 //! - Packets that wait for older ones are bounded in number. ENet bounds their bytes, and an empty packet has none.
 //! - So is the time that a peer's packets and acknowledgements take: ENet searches lists for each.
+//! - What is to be acknowledged says when it was sent, as ENet's own datagrams do. ENet would keep a peer for ever that
+//!   disconnects without: it waits until it has sent an acknowledgement, and makes none without that time.
 //! - A server acknowledges nothing before it has answered a connect, as ENet's own do: a connect that is acknowledged and
 //!   never answered would wait for ever.
 //! - The number of channels that a server answers with does not change ENet's: it would free the channels' memory with
@@ -283,8 +285,9 @@ impl Screen {
                 }
             }
         }
-        self.slot_mut(header.peer)
-            .map_or(Verdict::Drop, |slot| slot.check(commands, period))
+        self.slot_mut(header.peer).map_or(Verdict::Drop, |slot| {
+            slot.check(commands, header.has_time, period)
+        })
     }
 
     fn check_connect(&mut self, from: SocketAddr, commands: &[u8]) -> Verdict {
@@ -318,7 +321,7 @@ fn fragment_size(mtu: u32) -> usize {
 }
 
 impl Slot {
-    fn check(&mut self, commands: &mut [u8], period: u64) -> Verdict {
+    fn check(&mut self, commands: &mut [u8], has_time: bool, period: u64) -> Verdict {
         self.waiting.begin(period);
         // The first pass changes nothing that a dropped datagram must not.
         let mut fragment = self.fragment;
@@ -330,6 +333,9 @@ impl Slot {
             let Some(command) = command else {
                 return Verdict::Drop;
             };
+            if command.is_reliable && !has_time {
+                return Verdict::Drop;
+            }
             match command.body {
                 Body::VerifyConnect {
                     mtu,

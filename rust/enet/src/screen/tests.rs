@@ -18,13 +18,13 @@ fn screen() -> Screen {
 }
 
 fn verify_connect(slot: u16, channels: u32) -> Vec<u8> {
-    let mut datagram = vec![0, 7, 0x83, 0xff, 0, 1];
+    let mut datagram = vec![0x80, 7, 0, 0, 0x83, 0xff, 0, 1];
     datagram.extend(slot.to_be_bytes());
     datagram.extend([0, 0]);
     datagram.extend(MTU.to_be_bytes());
     datagram.extend(0_u32.to_be_bytes());
     datagram.extend(channels.to_be_bytes());
-    datagram.resize(2 + 44, 0);
+    datagram.resize(4 + 44, 0);
     datagram
 }
 
@@ -35,7 +35,7 @@ fn connect() -> Vec<u8> {
 }
 
 fn check(screen: &mut Screen, commands: &[Vec<u8>]) -> Verdict {
-    let mut datagram = vec![0, 0];
+    let mut datagram = vec![0x80, 0, 0, 0];
     datagram.extend(commands.iter().flatten());
     screen.check(peer(), &mut datagram)
 }
@@ -94,8 +94,8 @@ fn a_datagram_that_is_not_complete_is_dropped() {
         // The flag for a time, and no time. ENet computes a length from it.
         &[0x80, 0],
         &[0xc0, 0, 1],
-        &[0, 0, 0x86, 0, 0, 1, 0, 1],
-        &[0, 0, 0x86, 0, 0],
+        &[0, 0, 0x06, 0, 0, 1, 0, 1],
+        &[0, 0, 0x06, 0, 0],
         &[0, 0, 0],
         &[0, 0, 0x0d, 0, 0, 0],
     ] {
@@ -106,6 +106,17 @@ fn a_datagram_that_is_not_complete_is_dropped() {
     assert_eq!(check(&mut screen, &vec![ping.clone(); 32]), Verdict::Pass);
     assert_eq!(check(&mut screen, &vec![ping; 33]), Verdict::Drop);
     assert_eq!(check(&mut screen, &[]), Verdict::Pass);
+}
+
+#[test]
+fn what_is_to_be_acknowledged_says_when_it_was_sent() {
+    let mut screen = screen();
+    let [disconnect, unsequenced] = [0x84, 0x44].map(|it| [0, 0, it, 0xff, 0, 1, 0, 0, 0, 0]);
+    let mut check = |datagram: &[u8]| screen.check(peer(), &mut datagram.to_vec());
+    assert_eq!(check(&disconnect), Verdict::Drop);
+    assert_eq!(check(&unsequenced), Verdict::Pass);
+    let with_time = [&[0x80, 0, 0, 0][..], &disconnect[2..]].concat();
+    assert_eq!(check(&with_time), Verdict::Pass);
 }
 
 #[test]
@@ -129,7 +140,7 @@ fn a_connect_is_not_acknowledged_before_it_is_answered() {
 fn others_cannot_send_in_a_peers_name() {
     let mut screen = screen();
     let other = SocketAddr::from(([192, 0, 2, 2], 1));
-    let mut datagram = vec![0, 0, 0x85, 0xff, 0, 1];
+    let mut datagram = vec![0, 0, 0x05, 0xff, 0, 1];
     assert_eq!(screen.check(peer(), &mut datagram), Verdict::Pass);
     assert_eq!(screen.check(other, &mut datagram), Verdict::Drop);
     datagram[1] = 1;
@@ -223,14 +234,14 @@ fn fewer_channels_in_an_answer_are_noted_and_hidden_from_enet() {
     let mut screen = Screen::new(1, Instant::now());
     screen.connect(0, peer(), 8);
     let mut answer = verify_connect(3, 2);
-    answer[..2].copy_from_slice(&[0, 0]);
+    answer[1] = 0;
     assert_eq!(screen.check(peer(), &mut answer), Verdict::Pass);
     assert_eq!(screen.channels(0), 2);
-    assert_eq!(answer[2 + 16..][..4], 8_u32.to_be_bytes());
+    assert_eq!(answer[4 + 16..][..4], 8_u32.to_be_bytes());
     // Another one does not change the size of the pieces any more.
-    answer[2 + 8..][..4].copy_from_slice(&600_u32.to_be_bytes());
-    answer[2 + 16..][..4].copy_from_slice(&1_u32.to_be_bytes());
+    answer[4 + 8..][..4].copy_from_slice(&600_u32.to_be_bytes());
+    answer[4 + 16..][..4].copy_from_slice(&1_u32.to_be_bytes());
     assert_eq!(screen.check(peer(), &mut answer), Verdict::Pass);
     assert_eq!(screen.slot(0).unwrap().fragment, SIZE);
-    assert_eq!(answer[2 + 16..][..4], 8_u32.to_be_bytes());
+    assert_eq!(answer[4 + 16..][..4], 8_u32.to_be_bytes());
 }
