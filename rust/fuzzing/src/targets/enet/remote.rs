@@ -18,6 +18,8 @@ const TO_ACKNOWLEDGE: u8 = 0x80;
 const MOST_COMMANDS: usize = 32;
 const MTU: usize = 1392;
 const DATAGRAM: usize = 4096;
+/// Larger datagrams are sent as they are, which each host accepts: compressing takes long.
+const MOST_COMPRESSED: usize = 256;
 const FRAGMENT_OVERHEAD: usize = 28;
 
 /// The size of each command's fixed part, by its number.
@@ -74,9 +76,9 @@ impl Remote {
         let mut first = peer | SENT_TIME | if peer == UNCONNECTED { 0 } else { session };
         self.arrived += 4 + commands.len();
         let mut body = commands;
-        let mut compressed = [0; DATAGRAM];
+        let mut compressed = [0; MOST_COMPRESSED];
         if let Some(coder) = &mut self.coder
-            && commands.len() <= DATAGRAM
+            && commands.len() <= MOST_COMPRESSED
         {
             let size = coder.compress(&[commands], commands.len(), &mut compressed);
             if size > 0 && size < commands.len() {

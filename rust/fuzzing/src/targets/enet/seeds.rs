@@ -21,6 +21,7 @@ pub(crate) fn seeds() -> Vec<(&'static str, Vec<u8>)> {
         ("disorder", disorder()),
         ("reconnects", reconnects()),
         ("never_answered", never_answered()),
+        ("no_time", write(0, &[Step::Raw(0, NO_TIME)])),
         ("slept", write(CLIENT, &[Step::Send(1, 30), A_DAY])),
     ]
 }
@@ -119,6 +120,9 @@ fn client_handshake() -> Vec<u8> {
 fn never_answered() -> Vec<u8> {
     write(BARE | CLIENT, &[Step::Acknowledge(0), A_SECOND])
 }
+
+/// A disconnect that is to be acknowledged, in a datagram that does not say when it was sent.
+const NO_TIME: &[u8] = &[0, 0, 0x84, 0xff, 0, 1, 0, 0, 0, 0];
 
 /// One datagram with commands of many kinds, and one that disconnects.
 fn commands() -> Vec<u8> {
