@@ -86,7 +86,8 @@ impl Remote {
                 first |= COMPRESSED;
             }
         }
-        let mut datagram = first.to_be_bytes().to_vec();
+        let mut datagram = Vec::with_capacity(4 + body.len());
+        datagram.extend(first.to_be_bytes());
         datagram.extend((clock.as_millis() as u16).to_be_bytes());
         datagram.extend(body);
         network.deliver(self.address, datagram);
@@ -143,17 +144,18 @@ impl Remote {
             _ => count.into(),
         };
         let count = count.min(self.unacknowledged.len());
-        let mut left: Vec<_> = self.unacknowledged.drain(..count).collect();
-        while !left.is_empty() {
-            let now = left.split_off(left.len().saturating_sub(MOST_COMMANDS));
-            let mut commands = Vec::new();
-            for (channel, number, time) in now {
+        let mut commands = Vec::with_capacity(MOST_COMMANDS * SIZES[1]);
+        for at in 0..count {
+            if let Some((channel, number, time)) = self.unacknowledged.pop_front() {
                 commands.extend([1, channel]);
                 commands.extend(number.to_be_bytes());
                 commands.extend(number.to_be_bytes());
                 commands.extend(time.to_be_bytes());
             }
-            self.send(network, &commands, clock);
+            if commands.len() == commands.capacity() || at + 1 == count {
+                self.send(network, &commands, clock);
+                commands.clear();
+            }
         }
     }
 
@@ -242,7 +244,8 @@ impl Remote {
                 (false, false, false) => 7,
                 (false, false, true) => 9 | 0x40,
             };
-            let mut command = vec![kind, packet.channel];
+            let mut command = Vec::with_capacity(FRAGMENT_OVERHEAD + length);
+            command.extend([kind, packet.channel]);
             command.extend(in_order.to_be_bytes());
             match kind & 0xf {
                 6 => {}
