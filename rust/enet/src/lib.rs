@@ -21,6 +21,7 @@ mod event;
 mod host;
 mod kind;
 mod link;
+mod pieces;
 mod queued;
 mod screen;
 mod socket;

@@ -1,5 +1,6 @@
 //! The socket that ENet uses: checks, compression and counts over a link.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -27,6 +28,8 @@ pub(crate) struct Socket {
     pub(crate) now: Instant,
     /// The addresses that were refused since [`Socket::take_refused`].
     refused: Vec<SocketAddr>,
+    /// What ENet gets before anything else is read.
+    complete: VecDeque<(SocketAddr, Vec<u8>)>,
     counts: [u64; 4],
     left: usize,
     /// How many datagrams ENet has got in this service.
@@ -44,6 +47,7 @@ impl Socket {
             happened: Happened::default(),
             now,
             refused: Vec::new(),
+            complete: VecDeque::new(),
             counts: [0; 4],
             left: 0,
             passed: 0,
@@ -63,7 +67,7 @@ impl Socket {
 
     /// Whether this service has ended before everything was read.
     pub(crate) fn is_behind(&self) -> bool {
-        self.left == 0 || self.passed >= READ_PER_SERVICE
+        self.left == 0 || self.passed >= READ_PER_SERVICE || !self.complete.is_empty()
     }
 
     /// Closes the sessions of clients that were refused, since they have been told why.
@@ -106,6 +110,13 @@ impl Socket {
         };
         match self.screen.check(from, &mut into[..size]) {
             Verdict::Pass => Some(size),
+            Verdict::Hold => {
+                let complete = &mut self.complete;
+                let size = self.screen.hold_pieces(&mut into[..size], |datagram| {
+                    complete.push_back((from, datagram));
+                });
+                (size > header.size).then_some(size)
+            }
             Verdict::Drop => None,
             Verdict::Refuse { peer } => {
                 self.refuse(from, peer);
@@ -152,7 +163,15 @@ impl rusty_enet::Socket for Socket {
         &mut self,
         buffer: &mut [u8; MTU_MAX],
     ) -> Result<Option<(SocketAddr, PacketReceived)>, Infallible> {
-        while self.left > 0 {
+        loop {
+            if let Some((from, datagram)) = self.complete.pop_front() {
+                buffer[..datagram.len()].copy_from_slice(&datagram);
+                self.passed += 1;
+                return Ok(Some((from, PacketReceived::Complete(datagram.len()))));
+            }
+            if self.left == 0 {
+                break;
+            }
             self.left -= 1;
             let mut received = std::mem::take(&mut self.received);
             let from = self
@@ -165,8 +184,12 @@ impl rusty_enet::Socket for Socket {
             let size = self.received.len();
             self.count(Statistic::ReceivedData, Statistic::ReceivedPackets, size);
             if let Some(size) = self.pass_on(from, buffer) {
-                self.passed += 1;
-                return Ok(Some((from, PacketReceived::Complete(size))));
+                if self.complete.is_empty() {
+                    self.passed += 1;
+                    return Ok(Some((from, PacketReceived::Complete(size))));
+                }
+                // The packets that it completed come before what follows their last fragments.
+                self.complete.push_back((from, buffer[..size].to_vec()));
             }
         }
         Ok(None)

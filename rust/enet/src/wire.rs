@@ -1,5 +1,7 @@
 //! ENet's datagrams: a header, and commands, some of them with a packet or a fragment of one.
 
+use std::ops::Range;
+
 /// The peer that a datagram names which asks for a connection.
 pub(crate) const UNCONNECTED: u16 = 0xfff;
 /// The channel of commands that are ENet's own.
@@ -7,7 +9,7 @@ pub(crate) const OWN_CHANNEL: u8 = 0xff;
 /// The largest datagram.
 pub(crate) const DATAGRAM: usize = rusty_enet::MTU_MAX;
 /// How many commands a datagram of ENet's has at the most.
-const COMMANDS: usize = 32;
+pub(crate) const COMMANDS: usize = 32;
 
 /// The flag of a command that is to be acknowledged.
 const TO_ACKNOWLEDGE: u8 = 0x80;
@@ -52,6 +54,8 @@ pub(crate) struct Command {
     /// Whether it is to be acknowledged.
     pub(crate) is_reliable: bool,
     pub(crate) body: Body,
+    /// Where it stands among the commands, its packet or fragment included.
+    pub(crate) range: Range<usize>,
 }
 
 pub(crate) enum Body {
@@ -85,9 +89,9 @@ pub(crate) struct Fragment {
     /// The sequence number of the first piece; of an unreliable packet, its own.
     pub(crate) start: u16,
     length: usize,
-    count: u32,
-    number: u32,
-    total: u32,
+    pub(crate) count: u32,
+    pub(crate) number: u32,
+    pub(crate) total: u32,
     offset: u32,
 }
 
@@ -182,8 +186,15 @@ fn command(datagram: &[u8], at: usize) -> Option<(Command, usize)> {
         number: u16_at(fixed, 2)?,
         is_reliable: fixed[0] & TO_ACKNOWLEDGE != 0,
         body,
+        range: at..at + size + data,
     };
     (bytes.len() >= size + data).then_some((command, size + data))
+}
+
+/// The header of a datagram without its time, for commands that are not compressed.
+pub(crate) fn plain_head(datagram: &[u8]) -> [u8; 2] {
+    let first = u16_at(datagram, 0).unwrap_or(UNCONNECTED);
+    (first & !(SENT_TIME | COMPRESSED)).to_be_bytes()
 }
 
 /// A datagram that ends the connection which the sender's `peer` asks for, with this number.

@@ -14,6 +14,7 @@
 //!   disconnects without: it waits until it has sent an acknowledgement, and makes none without that time.
 //! - A server acknowledges nothing before it has answered a connect, as ENet's own do: a connect that is acknowledged and
 //!   never answered would wait for ever.
+//! - ENet gets the fragments of an unreliable packet when all have arrived: see [`pieces`].
 //! - The number of channels that a server answers with does not change ENet's: it would free the channels' memory with
 //!   another size than it allocated.
 
@@ -30,6 +31,7 @@ use acknowledgements::Acknowledgements;
 pub use waiting::MAX_WAITING_PACKETS;
 use waiting::{Place, Waiting};
 
+use crate::pieces::{self, Pieces, Position};
 use crate::wire::{self, Body, Command, DATAGRAM, Header, OWN_CHANNEL, UNCONNECTED};
 
 /// The time for which there are bounds of what peers may make ENet search.
@@ -47,6 +49,8 @@ const PEERS_OF_SESSION: usize = 2;
 pub(crate) enum Verdict {
     /// ENet gets it.
     Pass,
+    /// ENet gets what [`Screen::hold_pieces`] leaves of it.
+    Hold,
     /// It is dropped.
     Drop,
     /// It asks for a connection, and there is no room: the peer that it names is to be refused.
@@ -79,6 +83,7 @@ struct Slot {
     /// Whether this side connected.
     is_client: bool,
     waiting: Waiting,
+    pieces: Pieces,
 }
 
 impl Screen {
@@ -175,6 +180,7 @@ impl Screen {
             asked: channels,
             is_client,
             waiting: Waiting::default(),
+            pieces: Pieces::default(),
         });
     }
 
@@ -290,6 +296,23 @@ impl Screen {
         })
     }
 
+    /// Takes the fragments of unreliable packets out of a datagram, and returns its size then. `complete` gets datagrams with
+    /// the fragments of the packets that are complete now.
+    pub(crate) fn hold_pieces(
+        &mut self,
+        datagram: &mut [u8],
+        complete: impl FnMut(Vec<u8>),
+    ) -> usize {
+        let header = Header::read(datagram);
+        let Some((header, slot)) =
+            header.and_then(|header| Some((header.size, self.slot_mut(header.peer)?)))
+        else {
+            return datagram.len();
+        };
+        let head = wire::plain_head(datagram);
+        header + slot.hold_pieces(&mut datagram[header..], head, complete)
+    }
+
     fn check_connect(&mut self, from: SocketAddr, commands: &[u8]) -> Verdict {
         let mut all = wire::commands(commands);
         let Some(Some(Command {
@@ -329,6 +352,7 @@ impl Slot {
         let mut searched = 0;
         let mut is_progress = false;
         let mut answer = None;
+        let mut verdict = Verdict::Pass;
         for command in wire::commands(commands) {
             let Some(command) = command else {
                 return Verdict::Drop;
@@ -353,7 +377,13 @@ impl Slot {
                 Body::Acknowledge { .. } if self.is_client && fragment == 0 => {
                     return Verdict::Drop;
                 }
-                Body::Fragment(piece) if !piece.tiles(fragment) => return Verdict::Drop,
+                Body::Fragment(ref piece) if !piece.tiles(fragment) => return Verdict::Drop,
+                Body::Fragment(ref piece) if !piece.is_reliable => {
+                    if command.is_reliable {
+                        return Verdict::Drop;
+                    }
+                    verdict = Verdict::Hold;
+                }
                 _ => {}
             }
             searched += self.waiting.searched_for(&command);
@@ -371,6 +401,9 @@ impl Slot {
         self.fragment = fragment;
         for command in wire::commands(commands).flatten() {
             self.waiting.note(&command);
+            if verdict == Verdict::Pass {
+                self.overtake(&command);
+            }
         }
         if let Some((channels, at)) = answer
             && channels < self.asked
@@ -381,6 +414,44 @@ impl Slot {
                 field.copy_from_slice(&(self.asked as u32).to_be_bytes());
             }
         }
-        Verdict::Pass
+        verdict
+    }
+
+    /// Forgets the fragments of the unreliable packets that this one overtakes.
+    fn overtake(&mut self, command: &Command) {
+        if let Body::Unreliable { number } = command.body {
+            self.pieces.overtake(Position {
+                channel: command.channel,
+                reliable: command.number,
+                number,
+            });
+        }
+    }
+
+    /// See [`Screen::hold_pieces`].
+    fn hold_pieces(
+        &mut self,
+        commands: &mut [u8],
+        head: [u8; 2],
+        mut complete: impl FnMut(Vec<u8>),
+    ) -> usize {
+        let all = commands.to_vec();
+        let mut kept = 0;
+        for command in wire::commands(&all).flatten() {
+            let bytes = &all[command.range.clone()];
+            match &command.body {
+                Body::Fragment(piece) if !piece.is_reliable => {
+                    if let Some(pieces) = self.pieces.add(&command, piece, bytes) {
+                        pieces::datagrams(head, pieces, &mut complete);
+                    }
+                }
+                _ => {
+                    self.overtake(&command);
+                    commands[kept..kept + bytes.len()].copy_from_slice(bytes);
+                    kept += bytes.len();
+                }
+            }
+        }
+        kept
     }
 }

@@ -207,6 +207,7 @@ mod tests {
             number,
             is_reliable: true,
             body: Body::Reliable,
+            range: 0..0,
         }
     }
 
@@ -216,6 +217,7 @@ mod tests {
             number: after,
             is_reliable: false,
             body: Body::Unreliable { number },
+            range: 0..0,
         }
     }
 

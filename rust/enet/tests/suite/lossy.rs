@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use enet::{Carrier, Event, Host, Kind, Settings, State};
+use enet::{Carrier, Event, Host, Kind, Settings, State, Statistic};
 use testkit::SeededRng;
 
 const TICK: Duration = Duration::from_millis(10);
@@ -63,24 +63,32 @@ impl Carrier for Port {
     }
 }
 
+fn address(number: u8) -> SocketAddr {
+    SocketAddr::from(([192, 0, 2, number], 4242))
+}
+
+/// A server at address 1, a client at address 2, and the network between them, which loses a tenth.
+fn hosts(seed: u64, start: Instant) -> (Arc<Mutex<Network>>, Host, Host) {
+    let network = Arc::new(Mutex::new(Network {
+        now: start,
+        rng: SeededRng::new(seed),
+        loss: 0.1,
+        in_flight: VecDeque::new(),
+    }));
+    let [server, client] = [1, 2].map(|number| {
+        let network = Arc::clone(&network);
+        let address = address(number);
+        let port = Box::new(Port { network, address });
+        Host::on_carrier(port, &Settings::default(), start).unwrap()
+    });
+    (network, server, client)
+}
+
 #[test]
 fn reliable_packets_arrive_once_and_in_order_on_a_bad_network() {
     let start = Instant::now();
     for seed in 0..5 {
-        let network = Arc::new(Mutex::new(Network {
-            now: start,
-            rng: SeededRng::new(seed),
-            loss: 0.1,
-            in_flight: VecDeque::new(),
-        }));
-        let address = |number| SocketAddr::from(([192, 0, 2, number], 4242));
-        let host = |number| {
-            let network = Arc::clone(&network);
-            let address = address(number);
-            let port = Box::new(Port { network, address });
-            Host::on_carrier(port, &Settings::default(), start).unwrap()
-        };
-        let (mut server, mut client) = (host(1), host(2));
+        let (network, mut server, mut client) = hosts(seed, start);
         let peer = client.connect(address(1), 2, 0).unwrap();
         let (mut next, mut arrived, mut unreliable) = (0, 0, Vec::new());
         let mut now = start;
@@ -122,4 +130,42 @@ fn reliable_packets_arrive_once_and_in_order_on_a_bad_network() {
         let count = unreliable.len() as u32;
         assert!(count > PACKETS / 4 && count < PACKETS, "{seed}: {count}");
     }
+}
+
+/// ENet counts 32 MB of them as waiting, and takes nothing more.
+#[test]
+fn a_connection_outlives_many_unreliable_packets_that_lose_fragments() {
+    const PACKET: usize = 20_000;
+    let start = Instant::now();
+    let (network, mut server, mut client) = hosts(7, start);
+    let peer = client.connect(address(1), 2, 0).unwrap();
+    let (mut sent, mut arrived) = (0, 0);
+    let mut now = start;
+    let mut is_done = false;
+    while !is_done {
+        now += TICK;
+        assert!(now - start < Duration::from_secs(300), "{sent}, {arrived}");
+        network.lock().unwrap().now = now;
+        if client.state(peer) == State::Connected {
+            let packet = vec![1; PACKET];
+            client
+                .send(peer, 1, &packet, Kind::UnreliableFragment)
+                .unwrap();
+        }
+        while client.service(now).unwrap().is_some() {}
+        sent += client.pop_statistic(Statistic::SentData) as usize;
+        while let Some(event) = server.service(now).unwrap() {
+            match event {
+                Event::Receive { packet, .. } if packet.len() == PACKET => arrived += PACKET,
+                Event::Receive { .. } => is_done = true,
+                _ => {}
+            }
+        }
+        if sent > 60_000_000 {
+            client.send(peer, 0, b"done", Kind::Reliable).unwrap();
+            sent = 0;
+        }
+    }
+    // A packet has 15 fragments, and one lost is enough.
+    assert!(arrived > 4_000_000 && arrived < 25_000_000, "{arrived}");
 }
