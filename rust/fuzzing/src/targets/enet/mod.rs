@@ -43,7 +43,8 @@ const BARE: u8 = 8;
 const MOST_HELD: usize = {
     const WAITING: usize = 32 << 20;
     // Fragments of a byte each cost more than their packet.
-    PEERS * (WAITING + MAX_PACKET + MAX_QUEUED) + (1 << 20)
+    const PIECES: usize = (4 << 20) + MAX_PACKET;
+    PEERS * (WAITING + MAX_PACKET + PIECES + MAX_QUEUED) + (1 << 20)
 };
 
 /// AddressSanitizer fills new memory with it.
