@@ -121,7 +121,12 @@ impl Remote {
                 _ => 0,
             };
             match kind & 0xf {
-                2 => self.asked = Some(commands[..size].to_vec()),
+                2 => {
+                    self.asked = Some(commands[..size].to_vec());
+                    if self.peer == UNCONNECTED {
+                        self.peer = at(4);
+                    }
+                }
                 3 => {
                     self.peer = at(4);
                     // What it calls outgoing is this side's.
