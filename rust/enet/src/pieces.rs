@@ -6,8 +6,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::host::MAX_PACKET;
-use crate::wire::{COMMANDS, Command, DATAGRAM, Fragment};
+use crate::wire::{COMMANDS, Command, DATAGRAM, Fragment, MAX_PACKET};
 
 /// How many packets of a peer may lack fragments. Each command is compared with each of them.
 const MAX_PACKETS: usize = 64;

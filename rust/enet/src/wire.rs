@@ -6,6 +6,8 @@ use std::ops::Range;
 pub(crate) const UNCONNECTED: u16 = 0xfff;
 /// The channel of commands that are ENet's own.
 pub(crate) const OWN_CHANNEL: u8 = 0xff;
+/// The largest packet: ENet's limit, for sending and for receiving.
+pub const MAX_PACKET: usize = 32 << 20;
 /// The largest datagram.
 pub(crate) const DATAGRAM: usize = rusty_enet::MTU_MAX;
 /// How many commands a datagram of ENet's has at the most.

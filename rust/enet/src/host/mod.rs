@@ -3,8 +3,6 @@
 mod peers;
 mod set_up;
 
-pub use peers::MAX_PACKET;
-
 use std::collections::{HashSet, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -12,11 +12,9 @@ use crate::error::{NoPeer, SendError};
 use crate::event::{PeerId, PeerStatistic, State};
 use crate::kind::Kind;
 use crate::socket::Socket;
+use crate::wire::MAX_PACKET;
 
 type Peer = rusty_enet::Peer<Socket>;
-
-/// The largest packet: ENet's limit, for sending and for receiving.
-pub const MAX_PACKET: usize = 32 << 20;
 
 /// What ENet's datagram has beside a fragment.
 const FRAGMENT_OVERHEAD: usize = 28;
