@@ -16,6 +16,7 @@
 
 mod compressor;
 mod debug_field;
+mod deferred;
 mod error;
 mod event;
 mod host;

@@ -8,6 +8,7 @@ use std::time::Instant;
 use rusty_enet::{MTU_MAX, PacketReceived};
 
 use crate::compressor::Compressor;
+use crate::deferred::Deferred;
 use crate::event::{SERVER_IS_FULL, Statistic};
 use crate::link::Link;
 use crate::link::happened::Happened;
@@ -30,6 +31,7 @@ pub(crate) struct Socket {
     refused: Vec<SocketAddr>,
     /// What ENet gets before anything else is read.
     complete: VecDeque<(SocketAddr, Vec<u8>)>,
+    deferred: Deferred,
     counts: [u64; 4],
     left: usize,
     /// How many datagrams ENet has got in this service.
@@ -48,6 +50,7 @@ impl Socket {
             now,
             refused: Vec::new(),
             complete: VecDeque::new(),
+            deferred: Deferred::default(),
             counts: [0; 4],
             left: 0,
             passed: 0,
@@ -62,7 +65,9 @@ impl Socket {
         self.left = DATAGRAMS_PER_SERVICE;
         self.passed = 0;
         self.link.begin();
-        self.screen.begin(now);
+        if self.screen.begin(now) {
+            self.deferred.begin_period();
+        }
     }
 
     /// Whether this service has ended before everything was read.
@@ -110,19 +115,56 @@ impl Socket {
         };
         match self.screen.check(from, &mut into[..size]) {
             Verdict::Pass => Some(size),
-            Verdict::Hold => {
-                let complete = &mut self.complete;
-                let size = self.screen.hold_pieces(&mut into[..size], |datagram| {
-                    complete.push_back((from, datagram));
-                });
-                (size > header.size).then_some(size)
-            }
+            Verdict::Hold => self.hold_pieces(from, &mut into[..size], header.size),
             Verdict::Drop => None,
+            Verdict::Later => {
+                self.deferred.push(from, &into[..size]);
+                None
+            }
             Verdict::Refuse { peer } => {
                 self.refuse(from, peer);
                 None
             }
         }
+    }
+
+    /// Takes the fragments of unreliable packets out of a datagram, whose header is this long; returns its size then, if there
+    /// is something left for ENet.
+    fn hold_pieces(
+        &mut self,
+        from: SocketAddr,
+        datagram: &mut [u8],
+        header: usize,
+    ) -> Option<usize> {
+        let complete = &mut self.complete;
+        let size = self.screen.hold_pieces(datagram, |datagram| {
+            complete.push_back((from, datagram));
+        });
+        (size > header).then_some(size)
+    }
+
+    /// Copies a datagram that has waited to `into` if ENet gets it now; returns its sender and size then.
+    fn pass_deferred_on(&mut self, into: &mut [u8; MTU_MAX]) -> Option<(SocketAddr, usize)> {
+        while let Some((from, datagram)) = self.deferred.next() {
+            let size = datagram.len();
+            into[..size].copy_from_slice(datagram);
+            match self.screen.check(from, &mut into[..size]) {
+                Verdict::Later => self.deferred.skip(),
+                Verdict::Pass => {
+                    self.deferred.pop();
+                    return Some((from, size));
+                }
+                Verdict::Hold => {
+                    self.deferred.pop();
+                    let header = Header::read(&into[..size])?.size;
+                    if let Some(size) = self.hold_pieces(from, &mut into[..size], header) {
+                        return Some((from, size));
+                    }
+                }
+                Verdict::Drop | Verdict::Refuse { .. } => self.deferred.pop(),
+            }
+        }
+        None
     }
 
     fn refuse(&mut self, from: SocketAddr, peer: u16) {
@@ -173,6 +215,13 @@ impl rusty_enet::Socket for Socket {
                 break;
             }
             self.left -= 1;
+            if let Some((from, size)) = self.pass_deferred_on(buffer) {
+                self.passed += 1;
+                return Ok(Some((from, PacketReceived::Complete(size))));
+            }
+            if !self.complete.is_empty() {
+                continue;
+            }
             let mut received = std::mem::take(&mut self.received);
             let from = self
                 .link

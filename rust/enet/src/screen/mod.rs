@@ -53,6 +53,8 @@ pub(crate) enum Verdict {
     Hold,
     /// It is dropped.
     Drop,
+    /// ENet has searched enough for this peer: it is to be checked again in the next period.
+    Later,
     /// It asks for a connection, and there is no room: the peer that it names is to be refused.
     Refuse { peer: u16 },
 }
@@ -104,11 +106,12 @@ impl Screen {
         self.peers_of_address = PEERS_OF_SESSION;
     }
 
-    /// To be called before datagrams are checked.
-    pub(crate) fn begin(&mut self, now: Instant) {
+    /// To be called before datagrams are checked. Returns whether a period has begun.
+    pub(crate) fn begin(&mut self, now: Instant) -> bool {
         self.connecting.clear();
         let elapsed = now.saturating_duration_since(self.started);
-        self.period = (elapsed.as_millis() / PERIOD.as_millis()) as u64;
+        let period = (elapsed.as_millis() / PERIOD.as_millis()) as u64;
+        period != std::mem::replace(&mut self.period, period)
     }
 
     /// A peer at `slot` that this side connects to.
@@ -260,6 +263,7 @@ impl Screen {
         if header.peer == UNCONNECTED {
             return self.check_connect(from, &datagram[header.size..]);
         }
+        let period = self.period;
         let Some(slot) = self.slot_mut(header.peer) else {
             return Verdict::Drop;
         };
@@ -273,9 +277,14 @@ impl Screen {
             }
         }
         let commands = &mut datagram[header.size..];
+        slot.waiting.begin(period);
+        let searched_for = |command: Command| slot.waiting.searched_for(&command);
+        let searched = wire::commands(commands).flatten().map(searched_for).sum();
+        if !slot.waiting.may_search(searched) {
+            return Verdict::Later;
+        }
         let is_answer = |command: &Command| matches!(command.body, Body::Acknowledge { .. });
         let answers = wire::commands(commands).flatten().filter(is_answer).count();
-        let period = self.period;
         if answers > 0
             && let Some(acknowledgements) = self.acknowledgements.get_mut(&from)
         {
@@ -292,7 +301,7 @@ impl Screen {
             }
         }
         self.slot_mut(header.peer).map_or(Verdict::Drop, |slot| {
-            slot.check(commands, header.has_time, period)
+            slot.check(commands, header.has_time, searched)
         })
     }
 
@@ -344,12 +353,10 @@ fn fragment_size(mtu: u32) -> usize {
 }
 
 impl Slot {
-    fn check(&mut self, commands: &mut [u8], has_time: bool, period: u64) -> Verdict {
-        self.waiting.begin(period);
+    fn check(&mut self, commands: &mut [u8], has_time: bool, searched: usize) -> Verdict {
         // The first pass changes nothing that a dropped datagram must not.
         let mut fragment = self.fragment;
         let mut ahead = 0;
-        let mut searched = 0;
         let mut is_progress = false;
         let mut answer = None;
         let mut verdict = Verdict::Pass;
@@ -386,19 +393,18 @@ impl Slot {
                 }
                 _ => {}
             }
-            searched += self.waiting.searched_for(&command);
             match self.waiting.place_of(&command) {
                 Place::Known => {}
                 Place::Next => is_progress = true,
                 Place::Ahead => ahead += 1,
             }
         }
-        let too_many = ahead > 0 && !is_progress && !self.waiting.has_room_for(ahead);
-        if too_many || !self.waiting.search(searched) {
+        if ahead > 0 && !is_progress && !self.waiting.has_room_for(ahead) {
             log::trace!(target: "enet", "dropped a datagram of {}: too many packets wait", self.address);
             return Verdict::Drop;
         }
         self.fragment = fragment;
+        self.waiting.search(searched);
         for command in wire::commands(commands).flatten() {
             self.waiting.note(&command);
             if verdict == Verdict::Pass {

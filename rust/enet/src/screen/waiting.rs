@@ -8,10 +8,10 @@ use crate::wire::{Body, Command};
 /// How many packets of a peer may wait for older ones. ENet sends at most 64 KB of reliable packets ahead.
 pub const MAX_WAITING_PACKETS: usize = 16_384;
 
-/// How many packets that wait ENet may look at in a period for one peer, or one datagram's more: some 0.3 to 1 ms. ENet
-/// finds a packet's place among those of its channel from the newest one on, so that a peer which has sent 16,384 and
-/// repeats the oldest keeps it busy, 2 ms with each datagram of 200 bytes.
-const SEARCHED: usize = 1 << 16;
+/// How many packets that wait ENet may look at for one peer in a period, and those of one datagram more: some 0.5 to 2 ms.
+/// ENet finds a packet's place among those of its channel from the newest one on, so that a peer which has sent 16,384 and
+/// repeats the oldest would keep it busy, 2 ms with each datagram of 200 bytes.
+const SEARCHED: usize = 1 << 17;
 
 /// The packets that wait, of one peer.
 #[derive(Default)]
@@ -129,24 +129,33 @@ impl Waiting {
         }
     }
 
-    /// How many packets ENet looks at, at the most, for this one's place.
+    /// How many packets ENet looks at, at the most, for this one's place. No two have the same numbers.
     pub(super) fn searched_for(&self, command: &Command) -> usize {
         let Some(packet) = self.packet(command).filter(|it| !it.is_behind()) else {
             return 0;
         };
         match self.lists.get(&packet.list()) {
-            Some(list) if is_newer(list.newest, packet.order) => list.length,
+            Some(list) if is_newer(list.newest, packet.order) => {
+                let (newest, order) = (list.newest, packet.order);
+                let between = match newest.0.wrapping_sub(order.0) {
+                    0 => newest.1 - order.1,
+                    reliable if packet.is_reliable => reliable,
+                    _ => u16::MAX,
+                };
+                list.length.min(between.into())
+            }
             _ => 0,
         }
     }
 
-    /// Counts what ENet looks at for a datagram; false if it has looked at enough.
-    pub(super) fn search(&mut self, packets: usize) -> bool {
-        if packets > 0 && self.searched >= SEARCHED {
-            return false;
-        }
+    /// Whether ENet may look at so many packets for a datagram in this period. If it may look at any, it may at these.
+    pub(super) fn may_search(&self, packets: usize) -> bool {
+        packets == 0 || self.searched < SEARCHED
+    }
+
+    /// ENet looks at so many packets.
+    pub(super) fn search(&mut self, packets: usize) {
         self.searched += packets;
-        true
     }
 
     pub(super) fn note(&mut self, command: &Command) {
@@ -242,9 +251,9 @@ mod tests {
         wait_for(&mut waiting, (0..1000).map(|it| unreliable(6, it)));
         assert_eq!(waiting.searched_for(&reliable(995)), 0, "the newest again");
         assert_eq!(waiting.searched_for(&unreliable(6, 999)), 0);
-        assert_eq!(waiting.searched_for(&reliable(994)), 1000);
+        assert_eq!(waiting.searched_for(&reliable(994)), 1);
         assert_eq!(waiting.searched_for(&reliable(65_531)), 1000);
-        assert_eq!(waiting.searched_for(&unreliable(6, 998)), 1999);
+        assert_eq!(waiting.searched_for(&unreliable(6, 998)), 1);
         assert_eq!(waiting.searched_for(&unreliable(5, 1001)), 1999);
         assert_eq!(waiting.searched_for(&reliable(65_529)), 0, "dropped unseen");
         let elsewhere = Command {
@@ -260,7 +269,7 @@ mod tests {
         wait_for(&mut waiting, (2..=100).map(reliable));
         wait_for(&mut waiting, (0..10).map(|it| unreliable(50, it)));
         waiting.delivered(3, 60);
-        assert_eq!(waiting.searched_for(&reliable(61)), 40);
+        assert_eq!(waiting.searched_for(&reliable(61)), 39);
         assert_eq!(waiting.searched_for(&unreliable(60, 1)), 0);
         waiting.delivered(3, 40);
         assert_eq!(waiting.packets, 0);
@@ -270,14 +279,16 @@ mod tests {
     #[test]
     fn what_is_searched_in_a_period_is_bounded() {
         let mut waiting = Waiting::default();
-        assert!(waiting.search(SEARCHED - 1));
-        assert!(waiting.search(SEARCHED), "one datagram's more");
-        assert!(!waiting.search(1));
-        assert!(waiting.search(0), "packets in order always pass");
+        waiting.search(SEARCHED - 1);
+        assert!(waiting.may_search(SEARCHED), "one datagram's more");
+        waiting.search(SEARCHED);
+        assert!(!waiting.may_search(1));
+        assert!(waiting.may_search(0), "packets in order always pass");
         waiting.begin(1);
-        assert!(waiting.search(1), "less than a period's is left");
-        assert!(!waiting.search(1));
+        assert!(waiting.may_search(1), "less than a period's is left");
+        waiting.search(1);
+        assert!(!waiting.may_search(1));
         waiting.begin(3);
-        assert!(waiting.search(1));
+        assert!(waiting.may_search(1));
     }
 }

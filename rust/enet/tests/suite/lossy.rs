@@ -84,6 +84,38 @@ fn hosts(seed: u64, start: Instant) -> (Arc<Mutex<Network>>, Host, Host) {
     (network, server, client)
 }
 
+/// Thousands are in flight, and what is repeated of them is looked for among those that wait.
+#[test]
+fn a_burst_of_small_packets_crosses_a_bad_network() {
+    const BURST: u32 = 10_000;
+    let start = Instant::now();
+    let (network, mut server, mut client) = hosts(0, start);
+    let peer = client.connect(address(1), 1, 0).unwrap();
+    let mut is_sent = false;
+    let mut arrived = 0;
+    let mut now = start;
+    while arrived < BURST {
+        now += TICK;
+        assert!(now - start < Duration::from_secs(30), "{arrived}");
+        network.lock().unwrap().now = now;
+        if !is_sent && client.state(peer) == State::Connected {
+            is_sent = true;
+            for number in 0..BURST {
+                let packet = [number.to_be_bytes(); 3].concat();
+                client.send(peer, 0, &packet, Kind::Reliable).unwrap();
+            }
+        }
+        while client.service(now).unwrap().is_some() {}
+        while let Some(event) = server.service(now).unwrap() {
+            if let Event::Receive { packet, .. } = event {
+                assert_eq!(*packet, *[arrived.to_be_bytes(); 3].concat());
+                arrived += 1;
+            }
+        }
+        assert!(!is_sent || client.state(peer) == State::Connected);
+    }
+}
+
 #[test]
 fn reliable_packets_arrive_once_and_in_order_on_a_bad_network() {
     let start = Instant::now();
