@@ -62,7 +62,7 @@ pub enum Event {
         /// The other side.
         remote: Option<SocketAddr>,
     },
-    /// A client's datagrams were refused, twice, a second apart.
+    /// A client's datagrams were refused, again after a second or [`Timeouts::without_listener`](crate::Timeouts::without_listener).
     NoListener {
         /// Where the client connected to.
         remote: Option<SocketAddr>,
@@ -158,7 +158,7 @@ impl Display for Event {
                 let place = remote.map_or("there".to_owned(), |remote| format!("at {remote}"));
                 write!(
                     f,
-                    "nobody listens {place}, which was asked twice a second apart: start the server first, or check the \
+                    "nobody listens {place}, which was tried again after a second: start the server first, or check the \
                      address and the port"
                 )
             }
@@ -228,7 +228,7 @@ mod tests {
             ),
             (
                 refused(remote),
-                "nobody listens at 192.0.2.7:4242, which was asked twice a second apart: start the server first, or \
+                "nobody listens at 192.0.2.7:4242, which was tried again after a second: start the server first, or \
                  check the address and the port",
             ),
             (

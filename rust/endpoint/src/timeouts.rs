@@ -11,6 +11,8 @@ pub struct Timeouts {
     pub settings: dtls::Settings,
     /// How long a connected peer may be silent, counting what it alone can have sealed; zero is for ever.
     pub idle: Duration,
+    /// How long a client goes on where nobody listens, after the first refusal; a second at the least.
+    pub without_listener: Duration,
 }
 
 /// Why a time limit was not set.

@@ -153,7 +153,7 @@ impl Connection {
                 }
                 Received::Nothing => break,
                 Received::Broken(Break::Refused) if is_connecting(role, live) => {
-                    live.refusals.add(now);
+                    live.refusals.add(now, self.timeouts.without_listener);
                 }
                 Received::Broken(why) => {
                     live.broken = Some(why);
@@ -196,10 +196,11 @@ impl Connection {
             ..
         } = live;
         let mut has_sent = false;
+        let patience = self.timeouts.without_listener;
         session.drain_datagrams(|datagram| match (transport.send(datagram), connecting) {
             (Ok(()), _) => has_sent = true,
             // On the loopback the refusal of a datagram is there when the next one is sent.
-            (Err(Break::Refused), Some(now)) if has_sent => refusals.add(now),
+            (Err(Break::Refused), Some(now)) if has_sent => refusals.add(now, patience),
             (Err(Break::Refused), Some(now)) => refusals.add_late(now),
             (Err(why), _) => *broken = Some(why),
         });

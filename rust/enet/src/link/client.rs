@@ -2,10 +2,10 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use dtls::{ClientContext, ConfigError, Session};
-use endpoint::{SendError, SharedConnection, Status};
+use endpoint::{SendError, SharedConnection, Status, Timeouts};
 use udp::DatagramSocket;
 
 use super::address::scoped;
@@ -14,6 +14,10 @@ use super::happened::Happened;
 
 /// The time limit of a handshake: less than the 30 seconds after which ENet gives up, so that a line says what failed.
 const HANDSHAKE_SECONDS: f64 = 25.0;
+
+/// How long a client goes on where nobody listens: a server that starts at the same moment, as when the editor runs several
+/// instances of a project, can take seconds.
+const WITHOUT_LISTENER: Duration = Duration::from_secs(10);
 
 /// One DTLS connection, which begins with the first datagram that is sent, to the address that it is sent to.
 pub(crate) struct ClientLink {
@@ -112,7 +116,10 @@ impl ClientLink {
             return;
         }
         if let Ok(timeouts) = self.connection.timeouts().with_handshake(HANDSHAKE_SECONDS) {
-            self.connection.set_timeouts(timeouts);
+            self.connection.set_timeouts(Timeouts {
+                without_listener: WITHOUT_LISTENER,
+                ..timeouts
+            });
         }
         let transport = Arc::new(ClientTransport::new(Arc::clone(&self.socket)));
         let began = self

@@ -156,6 +156,22 @@ fn a_port_without_a_server_ends_the_attempt() {
 }
 
 #[test]
+fn a_server_that_starts_seconds_after_its_client_is_reached() {
+    let mut clock = Clock::new();
+    let mut client = Node::client();
+    let address = Node::new(1).address();
+    client.host.connect(address, 1, 0).unwrap();
+    clock.pass(Duration::from_secs(5), [&mut client]);
+    assert_eq!((client.disconnected(), client.lines.len()), (None, 0));
+    let mut server = Node::server_at(address.port(), 1);
+    let nodes = [&mut server, &mut client];
+    let connected = clock.run(Duration::from_secs(5), nodes, |[_, client]| {
+        client.connected().is_some()
+    });
+    assert!(connected, "{:?}", client.lines);
+}
+
+#[test]
 fn a_server_without_dtls_ends_the_attempt_with_a_line() {
     let mut clock = Clock::new();
     let mut server = Node::new(1);

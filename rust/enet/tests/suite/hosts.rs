@@ -62,7 +62,17 @@ impl Node {
     }
 
     pub(crate) fn server(peers: usize) -> Self {
+        Self::server_at(0, peers)
+    }
+
+    /// A server on a port; the system chooses one for 0.
+    pub(crate) fn server_at(port: u16, peers: usize) -> Self {
         let mut node = Self::new(peers);
+        node.host = Host::new(&Settings {
+            port,
+            ..settings(peers)
+        })
+        .unwrap();
         let set_up = node
             .host
             .set_up_dtls_server(server_context(), Instant::now());
