@@ -31,15 +31,17 @@ pub(crate) fn bind(
     let text = address.to_string();
     let address = text.parse().map_err(|wrong| unusable(&text, &wrong))?;
     bind(port, address).map_err(|error| match error {
-        udp::Error::Unavailable => Refusal::new(
-            Error::ERR_UNAVAILABLE,
-            format_args!(
-                "port {port} cannot be had on \"{text}\": another socket has it, or the address is not one of this \
-                 machine (a link-local one needs its interface: fe80::1%eth0), or the system does not allow it"
-            ),
-        ),
+        udp::Error::Unavailable => Refusal::new(Error::ERR_UNAVAILABLE, not_to_be_had(port, &text)),
         other => other.into(),
     })
+}
+
+/// Why a port cannot be bound.
+pub(crate) fn not_to_be_had(port: u16, address: &str) -> String {
+    format!(
+        "port {port} cannot be had on \"{address}\": another socket has it, or the address is not one of this machine (a \
+         link-local one needs its interface: fe80::1%eth0), or the system does not allow it"
+    )
 }
 
 /// The address of a host: an IP address written out, a link-local one with its interface (`fe80::1%eth0`), or a name as the

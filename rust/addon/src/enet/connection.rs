@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use enet::{Host, Kind, PeerId, SetUpError, Settings};
+use enet::{Host, HostError, Kind, PeerId, SetUpError, Settings};
 use godot::classes::file_access::CompressionMode as Algorithm;
 use godot::global::Error;
 use godot::prelude::*;
@@ -124,7 +124,7 @@ pub(crate) struct Limits {
 impl ConnectionState {
     /// Creates the host on a port of every address (`*`) or of one.
     pub(crate) fn create(&self, bind: &str, port: i64, limits: &Limits) -> Result<(), Refusal> {
-        let bind = bind.parse::<BindAddress>().map_err(|wrong| {
+        let address = bind.parse::<BindAddress>().map_err(|wrong| {
             Refusal::parameter(format_args!("\"{bind}\" cannot be bound: {wrong}"))
         })?;
         let port = address::port_in(0..=65535, port)?;
@@ -136,7 +136,7 @@ impl ConnectionState {
             return Err(in_use());
         }
         let settings = Settings {
-            bind,
+            bind: address,
             port,
             peer_limit: within(1..=4095, limits.max_peers, "the number of peers")? as usize,
             channel_limit: within(0..=255, limits.max_channels, "the number of channels")? as usize,
@@ -145,7 +145,10 @@ impl ConnectionState {
         };
         let created = self.host.create(&settings).ok_or_else(in_use)?;
         created.map_err(|error| {
-            let why = format!("the host cannot be created on port {port}: {error}");
+            let why = match error {
+                HostError::Socket(udp::Error::Unavailable) => address::not_to_be_had(port, bind),
+                error => format!("the host cannot be created on port {port}: {error}"),
+            };
             Refusal::new(Error::ERR_CANT_CREATE, why)
         })
     }

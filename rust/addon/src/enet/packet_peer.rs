@@ -139,7 +139,7 @@ impl OpenSslEnetPacketPeer {
         });
     }
 
-    /// Ends the connection without telling the other side, which finds out by its time-out. This side gets no event.
+    /// Ends the connection without telling the other side, which finds out by its time-out; with DTLS, the end of the session tells it. This side gets no event.
     #[func(gd_self)]
     fn reset(this: Gd<Self>) {
         catch_panic("ENetPacketPeer.reset()", || {

@@ -51,7 +51,7 @@ pub enum Failure {
     /// [limit](crate::Settings::handshake_limit).
     #[error(
         "the other side did not finish the handshake within {} seconds: check its address, its port, \
-         whether it uses DTLS, and the firewalls between",
+         whether it uses DTLS and takes new connections, and the firewalls between",
         .0.as_secs_f32()
     )]
     TimedOut(Duration),

@@ -9,7 +9,7 @@ use godot::classes::multiplayer_peer::ConnectionStatus;
 use godot::global::{Error, godot_warn};
 use godot::obj::Singleton;
 
-use super::players::{Connection, HOST, Mode, MultiplayerState, Players, SERVER};
+use super::players::{Connection, FIRST_CHANNEL, HOST, Mode, MultiplayerState, Players, SERVER};
 use crate::enet::connection::broadcast;
 use crate::enet::host::Peer;
 use crate::enet::packet_peer::{Cause, Unsent, send};
@@ -17,6 +17,9 @@ use crate::refusal::Refusal;
 use crate::report::{limited, mistake};
 
 const WHAT: &str = "ENetMultiplayerPeer.put_packet()";
+
+/// ENet's channels are numbered below this.
+const MAX_CHANNELS: u8 = 255;
 
 /// A packet's receivers, and the hosts to flush.
 struct Route {
@@ -33,12 +36,16 @@ enum To {
 impl MultiplayerState {
     /// Sends a packet to the peers that are set as its target. What fails for one of them is printed, once.
     pub(super) fn put(&self, packet: &[u8]) -> Result<(), Refusal> {
-        let (kind, channel, mode, route) = self.with(|it| {
+        let (kind, channel, mode, transfer_channel, route) = self.with(|it| {
             let (kind, channel) = it.transfer();
-            it.route().map(|route| (kind, channel, it.mode, route))
+            let route = it.route()?;
+            Ok::<_, Refusal>((kind, channel, it.mode, it.transfer_channel, route))
         })?;
         let size = packet.len();
-        let sent = send_by(&route, channel, packet, kind);
+        let sent = match u8::try_from(channel) {
+            Ok(channel) if channel < MAX_CHANNELS => send_by(&route, channel, packet, kind),
+            _ => Err(no_channel(transfer_channel)),
+        };
         let mut whole = usize::MAX;
         for connection in &route.hosts {
             let of_host = connection.state.host.with(|host| {
@@ -64,10 +71,12 @@ impl MultiplayerState {
     }
 }
 
-fn send_by(route: &Route, channel: i32, packet: &[u8], kind: Kind) -> Result<(), Unsent> {
-    let Ok(within) = u8::try_from(channel) else {
-        return Err(format!("there is no transfer channel {}", channel - 1).into());
-    };
+fn no_channel(transfer_channel: i32) -> Unsent {
+    let most = i32::from(MAX_CHANNELS) - FIRST_CHANNEL;
+    format!("there is no transfer channel {transfer_channel}: they are from 0 to {most}").into()
+}
+
+fn send_by(route: &Route, channel: u8, packet: &[u8], kind: Kind) -> Result<(), Unsent> {
     match (&route.to, &route.hosts[..]) {
         (To::All, [connection, ..]) => Ok(broadcast(
             &connection.state.host,
@@ -77,7 +86,7 @@ fn send_by(route: &Route, channel: i32, packet: &[u8], kind: Kind) -> Result<(),
         )?),
         (To::All, []) => Ok(()),
         (To::These(peers), _) => {
-            let each = peers.iter().map(|peer| send(peer, within, packet, kind));
+            let each = peers.iter().map(|peer| send(peer, channel, packet, kind));
             // Every one of them, also after one that fails.
             each.fold(Ok(()), Result::and)
         }
