@@ -15,10 +15,7 @@ use crate::link::happened::Happened;
 use crate::screen::{Screen, Verdict};
 use crate::wire::{self, COMPRESSED, DATAGRAM, Header};
 
-/// How many datagrams ENet reads in a service.
-const READ_PER_SERVICE: usize = 256;
-
-/// How many are read at the most, with those that it does not get.
+/// How many datagrams a service reads at the most. ENet gets 256 of them.
 const DATAGRAMS_PER_SERVICE: usize = 1024;
 
 pub(crate) struct Socket {
@@ -34,8 +31,8 @@ pub(crate) struct Socket {
     deferred: Deferred,
     counts: [u64; 4],
     left: usize,
-    /// How many datagrams ENet has got in this service.
-    passed: usize,
+    /// Whether everything was read in this service.
+    is_drained: bool,
     received: Vec<u8>,
     other: Box<[u8; DATAGRAM]>,
 }
@@ -53,7 +50,7 @@ impl Socket {
             deferred: Deferred::default(),
             counts: [0; 4],
             left: 0,
-            passed: 0,
+            is_drained: false,
             received: Vec::new(),
             other: Box::new([0; DATAGRAM]),
         }
@@ -63,16 +60,16 @@ impl Socket {
     pub(crate) fn begin(&mut self, now: Instant) {
         self.now = now;
         self.left = DATAGRAMS_PER_SERVICE;
-        self.passed = 0;
+        self.is_drained = false;
         self.link.begin();
         if self.screen.begin(now) {
             self.deferred.begin_period();
         }
     }
 
-    /// Whether this service has ended before everything was read.
-    pub(crate) fn is_behind(&self) -> bool {
-        self.left == 0 || self.passed >= READ_PER_SERVICE || !self.complete.is_empty()
+    /// How many datagrams this service has read, if it has ended before everything was read.
+    pub(crate) fn read_of_more(&self) -> Option<usize> {
+        (!self.is_drained).then_some(DATAGRAMS_PER_SERVICE - self.left)
     }
 
     /// Closes the sessions of clients that were refused, since they have been told why.
@@ -208,7 +205,6 @@ impl rusty_enet::Socket for Socket {
         loop {
             if let Some((from, datagram)) = self.complete.pop_front() {
                 buffer[..datagram.len()].copy_from_slice(&datagram);
-                self.passed += 1;
                 return Ok(Some((from, PacketReceived::Complete(datagram.len()))));
             }
             if self.left == 0 {
@@ -216,7 +212,6 @@ impl rusty_enet::Socket for Socket {
             }
             self.left -= 1;
             if let Some((from, size)) = self.pass_deferred_on(buffer) {
-                self.passed += 1;
                 return Ok(Some((from, PacketReceived::Complete(size))));
             }
             if !self.complete.is_empty() {
@@ -228,13 +223,13 @@ impl rusty_enet::Socket for Socket {
                 .receive(&mut received, self.now, &mut self.happened);
             self.received = received;
             let Some(from) = from else {
+                self.is_drained = true;
                 break;
             };
             let size = self.received.len();
             self.count(Statistic::ReceivedData, Statistic::ReceivedPackets, size);
             if let Some(size) = self.pass_on(from, buffer) {
                 if self.complete.is_empty() {
-                    self.passed += 1;
                     return Ok(Some((from, PacketReceived::Complete(size))));
                 }
                 // The packets that it completed come before what follows their last fragments.

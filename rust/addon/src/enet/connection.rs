@@ -80,9 +80,9 @@ impl ConnectionState {
         }
     }
 
-    /// Whether the last service has left datagrams: they came faster than one in a frame reads.
-    pub(crate) fn is_behind(&self) -> bool {
-        self.host.with(|host| host.is_behind()).unwrap_or(false)
+    /// See [`Host::read_of_more`].
+    pub(crate) fn read_of_more(&self) -> Option<usize> {
+        self.host.with(|host| host.read_of_more()).flatten()
     }
 
     /// Drops the objects of peers that are gone, unless a script has them.

@@ -253,10 +253,11 @@ impl Host {
         Ok(event.or_else(|| self.pending.pop_front()))
     }
 
-    /// Whether the last [`service`](Self::service) has left datagrams that had arrived: it reads 256. Another one reads on.
+    /// How many datagrams the last [`service`](Self::service) has read, if it has left some that had arrived: ENet takes 256,
+    /// and none after one that makes an event, such as a new peer's. Another service reads on.
     #[must_use]
-    pub fn is_behind(&self) -> bool {
-        self.socket().is_some_and(Socket::is_behind)
+    pub fn read_of_more(&self) -> Option<usize> {
+        self.socket()?.read_of_more()
     }
 
     /// The oldest event that waits, without a look at the network.

@@ -8,9 +8,12 @@ use godot::classes::multiplayer_peer::ConnectionStatus;
 use super::players::{HOST, Incoming, Mode, MultiplayerState, SERVER};
 use crate::enet::host::{Happened, Packet, Peer};
 
-/// How often a poll services its host while that leaves datagrams. ENet reads 256 in a service, which is 15,360 a second at
-/// 60 frames: less than 1,000 players send. A flood keeps a poll busy no longer than this.
-const MAX_SERVICES: usize = 8;
+/// How many datagrams a poll reads at the most, or 256 more. ENet reads 256 in a service, which is 15,360 a second at 60
+/// frames: less than 1,000 players send.
+const MAX_DATAGRAMS: usize = 2048;
+
+/// How often a poll services its host at the most: a service ends with each new player.
+const MAX_SERVICES: usize = 256;
 
 /// A signal of the multiplayer peer's, which has an id.
 #[derive(Clone, Copy)]
@@ -58,16 +61,22 @@ impl MultiplayerState {
     /// Services the host of a server or client until nothing more has happened. The handler returns nothing; what scripts
     /// change is read anew each time.
     fn poll_host(&self, handle: impl Fn(Happened)) {
-        let mut services = 0;
+        let (mut services, mut datagrams) = (0, 0);
         let mut is_due = true;
         while let Some(connection) = self.host(HOST) {
             services += usize::from(is_due);
             match connection.state.next(is_due) {
-                Happened::Nothing if services < MAX_SERVICES && connection.state.is_behind() => {
+                Happened::Nothing => {
+                    let Some(read) = connection.state.read_of_more() else {
+                        break;
+                    };
+                    datagrams += read;
+                    if datagrams >= MAX_DATAGRAMS || services >= MAX_SERVICES {
+                        break;
+                    }
                     is_due = true;
                     continue;
                 }
-                Happened::Nothing => break,
                 // A script that a signal ran has destroyed the host: the next poll says which peers are gone.
                 Happened::Inactive if !is_due || services > 1 => break,
                 Happened::Inactive | Happened::Failed => return self.close(),
