@@ -10,6 +10,8 @@ use crate::game::{Game, PEERS};
 use crate::raw::Raw;
 
 const MB: isize = 1 << 20;
+/// What may be held beside: a thread keeps up to 2 MB of buffers for the next packets.
+const SPARE: isize = 3 * MB;
 /// ENet's bound of the bytes of packets that wait.
 const MAX_WAITING_BYTES: isize = 32 * MB;
 
@@ -51,7 +53,7 @@ fn connects_with_ever_other_ids() {
         raw.forget_received();
         assert!(game.server.host.peers().count() < PEERS / 2);
     });
-    assert!(held < MB, "{held}");
+    assert!(held < SPARE, "{held}");
     // Others find a place.
     Raw::peer(&mut game.server, &mut game.clock);
     game.end();
@@ -77,13 +79,13 @@ fn fragments_of_packets_that_are_never_completed_on_all_channels() {
             }
             raw.forget_received();
         });
-        assert!(held < limit + MB, "{held} of {total}");
+        assert!(held < limit + SPARE, "{held} of {total}");
         assert_eq!(game.others, 0);
         // Its end frees all.
         raw.close();
         game.play(20, |_, _| {});
         let left = game.held();
-        assert!(left < MB, "{left} of {total}");
+        assert!(left < SPARE, "{left} of {total}");
         raw = Raw::peer(&mut game.server, &mut game.clock);
     }
     game.end();
@@ -191,10 +193,10 @@ fn a_peer_that_acknowledges_nothing_of_what_is_broadcast() {
     });
     let gone_after = gone_after.expect("the peer is gone");
     assert!(gone_after >= Duration::from_secs(5), "{gone_after:?}");
-    assert!(held < MB, "{held}");
+    assert!(held < SPARE, "{held}");
     drop(raw);
     game.end();
-    assert!(game.held() < MB, "{}", game.held());
+    assert!(game.held() < SPARE, "{}", game.held());
 }
 
 #[test]
@@ -218,10 +220,10 @@ fn a_peer_that_acknowledges_what_was_not_sent() {
     });
     assert!(is_full);
     assert_eq!(game.other_peers(), [peer]);
-    assert!(held < MAX_QUEUED.cast_signed() + MB, "{held}");
+    assert!(held < MAX_QUEUED.cast_signed() + SPARE, "{held}");
     raw.close();
     game.end();
-    assert!(game.held() < MB, "{}", game.held());
+    assert!(game.held() < SPARE, "{}", game.held());
 }
 
 #[test]
@@ -239,12 +241,12 @@ fn a_peer_that_acknowledges_all_but_what_enet_itself_sends() {
         }));
         raw.forget_received();
     });
-    assert!(held < 2 * MB, "{held}");
+    assert!(held < SPARE + MB, "{held}");
     assert_eq!(game.other_peers(), []);
     assert!((4096..10_000).contains(&pings), "{pings}");
     assert!(raw.is_closed());
     game.end();
-    assert!(game.held() < MB, "{}", game.held());
+    assert!(game.held() < SPARE, "{}", game.held());
 }
 
 #[test]
@@ -265,9 +267,9 @@ fn pings_and_settings_without_end() {
         }
         raw.forget_received();
     });
-    assert!(held < 2 * MB, "{held}");
+    assert!(held < SPARE + MB, "{held}");
     game.end();
-    assert!(game.held() < MB, "{}", game.held());
+    assert!(game.held() < SPARE, "{}", game.held());
 }
 
 #[test]
@@ -290,10 +292,10 @@ fn disconnects_and_connects_in_a_loop() {
         assert!(game.other_peers().len() < PEERS / 2);
     });
     assert!(connected > 40, "{connected}");
-    assert!(held < MB, "{held}");
+    assert!(held < SPARE, "{held}");
     game.play(100, |_, _| raw.poll());
     raw.close();
     game.end();
     assert_eq!((game.other_peers().len(), game.other_sessions()), (0, 0));
-    assert!(game.held() < MB, "{}", game.held());
+    assert!(game.held() < SPARE, "{}", game.held());
 }

@@ -13,6 +13,8 @@ use crate::hosts::{Clock, LOCALHOST, Node, server_context};
 use crate::memory::held;
 
 const MB: isize = 1 << 20;
+/// What may be held beside: a thread keeps up to 2 MB of buffers for the next packets.
+const SPARE: isize = 3 * MB;
 /// ENet's MTU with DTLS.
 const MTU: u32 = 1163;
 const SOON: Duration = Duration::from_secs(20);
@@ -143,7 +145,7 @@ impl Attack {
         assert!(clock.run(limit, [client], |[client]| client.disconnected().is_some()));
         assert_eq!(self.client.disconnected(), Some((self.at_client, 0)));
         let left = held() - self.before;
-        assert!(left < MB, "{left}");
+        assert!(left < SPARE, "{left}");
         assert!(self.client.lines.len() <= 2, "{:?}", self.client.lines);
     }
 }
@@ -158,7 +160,7 @@ fn a_session_whose_server_does_not_answer_a_connect() {
         }
     });
     // What is known of the packets that are taken for waiting ones.
-    assert!(held < 4 * MB, "{held}");
+    assert!(held < SPARE + 3 * MB, "{held}");
     assert_eq!(attack.client.connected(), None);
     attack.end();
 }
@@ -180,7 +182,7 @@ fn answers_without_end() {
             .send(attack.at_client, 0, &[7; 3000], Kind::Reliable);
         assert_eq!(sent, Ok(()));
     });
-    assert!(held < 4 * MB, "{held}");
+    assert!(held < SPARE + 3 * MB, "{held}");
     attack.end();
 }
 
@@ -235,6 +237,6 @@ fn a_server_that_acknowledges_nothing() {
         }
     });
     assert!(is_full);
-    assert!(held < MAX_QUEUED.cast_signed() + MB, "{held}");
+    assert!(held < MAX_QUEUED.cast_signed() + SPARE, "{held}");
     attack.end();
 }
