@@ -196,11 +196,11 @@ impl Connection {
             ..
         } = live;
         let mut has_sent = false;
-        let patience = self.timeouts.without_listener;
+        let at_least = self.timeouts.without_listener;
         session.drain_datagrams(|datagram| match (transport.send(datagram), connecting) {
             (Ok(()), _) => has_sent = true,
             // On the loopback the refusal of a datagram is there when the next one is sent.
-            (Err(Break::Refused), Some(now)) if has_sent => refusals.add(now, patience),
+            (Err(Break::Refused), Some(now)) if has_sent => refusals.add(now, at_least),
             (Err(Break::Refused), Some(now)) => refusals.add_late(now),
             (Err(why), _) => *broken = Some(why),
         });

@@ -34,10 +34,10 @@ impl Refusals {
 
     /// A datagram that had been sent was refused. It is certain that no server listens once a test was refused, and so much
     /// time has passed since the first refusal.
-    pub(super) fn add(&mut self, now: Instant, patience: Duration) {
+    pub(super) fn add(&mut self, now: Instant, at_least: Duration) {
         *self = match *self {
             Self::None => Self::begin(now),
-            Self::Tested { since, tests } if now < since + patience => Self::Suspected {
+            Self::Tested { since, tests } if now < since + at_least => Self::Suspected {
                 since,
                 tests: tests + 1,
             },
@@ -78,7 +78,7 @@ mod tests {
 
     const SOON: Duration = Duration::from_millis(1);
 
-    /// Refused at `start`, and tested after the patience.
+    /// Refused at `start`, and tested a second later.
     fn tested(start: Instant) -> Refusals {
         let mut refusals = Refusals::None;
         refusals.add(start, Duration::ZERO);
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn refusals_within_the_patience_prove_nothing_however_many_they_are() {
+    fn refusals_within_a_second_prove_nothing_however_many_they_are() {
         let start = Instant::now();
         let mut refusals = Refusals::None;
         for millisecond in 0..1000 {
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_of_what_was_sent_after_the_patience_is_certain() {
+    fn a_refusal_of_what_was_sent_a_second_later_is_certain() {
         let start = Instant::now();
         let mut refusals = tested(start);
         assert!(!refusals.begin_test(start + 2 * RETRY_AFTER), "once");
@@ -131,20 +131,20 @@ mod tests {
     }
 
     #[test]
-    fn a_patient_client_is_refused_once_a_second_until_it_is_certain() {
-        let patience = 5 * RETRY_AFTER;
+    fn a_client_with_more_time_is_refused_once_a_second_until_it_is_over() {
+        let at_least = 5 * RETRY_AFTER;
         let start = Instant::now();
         let mut refusals = Refusals::None;
         let mut tests = 0;
         for millisecond in 0..10_000 {
             let now = start + millisecond * SOON;
             if refusals == Refusals::Certain {
-                assert_eq!((tests, now - start), (5, patience + SOON));
+                assert_eq!((tests, now - start), (5, at_least + SOON));
                 return;
             }
             if millisecond == 0 || refusals.begin_test(now) {
                 tests += u32::from(millisecond > 0);
-                refusals.add(now, patience);
+                refusals.add(now, at_least);
             }
         }
         panic!("{refusals:?} after {tests} tests");
