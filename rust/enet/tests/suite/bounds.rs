@@ -46,6 +46,39 @@ fn a_peer_that_is_gone_after_a_day_without_service_ends() {
     assert!(ended);
 }
 
+/// ENet stops reading at each event that it makes. An owner that services once in a frame would let in one peer in each.
+#[test]
+fn an_owner_can_read_on_after_a_new_peer() {
+    const PEERS: usize = 8;
+    let mut server = Node::new(PEERS);
+    let mut clients: Vec<_> = (0..PEERS).map(|_| Node::new(1)).collect();
+    let now = Instant::now();
+    let arrive = || std::thread::sleep(Duration::from_millis(20));
+    for client in &mut clients {
+        client.host.connect(server.address(), 1, 0).unwrap();
+        client.service(now);
+    }
+    arrive();
+    assert_eq!(server.host.service(now).unwrap(), None);
+    assert_eq!(server.host.read_of_more(), None);
+    arrive();
+    for client in &mut clients {
+        client.service(now);
+        assert!(client.connected().is_some());
+    }
+    arrive();
+    let mut events = Vec::new();
+    for _ in 0..2 * PEERS {
+        events.extend(server.host.service(now).unwrap());
+        events.extend(std::iter::from_fn(|| server.host.check_events()));
+        if server.host.read_of_more().is_none() {
+            break;
+        }
+    }
+    assert_eq!(events.len(), PEERS, "{events:?}");
+    assert_eq!(server.host.read_of_more(), None);
+}
+
 #[test]
 fn a_busy_peer_does_not_hold_up_others() {
     let mut server = Node::server(8);
