@@ -112,7 +112,7 @@ impl Socket {
         };
         match self.screen.check(from, &mut into[..size]) {
             Verdict::Pass => Some(size),
-            Verdict::Hold => self.hold_pieces(from, &mut into[..size], header.size),
+            Verdict::Hold => self.hold_pieces(from, &mut into[..size]),
             Verdict::Drop => None,
             Verdict::Later => {
                 self.deferred.push(from, &into[..size]);
@@ -125,19 +125,12 @@ impl Socket {
         }
     }
 
-    /// Takes the fragments of unreliable packets out of a datagram, whose header is this long; returns its size then, if there
-    /// is something left for ENet.
-    fn hold_pieces(
-        &mut self,
-        from: SocketAddr,
-        datagram: &mut [u8],
-        header: usize,
-    ) -> Option<usize> {
+    /// See [`Screen::hold_pieces`].
+    fn hold_pieces(&mut self, from: SocketAddr, datagram: &mut [u8]) -> Option<usize> {
         let complete = &mut self.complete;
-        let size = self.screen.hold_pieces(datagram, |datagram| {
+        self.screen.hold_pieces(datagram, |datagram| {
             complete.push_back((from, datagram));
-        });
-        (size > header).then_some(size)
+        })
     }
 
     /// Copies a datagram that has waited to `into` if ENet gets it now; returns its sender and size then.
@@ -153,8 +146,7 @@ impl Socket {
                 }
                 Verdict::Hold => {
                     self.deferred.pop();
-                    let header = Header::read(&into[..size])?.size;
-                    if let Some(size) = self.hold_pieces(from, &mut into[..size], header) {
+                    if let Some(size) = self.hold_pieces(from, &mut into[..size]) {
                         return Some((from, size));
                     }
                 }

@@ -11,13 +11,11 @@ use crate::debug_field;
 use crate::error::{NoPeer, SendError};
 use crate::event::{PeerId, PeerStatistic, State};
 use crate::kind::Kind;
+use crate::screen::FRAGMENT_OVERHEAD;
 use crate::socket::Socket;
 use crate::wire::MAX_PACKET;
 
 type Peer = rusty_enet::Peer<Socket>;
-
-/// What ENet's datagram has beside a fragment.
-const FRAGMENT_OVERHEAD: usize = 28;
 
 impl Host {
     /// The peers that are connecting, connected or disconnecting.

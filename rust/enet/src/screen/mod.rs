@@ -305,21 +305,22 @@ impl Screen {
         })
     }
 
-    /// Takes the fragments of unreliable packets out of a datagram, and returns its size then. `complete` gets datagrams with
-    /// the fragments of the packets that are complete now.
+    /// Takes the fragments of unreliable packets out of a datagram, and returns its size then, if there is something left for
+    /// ENet. `complete` gets datagrams with the fragments of the packets that are complete now.
     pub(crate) fn hold_pieces(
         &mut self,
         datagram: &mut [u8],
         complete: impl FnMut(Vec<u8>),
-    ) -> usize {
+    ) -> Option<usize> {
         let header = Header::read(datagram);
         let Some((header, slot)) =
             header.and_then(|header| Some((header.size, self.slot_mut(header.peer)?)))
         else {
-            return datagram.len();
+            return Some(datagram.len());
         };
         let head = wire::plain_head(datagram);
-        header + slot.hold_pieces(&mut datagram[header..], head, complete)
+        let kept = slot.hold_pieces(&mut datagram[header..], head, complete);
+        (kept > 0).then_some(header + kept)
     }
 
     fn check_connect(&mut self, from: SocketAddr, commands: &[u8]) -> Verdict {
