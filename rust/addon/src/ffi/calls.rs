@@ -52,12 +52,12 @@ pub(crate) fn wrap_registration(
 }
 
 unsafe extern "C" fn proc_address(name: *const c_char) -> sys::GDExtensionInterfaceFunctionPtr {
-    // SAFETY: gdext asks for names that end in NUL, as the engine's function requires.
-    let (name, engines) = unsafe { (CStr::from_ptr(name), GET_PROC_ADDRESS.get()?(name)) };
+    // SAFETY: gdext asks for names that end in NUL.
+    let name = unsafe { CStr::from_ptr(name) };
     type Function = unsafe extern "C" fn();
     let (method, class): (RegisterMethod, RegisterClass) = (register, register_class);
     // SAFETY: function pointers are all alike until they are called; gdext makes it one of its type again.
-    engines.map(|engines| unsafe {
+    engines(name).map(|engines| unsafe {
         if name == REGISTER_METHOD {
             std::mem::transmute::<RegisterMethod, Function>(method)
         } else if name == REGISTER_CLASS {
@@ -66,6 +66,12 @@ unsafe extern "C" fn proc_address(name: *const c_char) -> sys::GDExtensionInterf
             engines
         }
     })
+}
+
+/// The engine's function of this name.
+fn engines(name: &CStr) -> sys::GDExtensionInterfaceFunctionPtr {
+    // SAFETY: the name ends in NUL, as the engine's function requires.
+    unsafe { GET_PROC_ADDRESS.get()?(name.as_ptr()) }
 }
 
 /// A method as gdext has registered it.
@@ -107,13 +113,10 @@ unsafe extern "C" fn register(
     method.method_userdata = std::ptr::from_mut(registered).cast();
     method.call_func = Some(call);
     method.ptrcall_func = Some(call_by_pointers);
-    // SAFETY: the name ends in NUL, and the engine's function of this name has this type. gdext's description is valid,
-    // and the two functions accept what gdext's accept, with this userdata.
-    unsafe {
-        let engines = GET_PROC_ADDRESS
-            .get()
-            .and_then(|get| get(REGISTER_METHOD.as_ptr()));
-        if let Some(engines) = engines {
+    if let Some(engines) = engines(REGISTER_METHOD) {
+        // SAFETY: the engine's function of this name has this type. gdext's description is valid, and the two functions
+        // accept what gdext's accept, with this userdata.
+        unsafe {
             std::mem::transmute::<unsafe extern "C" fn(), RegisterMethod>(engines)(
                 library, class, &method,
             );
@@ -134,13 +137,10 @@ unsafe extern "C" fn register_class(
     if !shortcuts.is_empty() {
         virtuals::call_by(shortcuts, &mut description);
     }
-    // SAFETY: the name ends in NUL, and the engine's function of this name has this type. gdext's description is valid,
-    // also where `virtuals` has changed it.
-    unsafe {
-        let engines = GET_PROC_ADDRESS
-            .get()
-            .and_then(|get| get(REGISTER_CLASS.as_ptr()));
-        if let Some(engines) = engines {
+    if let Some(engines) = engines(REGISTER_CLASS) {
+        // SAFETY: the engine's function of this name has this type. gdext's description is valid, also where `virtuals` has
+        // changed it.
+        unsafe {
             std::mem::transmute::<unsafe extern "C" fn(), RegisterClass>(engines)(
                 library,
                 class,

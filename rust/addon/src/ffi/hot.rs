@@ -1,9 +1,9 @@
 //! Methods that scripts call thousands of times a frame, without what gdext does around a call.
 //!
-//! gdext registers them as all others, and `calls.rs` then has the engine call them by a [`MethodShortcut`]; virtual methods
-//! it has called by a [`Shortcut`], without one of gdext's. Without these an
-//! echoing server's frame takes 1.5 times as long (docs/decisions/method-registration.md). They rely on `godot::private`
-//! and hidden functions, so gdext's version is exact in Cargo.toml.
+//! gdext registers them as all others, and `calls.rs` then has the engine call them by a [`MethodShortcut`]. Virtual methods
+//! are called by a [`Shortcut`], and gdext has none of these. Without shortcuts an echoing server's frame takes 1.5 times as
+//! long (docs/decisions/method-registration.md). They rely on `godot::private` and hidden functions, so gdext's version is
+//! exact in Cargo.toml.
 
 use std::sync::Arc;
 
