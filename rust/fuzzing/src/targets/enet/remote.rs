@@ -1,4 +1,4 @@
-//! The other end of a connection, as the fuzzer plays it: it knows what an ENet peer knows, and sends what it is told to.
+//! The other end of a connection. It has the state of an ENet peer; what it sends is decided by the fuzzer's input.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
