@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::error::Error;
 use crate::path::Path;
 use crate::port::Port;
-use crate::recv_queue::{BATCH, Read};
+use crate::recv_queue::Read;
 use crate::send_queue::SendBatch;
 
 /// Unparking the thread takes longer than sending a datagram, and some systems then run it in the caller's place. So a
@@ -24,6 +24,13 @@ const LONGEST_SLEEP: Duration = Duration::from_micros(400);
 
 /// The longest interval between two looks for datagrams that have arrived: a few in each tick.
 const LONGEST_BACKOFF: Duration = Duration::from_micros(3200);
+
+/// Looks for arrivals that bring this many of a socket keep their interval, and those that bring twice as many halve it: a
+/// receive buffer of Linux's default size holds three to eight times as many.
+const ENOUGH: usize = 32;
+
+/// How many datagrams of a socket a look reads at the most. What follows it then is another one.
+const MAX_LOOK: usize = 4 * ENOUGH;
 
 /// How long the thread polls without work before it parks: longer than a tick.
 const IDLE_LIMIT: Duration = Duration::from_millis(50);
@@ -77,9 +84,7 @@ fn run(port: &Port) {
             backoff = FIRST_BACKOFF;
             continue;
         }
-        if read_ahead(port) {
-            backoff = FIRST_BACKOFF;
-        }
+        backoff = next_backoff(backoff, read_ahead(port));
         let has_work = || !port.send_queue().is_empty();
         if idle_for >= IDLE_LIMIT {
             worker.park(None, has_work);
@@ -91,23 +96,35 @@ fn run(port: &Port) {
             worker.park(Some(backoff), has_work);
         }
         idle_for += backoff;
-        backoff = LONGEST_BACKOFF.min(2 * backoff);
     }
 }
 
-/// Reads what has arrived until a poll wants the batch. Returns whether it read so much of a socket that its buffer could
-/// be full before the longest interval is over.
-fn read_ahead(port: &Port) -> bool {
+/// When to look again after a look that brought `read` datagrams of the busiest socket.
+fn next_backoff(backoff: Duration, read: usize) -> Duration {
+    let next = if read >= MAX_LOOK {
+        FIRST_BACKOFF
+    } else if read >= 2 * ENOUGH {
+        backoff / 2
+    } else if read >= ENOUGH {
+        backoff
+    } else {
+        2 * backoff
+    };
+    next.clamp(FIRST_BACKOFF, LONGEST_BACKOFF)
+}
+
+/// Reads what has arrived until a poll wants the batch. Returns how many datagrams it read of the busiest socket.
+fn read_ahead(port: &Port) -> usize {
     let queue = port.recv_queue();
     let (sockets, limit) = port.readable();
     let limit = limit.min(MAX_READ_AHEAD);
-    let mut has_read_many = false;
+    let mut most = 0;
     for (index, socket) in sockets {
         let Some(mut batch) = queue.lock_between_polls() else {
             break;
         };
         let before = batch.len();
-        for _ in 0..BATCH {
+        for _ in 0..MAX_LOOK {
             if queue.is_wanted() {
                 break;
             }
@@ -115,7 +132,30 @@ fn read_ahead(port: &Port) -> bool {
                 break;
             };
         }
-        has_read_many |= batch.len() >= before + BATCH;
+        most = most.max(batch.len() - before);
     }
-    has_read_many
+    most
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_interval_settles_where_a_look_brings_enough() {
+        for per_second in [100, 10_000, 100_000, 1_000_000] {
+            let mut backoff = FIRST_BACKOFF;
+            let mut read = 0;
+            for _ in 0..20 {
+                read = (backoff.as_secs_f64() * f64::from(per_second)) as usize;
+                backoff = next_backoff(backoff, read);
+            }
+            let is_settled = (ENOUGH / 2..2 * ENOUGH).contains(&read);
+            let is_at_end = backoff == FIRST_BACKOFF || backoff == LONGEST_BACKOFF;
+            assert!(
+                is_settled || is_at_end,
+                "{per_second} a second: {read} in {backoff:?}"
+            );
+        }
+    }
 }
