@@ -31,6 +31,38 @@ func _call_reliably(game: Game) -> void:
 				game.check(arrived == wanted, "%s from %s at %s: %s" % [method, sender, participant.title, arrived])
 
 
+func test_all_calls_of_a_frame_go_out_without_another_poll() -> void:
+	await compare(_call_often_once)
+
+
+func _call_often_once(game: Game) -> void:
+	await game.start(2)
+	for i in 100:
+		game.server.tell.rpc(i)
+	# It is not polled any more.
+	game.server.crash()
+	for client: Participant in game.clients:
+		await game.until("all arrived", func() -> bool: return client.count("tell") >= 100)
+		game.note("what arrived at %s" % client.title, client.values("tell"))
+
+
+func test_all_packets_of_a_thread_go_out_at_once() -> void:
+	await compare(_send_from_a_thread)
+
+
+func _send_from_a_thread(game: Game) -> void:
+	await game.start(2)
+	game.server.crash()
+	var thread := Thread.new()
+	thread.start(func() -> void:
+		for i in 100:
+			game.server.api.send_bytes([i]))
+	thread.wait_to_finish()
+	for client: Participant in game.clients:
+		await game.until("all arrived", func() -> bool: return client.packets.size() >= 100)
+		game.note("what arrived at %s" % client.title, client.packets)
+
+
 func test_unreliable_calls_arrive() -> void:
 	await compare(_call_unreliably)
 

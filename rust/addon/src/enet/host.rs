@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Instant;
 
 use enet::{ConnectError, Event, Host, HostError, Kind, NoPeer, PeerId, Settings, State};
+use godot::builtin::{Callable, Variant};
 use indexmap::IndexMap;
 
 use crate::report;
@@ -17,6 +18,8 @@ const CLASS: &str = "ENetConnection";
 #[derive(Default)]
 pub(crate) struct SharedHost {
     active: Mutex<Option<Active>>,
+    /// Whether a deferred call will flush the host.
+    is_flush_due: AtomicBool,
 }
 
 struct Active {
@@ -126,6 +129,30 @@ impl SharedHost {
     /// Calls the host; `None` if there is none. The call must not print.
     pub(crate) fn with<R>(&self, call: impl FnOnce(&mut Host) -> R) -> Option<R> {
         lock(&self.active).as_mut().map(|it| call(&mut it.host))
+    }
+
+    /// Calls the host, and sends what is queued: packets that follow many others at the end of the frame, with those. A
+    /// thread other than the main one has no such end, and sends all at once. `None` if there is no host.
+    pub(crate) fn with_flush<R>(self: &Arc<Self>, call: impl FnOnce(&mut Host) -> R) -> Option<R> {
+        let is_main_thread = godot::init::is_main_thread();
+        let (result, waits) = self.with(|host| {
+            let waits = host.flush_soon();
+            if waits && !is_main_thread {
+                host.flush();
+            }
+            (call(host), waits && is_main_thread)
+        })?;
+        if waits && !self.is_flush_due.swap(true, Ordering::Relaxed) {
+            let host = Arc::downgrade(self);
+            let flush = move |_: &[&Variant]| {
+                if let Some(host) = host.upgrade() {
+                    host.is_flush_due.store(false, Ordering::Relaxed);
+                    host.with(Host::flush_what_waits);
+                }
+            };
+            Callable::from_sync_fn("openssl_dtls", flush).call_deferred(&[]);
+        }
+        Some(result)
     }
 
     /// Connects to another host.

@@ -42,6 +42,12 @@ const BETWEEN_SWEEPS: Duration = Duration::from_secs(1);
 /// How long a peer whose session is gone is kept for packets that the owner has not taken.
 const KEPT_FOR_PACKETS: Duration = Duration::from_secs(1);
 
+/// How many packets are sent one by one between two services: see [`Host::flush_soon`].
+const FIRST_PACKETS: u32 = 16;
+
+/// How many packets wait to be sent together after these.
+const PACKETS_TOGETHER: u32 = 64;
+
 /// The options of a host.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -90,6 +96,9 @@ pub struct Host {
     connecting: Option<Connecting>,
     pool: Arc<HandshakePool>,
     refuses_new: bool,
+    /// How often [`Host::flush_soon`] was called since the last service, and since the last flush.
+    packets: u32,
+    unflushed: u32,
 }
 
 /// A place for a peer.
@@ -174,6 +183,8 @@ impl Host {
                 let _ = endpoint::panics::catch("a handshake of an ENet host", work);
             })),
             refuses_new: false,
+            packets: 0,
+            unflushed: 0,
         })
     }
 
@@ -232,6 +243,8 @@ impl Host {
         if let Some(event) = self.pending.pop_front() {
             return Ok(Some(event));
         }
+        self.flush_what_waits();
+        self.packets = 0;
         self.advance_clock(now);
         let serviced = self.guarded(|enet| {
             enet.socket_mut().begin(now);
@@ -281,7 +294,28 @@ impl Host {
 
     /// Sends what is queued, without waiting for the next [`service`](Self::service).
     pub fn flush(&mut self) {
+        self.unflushed = 0;
         self.guarded(Enet::flush);
+    }
+
+    /// To be called after each packet that is not to wait for the next [`service`](Self::service). It flushes, unless there
+    /// were many packets since that was last called: ENet looks at every peer when it flushes, and sends the packets of one
+    /// peer together. Returns whether the owner has to flush, soon and once. What waits is sent before a peer is ended, too.
+    pub fn flush_soon(&mut self) -> bool {
+        self.packets = self.packets.saturating_add(1);
+        self.unflushed += 1;
+        if self.packets > FIRST_PACKETS && self.unflushed < PACKETS_TOGETHER {
+            return true;
+        }
+        self.flush();
+        false
+    }
+
+    /// Sends what [`flush_soon`](Self::flush_soon) has left.
+    pub fn flush_what_waits(&mut self) {
+        if self.unflushed > 0 {
+            self.flush();
+        }
     }
 
     /// The bytes of the largest packet that is sent in one datagram; larger ones are sent in fragments.
@@ -323,11 +357,13 @@ impl Host {
 
     /// A total since this was last called for it.
     pub fn pop_statistic(&mut self, statistic: Statistic) -> u64 {
+        self.flush_what_waits();
         self.socket_mut().map_or(0, |socket| socket.pop(statistic))
     }
 
     /// Sets what compresses datagrams, or that nothing does. Both ends of a connection need the same.
     pub fn set_compressor(&mut self, compressor: Option<Box<dyn Compressor>>) {
+        self.flush_what_waits();
         if let Some(socket) = self.socket_mut() {
             socket.compressor = compressor;
         }
@@ -508,6 +544,12 @@ impl Host {
             let used: HashSet<_> = slots.filter_map(|slot| screen.address(slot)).collect();
             server.close_unused(&used, now);
         }
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        self.flush_what_waits();
     }
 }
 

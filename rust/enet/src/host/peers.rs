@@ -213,6 +213,7 @@ impl Host {
         if !self.is_known(id) {
             return Err(NoPeer);
         }
+        self.flush_what_waits();
         let called = self.guarded(|enet: &mut Enet| {
             let peer = enet.peer_mut(PeerID(id.slot.into()));
             call(peer);

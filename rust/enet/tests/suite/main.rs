@@ -2,6 +2,7 @@
 
 mod bounds;
 mod dtls_hosts;
+mod flushing;
 mod hosts;
 mod lossy;
 mod pair;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use enet::Kind;
+use enet::{Host, Kind};
 use godot::classes::Os;
 use godot::classes::multiplayer_peer::ConnectionStatus;
 use godot::global::{Error, godot_warn};
@@ -48,10 +48,7 @@ impl MultiplayerState {
         };
         let mut whole = usize::MAX;
         for connection in &route.hosts {
-            let of_host = connection.state.host.with(|host| {
-                host.flush();
-                host.largest_whole_packet()
-            });
+            let of_host = connection.state.host.with_flush(Host::largest_whole_packet);
             whole = whole.min(of_host.unwrap_or(whole));
         }
         // The packet is not used any more: what is printed can run a script that changes it.
