@@ -430,7 +430,7 @@ func test_a_server_that_starts_within_a_second_is_reached() -> void:
 
 
 func test_a_server_that_vanishes() -> void:
-	expect_errors(["-0x6C00", "mbedtls error", "nobody listens there any more"])
+	expect_errors(["-0x6C00", "mbedtls error", "nobody listens at 127.0.0.1:"])
 	await compare(func(impl: Implementation) -> void:
 		var pair := Pair.new(impl)
 		impl.note("connected", pair.establish())
@@ -443,7 +443,7 @@ func test_a_server_that_vanishes() -> void:
 
 
 func test_a_datagram_that_is_not_dtls_makes_no_connection() -> void:
-	expect_errors(["TLS handshake error", "mbedtls error"])
+	expect_errors(["TLS handshake error", "mbedtls error", "what it sent is not DTLS"])
 	await compare(func(impl: Implementation) -> void:
 		var pair := Pair.new(impl)
 		pair.client_udp.put_packet("hello, who are you?".to_utf8_buffer())

@@ -41,7 +41,19 @@ func test_setup_with_wrong_options() -> void:
 	equal(host.dtls_server_setup(server), OK, "then the right ones")
 	equal(host.dtls_server_setup(server), FAILED, "twice")
 	equal(host.dtls_client_setup("localhost", client), FAILED, "as a client, too")
+	expect_error("ENetConnection.socket_send(): a host with DTLS sends to its peers alone.")
+	host.socket_send("127.0.0.1", 9, PackedByteArray([1]))
 	host.destroy()
+
+
+func test_a_client_without_dtls_at_a_server_with_it() -> void:
+	expect_error("not answered, since what it sent is not DTLS: it must connect with DTLS as well.")
+	_game.serve()
+	_game.ends.encryption = PLAIN
+	var client := _game.begin_to_join()
+	await _game.frames(30)
+	equal(client.peer.get_connection_status(), MultiplayerPeer.CONNECTION_CONNECTING, "it is not answered")
+	equal(_game.server.events, [], "and not seen")
 
 
 func test_a_certificate_without_its_issuer_is_taken_with_a_warning() -> void:

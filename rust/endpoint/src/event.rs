@@ -62,6 +62,11 @@ pub enum Event {
         /// The other side.
         remote: Option<SocketAddr>,
     },
+    /// A client's first datagram is not DTLS.
+    NotDtls {
+        /// The client.
+        remote: Option<SocketAddr>,
+    },
     /// A client's datagrams were refused, again after a second or [`Timeouts::without_listener`](crate::Timeouts::without_listener).
     NoListener {
         /// Where the client connected to.
@@ -100,6 +105,7 @@ impl Event {
             | Self::Silent { side, .. } => side,
             Self::NoListener { .. } => Side::Client,
             Self::NotAccepted(_)
+            | Self::NotDtls { .. }
             | Self::HandshakeDropped { .. }
             | Self::HandshakeRefused { .. } => Side::Server,
         }
@@ -112,6 +118,7 @@ impl Event {
             Self::Established { remote, .. }
             | Self::Failed { remote, .. }
             | Self::TransportBroken { remote, .. }
+            | Self::NotDtls { remote }
             | Self::NoListener { remote }
             | Self::HandshakeDropped { remote, .. }
             | Self::HandshakeRefused { remote }
@@ -150,16 +157,23 @@ impl Display for Event {
             }
             Self::Failed { failure, .. } => failure.fmt(f),
             Self::NotAccepted(error) => error.fmt(f),
-            Self::TransportBroken { why, .. } => f.write_str(match why {
-                Break::Closed => "the UDP peer beneath was closed, or its server was stopped",
-                Break::Refused => "nobody listens there any more",
-            }),
+            Self::TransportBroken {
+                why: Break::Closed, ..
+            } => f.write_str("the UDP peer beneath was closed, or its server was stopped"),
+            Self::TransportBroken {
+                why: Break::Refused,
+                remote,
+                ..
+            } => write!(f, "nobody listens {} any more", At(*remote)),
+            Self::NotDtls { .. } => f.write_str(
+                "not answered, since what it sent is not DTLS: it must connect with DTLS as well",
+            ),
             Self::NoListener { remote } => {
-                let place = remote.map_or("there".to_owned(), |remote| format!("at {remote}"));
                 write!(
                     f,
-                    "nobody listens {place}, which was tried again after a second: start the server first, or check the \
-                     address and the port"
+                    "nobody listens {}, which was tried again after a second: start the server first, or check the \
+                     address and the port",
+                    At(*remote)
                 )
             }
             Self::HandshakeDropped { cause, .. } => {
@@ -186,6 +200,18 @@ impl Display for Event {
                     "ended, since nothing came from {other} for {limit:?} (idle_timeout)"
                 )
             }
+        }
+    }
+}
+
+/// Where something is.
+struct At(Option<SocketAddr>);
+
+impl Display for At {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(remote) => write!(f, "at {remote}"),
+            None => f.write_str("there"),
         }
     }
 }
@@ -230,6 +256,18 @@ mod tests {
                 refused(remote),
                 "nobody listens at 192.0.2.7:4242, which was tried again after a second: start the server first, or \
                  check the address and the port",
+            ),
+            (
+                Event::NotDtls { remote },
+                "client 192.0.2.7:4242: not answered, since what it sent is not DTLS: it must connect with DTLS as well",
+            ),
+            (
+                Event::TransportBroken {
+                    side: Side::Client,
+                    why: Break::Refused,
+                    remote,
+                },
+                "nobody listens at 192.0.2.7:4242 any more",
             ),
             (
                 Event::NotAccepted(ConfigError::NoHello),

@@ -500,7 +500,7 @@ impl OpenSslEnetConnection {
         })
     }
 
-    /// Sends a datagram from the host's port, which opens the way from there through a NAT. It is none of ENet's packets. A host with DTLS sends none, as in the engine.
+    /// Sends a datagram from the host's port, which opens the way from there through a NAT. It is none of ENet's packets. A host with DTLS sends none, as in the engine, and prints that.
     #[func(gd_self)]
     fn socket_send(
         this: Gd<Self>,
@@ -516,8 +516,10 @@ impl OpenSslEnetConnection {
             let port = address::port_in(1..=65535, destination_port)?;
             let ip = address::literal_or_name(&destination_address.to_string())?;
             let address = socket_address(ip, port);
-            host.with(|host| host.socket_send(address, packet.as_slice()));
-            Ok(())
+            match host.with(|host| host.socket_send(address, packet.as_slice())) {
+                Some(false) => Err(Refusal::from("a host with DTLS sends to its peers alone")),
+                _ => Ok(()),
+            }
         });
     }
 }

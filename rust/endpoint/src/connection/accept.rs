@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use dtls::Session;
+use dtls::wire_format::{RecordHeader, version};
 
 use super::{
     Connection, DATAGRAM, DATAGRAMS_PER_POLL, Live, Open, Phase, Role, Shown, State, Status,
@@ -40,9 +41,11 @@ impl Connection {
         };
         let mut hello = DATAGRAM.take();
         let mut verdict = Ok(Verdict::Pending);
+        let mut is_dtls = true;
         for _ in 0..DATAGRAMS_PER_POLL {
             match transport.receive(&mut hello) {
                 Received::Datagram => {
+                    is_dtls = is_dtls_or_empty(&hello);
                     let is_verified = acceptor.verify_cookie(&**transport, &hello, now);
                     verdict = is_verified.map(|is_verified| match is_verified {
                         true => Verdict::Verified,
@@ -62,8 +65,9 @@ impl Connection {
         let event = match verdict {
             Ok(Verdict::Pending) => None,
             Ok(Verdict::Unverified) => {
+                let remote = transport.remote();
                 self.state = State::Idle(Status::Failed);
-                None
+                (!is_dtls).then_some(Event::NotDtls { remote })
             }
             Ok(Verdict::Verified) => {
                 let remote = transport.remote();
@@ -163,4 +167,11 @@ impl Connection {
             open.phase = phase;
         }
     }
+}
+
+/// Whether a datagram begins with a record's header, or has nothing in it, as those that open a way through a NAT.
+fn is_dtls_or_empty(datagram: &[u8]) -> bool {
+    let is_dtls =
+        |header| RecordHeader::from_bytes(header).version >> 8 == u16::from(version::MAJOR);
+    datagram.is_empty() || datagram.first_chunk().is_some_and(is_dtls)
 }

@@ -129,10 +129,19 @@ fn datagrams_that_are_no_hello_are_not_answered() {
             .network
             .send_to_server(client_address(number), &noise);
     }
+    // A record, but of no hello, as a session's that the server has lost.
+    let record = [23, 0xfe, 0xfd, 0, 1, 0, 0, 0, 0, 0, 9, 0, 1, 7];
+    simulation
+        .network
+        .send_to_server(client_address(200), &record);
     simulation.poll_server();
     assert_eq!(simulation.network.bytes_to(To::Client), 0);
     assert!(simulation.served.is_empty());
-    assert_eq!(simulation.server_events, []);
+    let not_dtls = |number| Event::NotDtls {
+        remote: Some(client_address(number)),
+    };
+    let expected: Vec<_> = (1..100).map(not_dtls).collect();
+    assert_eq!(simulation.server_events, expected);
 }
 
 #[test]

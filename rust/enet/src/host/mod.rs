@@ -374,11 +374,10 @@ impl Host {
         self.set_compressor(Some(Box::new(RangeCoding::default())));
     }
 
-    /// Sends a datagram that is not ENet's. A host with DTLS sends none.
-    pub fn socket_send(&mut self, address: SocketAddr, datagram: &[u8]) {
-        if let Some(socket) = self.socket_mut() {
-            socket.link.send_raw(canonical(address), datagram);
-        }
+    /// Sends a datagram that is not ENet's. A host with DTLS sends none, and returns false.
+    pub fn socket_send(&mut self, address: SocketAddr, datagram: &[u8]) -> bool {
+        let socket = self.socket_mut();
+        socket.is_some_and(|it| it.link.send_raw(canonical(address), datagram))
     }
 
     fn advance_clock(&mut self, now: Instant) {

@@ -93,16 +93,17 @@ impl Link {
         }
     }
 
-    /// Sends a datagram that is not ENet's, without DTLS.
-    pub(crate) fn send_raw(&mut self, to: SocketAddr, datagram: &[u8]) {
+    /// Sends a datagram that is not ENet's, without DTLS. The engine's hosts with DTLS send to their peers alone as well:
+    /// false.
+    pub(crate) fn send_raw(&mut self, to: SocketAddr, datagram: &[u8]) -> bool {
         match self {
             Self::Carrier(carrier) => carrier.send(to, datagram),
             Self::Plain(socket) => {
                 let _ = socket.send_to(datagram, to);
             }
-            // The engine's hosts with DTLS send to their peers alone as well.
-            Self::Server(_) | Self::Client(_) => {}
+            Self::Server(_) | Self::Client(_) => return false,
         }
+        true
     }
 
     /// No peer has this address any more: its session ends.

@@ -323,6 +323,10 @@ fn plain_text_from_others_changes_nothing() {
     }
     pair.pass(Duration::from_secs(1));
     assert_eq!(pair.server.host.peers().count(), 1);
+    let from = other.local_addr().unwrap();
+    let line = format!("client {from}: not answered, since what it sent is not DTLS");
+    let lines = &pair.server.lines;
+    assert!(lines.iter().any(|it| it.starts_with(&line)), "{lines:?}");
     pair.client
         .host
         .send(pair.at_client, 0, b"x", Kind::Reliable)

@@ -211,7 +211,7 @@ impl Run {
             1 => host.set_channel_limit(with.into()),
             2 => host.flush(),
             3 => host.broadcast(with & 7, &[2; 100], Kind::from_flags(number >> 4)),
-            4 => host.socket_send(address(9), &[with; 3]),
+            4 => drop(host.socket_send(address(9), &[with; 3])),
             5 => {
                 if let Ok(peer) = host.connect(address(2 + with % 2), (with >> 1).into(), number) {
                     self.peer = Some(peer);
