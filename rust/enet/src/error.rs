@@ -73,8 +73,8 @@ pub enum SendError {
     /// The peer has fewer channels.
     #[error("the peer has no such channel")]
     NoChannel,
-    /// The packet is larger than 32 MB.
-    #[error("the packet is larger than 32 MB")]
+    /// The packet is larger than [`MAX_PACKET`](crate::MAX_PACKET), or than 26 MB with DTLS, whose datagrams are smaller.
+    #[error("the packet is larger than 32 MB, or 26 MB with DTLS")]
     TooLarge,
     /// The peer has not acknowledged 64 MB of packets, [`MAX_QUEUED`](crate::MAX_QUEUED).
     #[error("too much is queued that the peer has not acknowledged")]

@@ -17,6 +17,11 @@ use crate::wire::MAX_PACKET;
 
 type Peer = rusty_enet::Peer<Socket>;
 
+/// How many fragments a packet may have: as many as the largest one has with the largest datagrams. Each takes a sequence
+/// number, and ENet's receiver drops those that are 28,672 or more ahead of the last packet that is complete. It counts
+/// them in steps of 4,096, so that no more than this are sure to get through.
+const MAX_FRAGMENTS: usize = 24_601;
+
 impl Host {
     /// The peers that are connecting, connected or disconnecting.
     pub fn peers(&self) -> impl Iterator<Item = PeerId> {
@@ -74,6 +79,9 @@ impl Host {
             return Err(SendError::NoChannel);
         }
         let fragment = usize::from(peer.mtu()).saturating_sub(FRAGMENT_OVERHEAD);
+        if packet.len().div_ceil(fragment.max(1)) > MAX_FRAGMENTS {
+            return Err(SendError::TooLarge);
+        }
         let queued = &self.slots[usize::from(id.slot)].queued;
         let packet = queued
             .add(Arc::clone(packet), fragment)

@@ -369,3 +369,20 @@ fn connect_with(id: u32) -> Vec<u8> {
     }
     datagram
 }
+
+#[test]
+fn a_packet_of_more_fragments_than_get_through_is_refused() {
+    const FRAGMENT: usize = 1135;
+    let mut pair = Pair::dtls();
+    let host = &mut pair.client.host;
+    assert_eq!(host.largest_whole_packet(), FRAGMENT);
+    let mut send = |size| host.send(pair.at_client, 0, &vec![0; size], Kind::Reliable);
+    assert_eq!(send(24_601 * FRAGMENT + 1), Err(enet::SendError::TooLarge));
+    assert_eq!(send(24_601 * FRAGMENT), Ok(()));
+    // Without DTLS, datagrams are larger, and the largest packet has as many.
+    let mut pair = Pair::plain();
+    let largest = vec![0; enet::MAX_PACKET];
+    let host = &mut pair.client.host;
+    let sent = host.send(pair.at_client, 0, &largest, Kind::Reliable);
+    assert_eq!(sent, Ok(()));
+}
