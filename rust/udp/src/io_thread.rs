@@ -32,8 +32,9 @@ const ENOUGH: usize = 32;
 /// How many datagrams of a socket a look reads at the most. What follows it then is another one.
 const MAX_LOOK: usize = 4 * ENOUGH;
 
-/// How long the thread polls without work before it parks: longer than a tick.
-const IDLE_LIMIT: Duration = Duration::from_millis(50);
+/// When a look after the longest interval brings fewer of every socket, the polls read alone, until one brings much or
+/// something is sent.
+const FEW: usize = 16;
 
 /// How many datagrams of one socket are read ahead between two polls: more than most receive buffers hold, and few
 /// enough that a flood does not keep a poll busy.
@@ -70,32 +71,29 @@ fn run(port: &Port) {
     let worker = port.worker();
     let mut batch = SendBatch::default();
     let mut backoff = FIRST_BACKOFF;
-    let mut idle_for = Duration::ZERO;
     loop {
         let is_stopping = worker.is_stopping();
         let has_sent = port.send_queue().flush(port.socket(), &mut batch);
         if is_stopping && !has_sent {
             return;
         }
-        if has_sent || worker.take_request() {
-            idle_for = Duration::ZERO;
-        }
         if has_sent {
             backoff = FIRST_BACKOFF;
             continue;
         }
-        backoff = next_backoff(backoff, read_ahead(port));
+        let is_requested = worker.take_request();
+        let read = read_ahead(port);
         let has_work = || !port.send_queue().is_empty();
-        if idle_for >= IDLE_LIMIT {
+        if backoff == LONGEST_BACKOFF && read < FEW && !is_requested {
             worker.park(None, has_work);
             continue;
         }
+        backoff = next_backoff(backoff, read);
         if backoff <= LONGEST_SLEEP {
             thread::sleep(backoff);
         } else {
             worker.park(Some(backoff), has_work);
         }
-        idle_for += backoff;
     }
 }
 
