@@ -85,6 +85,19 @@ func test_rpcs_go_both_ways_over_dtls() -> void:
 	check(["local", "from the server", 1] in server.calls, "call_local")
 
 
+func test_a_function_can_wait_for_what_it_has_sent() -> void:
+	var server := _server()
+	var client := _client(server)
+	await _connected(client)
+	for i in 100:
+		_game(server).rpc("reliable", i)
+	# The server is not polled, and the frame does not end.
+	var deadline := TimeLimit.deadline(5_000)
+	while client.calls.size() < 100 and Time.get_ticks_msec() < deadline:
+		client.multiplayer.poll()
+	equal(client.calls.map(func(one: Array) -> int: return one[1]), range(100), "all have arrived")
+
+
 func test_clients_reach_each_other_through_the_server() -> void:
 	var server := _server()
 	var one := _client(server)

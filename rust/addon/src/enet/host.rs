@@ -1,6 +1,7 @@
 //! An ENet host and its peers, as the objects of several classes share them.
 
 use std::collections::VecDeque;
+use std::mem;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Instant;
@@ -18,8 +19,20 @@ const CLASS: &str = "ENetConnection";
 #[derive(Default)]
 pub(crate) struct SharedHost {
     active: Mutex<Option<Active>>,
-    /// Whether a deferred call will flush the host.
-    is_flush_due: AtomicBool,
+    /// Whether it is among [`TO_FLUSH`].
+    is_to_flush: AtomicBool,
+}
+
+/// Hosts that have packets to send, at the end of the frame or when any host is serviced: a script may wait for them in the
+/// function that sends them, at the other side of a connection.
+static TO_FLUSH: Mutex<Vec<Weak<SharedHost>>> = Mutex::new(Vec::new());
+
+fn flush_waiting_hosts() {
+    let hosts = mem::take(&mut *lock(&TO_FLUSH));
+    for host in hosts.iter().filter_map(Weak::upgrade) {
+        host.is_to_flush.store(false, Ordering::Relaxed);
+        host.with(Host::flush_what_waits);
+    }
 }
 
 struct Active {
@@ -142,15 +155,15 @@ impl SharedHost {
             }
             (call(host), waits && is_main_thread)
         })?;
-        if waits && !self.is_flush_due.swap(true, Ordering::Relaxed) {
-            let host = Arc::downgrade(self);
-            let flush = move |_: &[&Variant]| {
-                if let Some(host) = host.upgrade() {
-                    host.is_flush_due.store(false, Ordering::Relaxed);
-                    host.with(Host::flush_what_waits);
-                }
-            };
-            Callable::from_sync_fn("openssl_dtls", flush).call_deferred(&[]);
+        if waits && !self.is_to_flush.swap(true, Ordering::Relaxed) {
+            let mut hosts = lock(&TO_FLUSH);
+            hosts.push(Arc::downgrade(self));
+            let is_first = hosts.len() == 1;
+            drop(hosts);
+            if is_first {
+                let flush = |_: &[&Variant]| flush_waiting_hosts();
+                Callable::from_sync_fn("openssl_dtls", flush).call_deferred(&[]);
+            }
         }
         Some(result)
     }
@@ -175,6 +188,7 @@ impl SharedHost {
 
     /// Receives and sends what there is, and returns one event. Prints what happened to the sessions.
     pub(crate) fn service(self: &Arc<Self>) -> Happened {
+        flush_waiting_hosts();
         let mut guard = lock(&self.active);
         let Some(active) = guard.as_mut() else {
             return Happened::Inactive;
@@ -185,7 +199,7 @@ impl SharedHost {
             Err(error) => Err(error),
         };
         let of_sessions = active.host.take_endpoint_events();
-        let has_dropped = std::mem::take(&mut active.has_dropped);
+        let has_dropped = mem::take(&mut active.has_dropped);
         drop(guard);
         report::events_of(CLASS, CLASS, of_sessions);
         if has_dropped {
