@@ -301,6 +301,7 @@ impl Host {
     /// To be called after each packet that is not to wait for the next [`service`](Self::service). It flushes, unless there
     /// were many packets since that was last called: ENet looks at every peer when it flushes, and sends the packets of one
     /// peer together. Returns whether the owner has to flush, soon and once. What waits is sent before a peer is ended, too.
+    #[must_use]
     pub fn flush_soon(&mut self) -> bool {
         self.packets = self.packets.saturating_add(1);
         self.unflushed += 1;

@@ -17,9 +17,9 @@ use crate::wire::MAX_PACKET;
 
 type Peer = rusty_enet::Peer<Socket>;
 
-/// How many fragments a packet may have: as many as the largest one has with the largest datagrams. Each takes a sequence
-/// number, and ENet's receiver drops those that are 28,672 or more ahead of the last packet that is complete. It counts
-/// them in steps of 4,096, so that no more than this are sure to get through.
+/// How many fragments a packet may have: as many as the largest one has in the largest datagrams. Each takes a sequence
+/// number, and ENet's receiver drops those that are too far ahead of the last packet that is complete: by 28,672, or by as
+/// few as 24,577, since it counts them in steps of 4,096.
 const MAX_FRAGMENTS: usize = 24_601;
 
 impl Host {

@@ -209,9 +209,16 @@ impl Run {
         match method % 18 {
             0 => host.set_bandwidth_limit(number * 100, number * 100),
             1 => host.set_channel_limit(with.into()),
-            2 => host.flush(),
+            2 if with & 1 == 0 => host.flush(),
+            2 => {
+                for _ in 0..with {
+                    let _ = host.flush_soon();
+                }
+            }
             3 => host.broadcast(with & 7, &[2; 100], Kind::from_flags(number >> 4)),
-            4 => drop(host.socket_send(address(9), &[with; 3])),
+            4 => {
+                let _ = host.socket_send(address(9), &[with; 3]);
+            }
             5 => {
                 if let Ok(peer) = host.connect(address(2 + with % 2), (with >> 1).into(), number) {
                     self.peer = Some(peer);
