@@ -62,7 +62,7 @@ pub enum Event {
         /// The other side.
         remote: Option<SocketAddr>,
     },
-    /// A client's first datagram is not DTLS.
+    /// A client's first datagram is not DTLS. One such event in ten seconds.
     NotDtls {
         /// The client.
         remote: Option<SocketAddr>,

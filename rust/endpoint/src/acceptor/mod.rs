@@ -23,6 +23,9 @@ const WITHOUT_THREADS: usize = 4;
 /// have begun after one, it is dropped.
 const MAX_RESTARTS: u64 = 256;
 
+/// How often a server says at the most that a client does not use DTLS: anybody can send it such datagrams.
+const BETWEEN_NOT_DTLS: Duration = Duration::from_secs(10);
+
 /// How many sessions of restarted clients wait to be taken, and for how long.
 const MAX_RESTARTED: usize = 256;
 const RESTARTED_WAIT: Duration = Duration::from_secs(60);
@@ -37,6 +40,8 @@ pub struct Acceptor {
     restarts: AtomicU64,
     /// Oldest first.
     restarted: Mutex<VecDeque<Restarted>>,
+    /// When it was last said that a client does not use DTLS.
+    not_dtls_at: Mutex<Option<Instant>>,
     pool: Arc<HandshakePool>,
 }
 
@@ -65,6 +70,7 @@ impl Acceptor {
             limits,
             restarts: AtomicU64::new(0),
             restarted: Mutex::default(),
+            not_dtls_at: Mutex::default(),
             pool,
         })
     }
@@ -99,6 +105,17 @@ impl Acceptor {
             ),
         }
         Ok(check == CookieCheck::Verified)
+    }
+
+    /// Whether it is to be said again that a client does not use DTLS.
+    pub(crate) fn may_say_not_dtls(&self, now: Instant) -> bool {
+        let mut said_at = lock(&self.not_dtls_at);
+        let is_due = |at| now.saturating_duration_since(at) >= BETWEEN_NOT_DTLS;
+        let may_say = said_at.is_none_or(is_due);
+        if may_say {
+            *said_at = Some(now);
+        }
+        may_say
     }
 
     /// Keeps the finished session that `hand_over` returns, for [`take_restarted`](Self::take_restarted); returns false

@@ -65,9 +65,10 @@ impl Connection {
         let event = match verdict {
             Ok(Verdict::Pending) => None,
             Ok(Verdict::Unverified) => {
+                let says_so = !is_dtls && acceptor.may_say_not_dtls(now);
                 let remote = transport.remote();
                 self.state = State::Idle(Status::Failed);
-                (!is_dtls).then_some(Event::NotDtls { remote })
+                says_so.then_some(Event::NotDtls { remote })
             }
             Ok(Verdict::Verified) => {
                 let remote = transport.remote();
