@@ -30,6 +30,8 @@ mod sending;
 /// multiplayer.multiplayer_peer = peer
 /// [/codeblock]
 ///
+/// The first 16 packets that are sent after a poll leave at once; more of them together, at the end of the frame at the latest. [method OpenSSLENetConnection.flush] of [member host] sends what waits.
+///
 /// Engine page: https://docs.godotengine.org/en/stable/classes/class_enetmultiplayerpeer.html
 #[derive(GodotClass)]
 #[class(tool, init, base = MultiplayerPeerExtension, rename = OpenSSLENetMultiplayerPeer)]
