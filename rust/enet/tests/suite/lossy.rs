@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use enet::{Carrier, Event, Host, Kind, Settings, State, Statistic};
+use enet::{Carrier, Event, Host, Kind, PeerId, Settings, State, Statistic};
 use testkit::SeededRng;
 
 const TICK: Duration = Duration::from_millis(10);
@@ -67,52 +67,90 @@ fn address(number: u8) -> SocketAddr {
     SocketAddr::from(([192, 0, 2, number], 4242))
 }
 
-/// A server at address 1, a client at address 2, and the network between them, which loses a tenth.
-fn hosts(seed: u64, start: Instant) -> (Arc<Mutex<Network>>, Host, Host) {
-    let network = Arc::new(Mutex::new(Network {
-        now: start,
-        rng: SeededRng::new(seed),
-        loss: 0.1,
-        in_flight: VecDeque::new(),
-    }));
-    let [server, client] = [1, 2].map(|number| {
-        let network = Arc::clone(&network);
-        let address = address(number);
-        let port = Box::new(Port { network, address });
-        Host::on_carrier(port, &Settings::default(), start).unwrap()
-    });
-    (network, server, client)
+/// A server at address 1, a client at address 2 that connects to it, and the network between them, which loses a tenth.
+struct Hosts {
+    network: Arc<Mutex<Network>>,
+    server: Host,
+    client: Host,
+    /// The server, as the client's peer.
+    peer: PeerId,
+    start: Instant,
+    now: Instant,
+}
+
+impl Hosts {
+    fn new(seed: u64, start: Instant, channels: usize) -> Self {
+        let network = Arc::new(Mutex::new(Network {
+            now: start,
+            rng: SeededRng::new(seed),
+            loss: 0.1,
+            in_flight: VecDeque::new(),
+        }));
+        let [server, mut client] = [1, 2].map(|number| {
+            let network = Arc::clone(&network);
+            let address = address(number);
+            let port = Box::new(Port { network, address });
+            Host::on_carrier(port, &Settings::default(), start).unwrap()
+        });
+        let peer = client.connect(address(1), channels, 0).unwrap();
+        Self {
+            network,
+            server,
+            client,
+            peer,
+            start,
+            now: start,
+        }
+    }
+
+    fn is_connected(&self) -> bool {
+        self.client.state(self.peer) == State::Connected
+    }
+
+    /// Sends a packet from the client.
+    fn send(&mut self, channel: u8, packet: &[u8], kind: Kind) {
+        self.client.send(self.peer, channel, packet, kind).unwrap();
+    }
+
+    /// Lets a tick pass, and services both. Returns the server's events; `None` once it is over `limit`.
+    fn tick(&mut self, limit: Duration) -> Option<Vec<Event>> {
+        self.now += TICK;
+        if self.now - self.start >= limit {
+            return None;
+        }
+        self.network.lock().unwrap().now = self.now;
+        while self.client.service(self.now).unwrap().is_some() {}
+        let mut events = Vec::new();
+        while let Some(event) = self.server.service(self.now).unwrap() {
+            events.push(event);
+        }
+        Some(events)
+    }
 }
 
 /// Thousands are in flight, and what is repeated of them is looked for among those that wait.
 #[test]
 fn a_burst_of_small_packets_crosses_a_bad_network() {
     const BURST: u32 = 10_000;
-    let start = Instant::now();
-    let (network, mut server, mut client) = hosts(0, start);
-    let peer = client.connect(address(1), 1, 0).unwrap();
+    let mut hosts = Hosts::new(0, Instant::now(), 1);
     let mut is_sent = false;
     let mut arrived = 0;
-    let mut now = start;
     while arrived < BURST {
-        now += TICK;
-        assert!(now - start < Duration::from_secs(30), "{arrived}");
-        network.lock().unwrap().now = now;
-        if !is_sent && client.state(peer) == State::Connected {
+        if !is_sent && hosts.is_connected() {
             is_sent = true;
             for number in 0..BURST {
                 let packet = [number.to_be_bytes(); 3].concat();
-                client.send(peer, 0, &packet, Kind::Reliable).unwrap();
+                hosts.send(0, &packet, Kind::Reliable);
             }
         }
-        while client.service(now).unwrap().is_some() {}
-        while let Some(event) = server.service(now).unwrap() {
+        let events = hosts.tick(Duration::from_secs(30));
+        for event in events.unwrap_or_else(|| panic!("{arrived}")) {
             if let Event::Receive { packet, .. } = event {
                 assert_eq!(*packet, *[arrived.to_be_bytes(); 3].concat());
                 arrived += 1;
             }
         }
-        assert!(!is_sent || client.state(peer) == State::Connected);
+        assert!(!is_sent || hosts.is_connected());
     }
 }
 
@@ -120,27 +158,20 @@ fn a_burst_of_small_packets_crosses_a_bad_network() {
 fn reliable_packets_arrive_once_and_in_order_on_a_bad_network() {
     let start = Instant::now();
     for seed in 0..5 {
-        let (network, mut server, mut client) = hosts(seed, start);
-        let peer = client.connect(address(1), 2, 0).unwrap();
+        let mut hosts = Hosts::new(seed, start, 2);
         let (mut next, mut arrived, mut unreliable) = (0, 0, Vec::new());
-        let mut now = start;
         while arrived < PACKETS {
-            now += TICK;
-            assert!(now - start < Duration::from_secs(120), "{seed}: {arrived}");
-            network.lock().unwrap().now = now;
-            if client.state(peer) == State::Connected && next < PACKETS {
+            if hosts.is_connected() && next < PACKETS {
                 // Every tenth has several fragments.
                 let length = if next % 10 == 0 { 6000 } else { 20 };
                 let mut packet = next.to_be_bytes().to_vec();
                 packet.resize(length, next as u8);
-                client.send(peer, 0, &packet, Kind::Reliable).unwrap();
-                client
-                    .send(peer, 1, &packet, Kind::UnreliableFragment)
-                    .unwrap();
+                hosts.send(0, &packet, Kind::Reliable);
+                hosts.send(1, &packet, Kind::UnreliableFragment);
                 next += 1;
             }
-            while client.service(now).unwrap().is_some() {}
-            while let Some(event) = server.service(now).unwrap() {
+            let events = hosts.tick(Duration::from_secs(120));
+            for event in events.unwrap_or_else(|| panic!("{seed}: {arrived}")) {
                 let Event::Receive {
                     channel, packet, ..
                 } = event
@@ -168,33 +199,24 @@ fn reliable_packets_arrive_once_and_in_order_on_a_bad_network() {
 #[test]
 fn a_connection_outlives_many_unreliable_packets_that_lose_fragments() {
     const PACKET: usize = 20_000;
-    let start = Instant::now();
-    let (network, mut server, mut client) = hosts(7, start);
-    let peer = client.connect(address(1), 2, 0).unwrap();
+    let mut hosts = Hosts::new(7, Instant::now(), 2);
     let (mut sent, mut arrived) = (0, 0);
-    let mut now = start;
     let mut is_done = false;
     while !is_done {
-        now += TICK;
-        assert!(now - start < Duration::from_secs(300), "{sent}, {arrived}");
-        network.lock().unwrap().now = now;
-        if client.state(peer) == State::Connected {
-            let packet = vec![1; PACKET];
-            client
-                .send(peer, 1, &packet, Kind::UnreliableFragment)
-                .unwrap();
+        if hosts.is_connected() {
+            hosts.send(1, &[1; PACKET], Kind::UnreliableFragment);
         }
-        while client.service(now).unwrap().is_some() {}
-        sent += client.pop_statistic(Statistic::SentData) as usize;
-        while let Some(event) = server.service(now).unwrap() {
+        let events = hosts.tick(Duration::from_secs(300));
+        for event in events.unwrap_or_else(|| panic!("{sent}, {arrived}")) {
             match event {
                 Event::Receive { packet, .. } if packet.len() == PACKET => arrived += PACKET,
                 Event::Receive { .. } => is_done = true,
                 _ => {}
             }
         }
+        sent += hosts.client.pop_statistic(Statistic::SentData) as usize;
         if sent > 60_000_000 {
-            client.send(peer, 0, b"done", Kind::Reliable).unwrap();
+            hosts.send(0, b"done", Kind::Reliable);
             sent = 0;
         }
     }
