@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use dtls::{ConfigError, CookieCheck, CookieJar, ServerContext, Session};
 
 use crate::handshake_pool::HandshakePool;
+use crate::line_limiter::LineLimiter;
 use crate::lock::lock;
 use crate::transport::{ClientAddress, Transport};
 use address_limits::AddressLimits;
@@ -22,9 +23,6 @@ const WITHOUT_THREADS: usize = 4;
 /// How many handshakes beside established sessions ([`Session::accept_restart`]) a server keeps at once. When so many
 /// have begun after one, it is dropped.
 const MAX_RESTARTS: u64 = 256;
-
-/// How often a server says at the most that a client does not use DTLS: anybody can send it such datagrams.
-const BETWEEN_NOT_DTLS: Duration = Duration::from_secs(10);
 
 /// How many sessions of restarted clients wait to be taken, and for how long.
 const MAX_RESTARTED: usize = 256;
@@ -40,8 +38,8 @@ pub struct Acceptor {
     restarts: AtomicU64,
     /// Oldest first.
     restarted: Mutex<VecDeque<Restarted>>,
-    /// When it was last said that a client does not use DTLS.
-    not_dtls_at: Mutex<Option<Instant>>,
+    /// Of events about datagrams that are not DTLS: anybody can send those.
+    not_dtls: Mutex<LineLimiter>,
     pool: Arc<HandshakePool>,
 }
 
@@ -70,7 +68,7 @@ impl Acceptor {
             limits,
             restarts: AtomicU64::new(0),
             restarted: Mutex::default(),
-            not_dtls_at: Mutex::default(),
+            not_dtls: Mutex::new(LineLimiter::with_lines(1)),
             pool,
         })
     }
@@ -107,15 +105,9 @@ impl Acceptor {
         Ok(check == CookieCheck::Verified)
     }
 
-    /// Whether it is to be said again that a client does not use DTLS.
-    pub(crate) fn may_say_not_dtls(&self, now: Instant) -> bool {
-        let mut said_at = lock(&self.not_dtls_at);
-        let is_due = |at| now.saturating_duration_since(at) >= BETWEEN_NOT_DTLS;
-        let may_say = said_at.is_none_or(is_due);
-        if may_say {
-            *said_at = Some(now);
-        }
-        may_say
+    /// Whether a datagram that is not DTLS is reported: one in each [`LineLimiter::PERIOD`] is.
+    pub(crate) fn reports_not_dtls(&self, now: Instant) -> bool {
+        lock(&self.not_dtls).admit(now).is_some()
     }
 
     /// Keeps the finished session that `hand_over` returns, for [`take_restarted`](Self::take_restarted); returns false

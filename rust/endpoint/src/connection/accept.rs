@@ -65,10 +65,10 @@ impl Connection {
         let event = match verdict {
             Ok(Verdict::Pending) => None,
             Ok(Verdict::Unverified) => {
-                let says_so = !is_dtls && acceptor.may_say_not_dtls(now);
+                let is_reported = !is_dtls && acceptor.reports_not_dtls(now);
                 let remote = transport.remote();
                 self.state = State::Idle(Status::Failed);
-                says_so.then_some(Event::NotDtls { remote })
+                is_reported.then_some(Event::NotDtls { remote })
             }
             Ok(Verdict::Verified) => {
                 let remote = transport.remote();
