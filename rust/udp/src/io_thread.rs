@@ -15,8 +15,8 @@ use crate::recv_queue::Read;
 use crate::send_queue::SendBatch;
 
 /// Unparking the thread takes longer than sending a datagram, and some systems then run it in the caller's place. So a
-/// datagram unparks it only after a pause. Then the thread looks for more at this interval, doubled up to
-/// [`LONGEST_BACKOFF`] while there is little.
+/// datagram unparks it only after a pause. Then the thread looks for more, first after twice this interval, and then at
+/// intervals from this one to [`LONGEST_BACKOFF`]: see [`next_backoff`].
 const FIRST_BACKOFF: Duration = Duration::from_micros(50);
 
 /// Up to here the thread sleeps, and a queued datagram waits. Longer waits end with the next datagram.
